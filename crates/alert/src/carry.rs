@@ -1,0 +1,106 @@
+//! Which ECS fields an alert carries from the event that completed its match, and how a plain
+//! rule's matches are grouped.
+
+use serde_json::Value as Json;
+use tocsin_model::{Finding, field};
+
+/// Fields that tell who, where and what; in the order people read them.
+const CARRIED: &[field::FieldId] = &[
+    field::SOURCE_IP,
+    field::SOURCE_ADDRESS,
+    field::SOURCE_PORT,
+    field::USER_NAME,
+    field::USER_EFFECTIVE_NAME,
+    field::USER_TARGET_NAME,
+    field::GROUP_NAME,
+    field::HOST_NAME,
+    field::HOST_HOSTNAME,
+    field::DESTINATION_IP,
+    field::DESTINATION_PORT,
+    field::NETWORK_TRANSPORT,
+    field::NETWORK_PROTOCOL,
+    field::SERVICE_NAME,
+    field::PROCESS_NAME,
+    field::PROCESS_EXECUTABLE,
+    field::PROCESS_COMMAND_LINE,
+    field::PROCESS_PARENT_EXECUTABLE,
+    field::FILE_PATH,
+    field::FILE_NAME,
+    field::FILE_HASH_SHA256,
+    field::HTTP_REQUEST_METHOD,
+    field::HTTP_RESPONSE_STATUS_CODE,
+    field::URL_DOMAIN,
+    field::URL_ORIGINAL,
+    field::URL_PATH,
+    field::USER_AGENT_ORIGINAL,
+    field::DNS_QUESTION_NAME,
+    field::WINLOG_CHANNEL,
+    field::WINLOG_EVENT_ID,
+    field::EVENT_ACTION,
+    field::EVENT_CATEGORY,
+    field::EVENT_OUTCOME,
+    field::EVENT_DATASET,
+    field::LOG_FILE_PATH,
+];
+
+/// The longest text carried in one field, bytes; longer is cut at a character.
+const CARRIED_BYTES_MAX: usize = 4096;
+
+/// The fields an alert carries, from the event that completed the match. Group-by values that
+/// are ECS fields win, since they are what the alert is about.
+pub fn fields(finding: &Finding) -> Vec<(String, Json)> {
+    let mut carried: Vec<(String, Json)> = Vec::new();
+    for id in CARRIED {
+        let of_group = finding.group.iter().find(|(name, _)| name == id.name());
+        let value = match of_group {
+            Some((_, value)) => Json::String(value.clone()),
+            None => match finding.event.get(*id) {
+                Some(value) => cut(value.to_json()),
+                None => continue,
+            },
+        };
+        carried.push((id.name().to_owned(), value));
+    }
+    carried
+}
+
+fn cut(value: Json) -> Json {
+    match value {
+        Json::String(text) if text.len() > CARRIED_BYTES_MAX => {
+            Json::String(text[..text.floor_char_boundary(CARRIED_BYTES_MAX)].to_owned())
+        }
+        other => other,
+    }
+}
+
+/// What tells one attack from another: the correlation's own group, else the rule's
+/// `tocsin.group_by`, else the source address, else user and host, else the host.
+pub fn group(finding: &Finding) -> Vec<(String, String)> {
+    if !finding.group.is_empty() || finding.rule.correlation {
+        return finding.group.clone();
+    }
+    let pick = |names: &[&str]| -> Vec<(String, String)> {
+        names
+            .iter()
+            .filter_map(|name| {
+                let id = field::FieldId::lookup(name)?;
+                let mut first = None;
+                finding.event.get(id)?.for_each_scalar(|value| {
+                    if first.is_none() {
+                        first = value.to_text().map(|text| text.into_owned());
+                    }
+                });
+                Some(((*name).to_owned(), first?))
+            })
+            .collect()
+    };
+    if !finding.rule.group_by.is_empty() {
+        let names: Vec<&str> = finding.rule.group_by.iter().map(String::as_str).collect();
+        return pick(&names);
+    }
+    let by_source = pick(&["source.ip"]);
+    if !by_source.is_empty() {
+        return by_source;
+    }
+    pick(&["user.name", "host.name", "Computer", "User"])
+}
