@@ -1,0 +1,111 @@
+//! What leaves this crate: [`Batch`]es of records, with the [`Checkpoint`]s to commit with them.
+//!
+//! The contract: store a batch's events and its checkpoints in one commit, in the order of the
+//! channel, and give the committed [`Checkpoints`] back at the next start. Then nothing is read
+//! twice and nothing is skipped, wherever the process was killed.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use tocsin_model::Record;
+
+/// The bounded channel that all inputs write to.
+pub type Sender = tokio::sync::mpsc::Sender<Batch>;
+
+/// Records of one input, in order.
+///
+/// `records` may be empty: then only the checkpoints matter (a file was seen for the first time,
+/// or it is gone), and they should be committed soon.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The records, in the order they were read.
+    pub records: Vec<Record>,
+    /// How far the streams of these records are read after this batch.
+    pub checkpoints: Vec<Checkpoint>,
+    /// True when these records were already there when their input was first seen: they tell of
+    /// the past, and an alert about them must notify nobody.
+    pub historical: bool,
+}
+
+/// How far one stream was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Name of the stream, unique over all inputs.
+    pub key: String,
+    /// JSON that only the input understands; empty means: forget this key.
+    pub state: String,
+}
+
+/// The newest checkpoint of every stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Checkpoints {
+    states: HashMap<String, String>,
+}
+
+impl Checkpoints {
+    /// Takes over `newer`: replaces the state of its key, or forgets the key when empty.
+    pub fn merge(&mut self, newer: Checkpoint) {
+        if newer.state.is_empty() {
+            self.states.remove(&newer.key);
+        } else {
+            self.states.insert(newer.key, newer.state);
+        }
+    }
+
+    /// The state stored under `key`.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.states.get(key).map(String::as_str)
+    }
+
+    /// All keys and states, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.states.iter().map(|(key, state)| (key.as_str(), state.as_str()))
+    }
+
+    /// Number of streams.
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    /// True when nothing was ever checkpointed.
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    /// As JSON (one object), for storing.
+    pub fn to_json(&self) -> String {
+        // A map of strings to strings always serializes.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// From [`Checkpoints::to_json`].
+    ///
+    /// # Errors
+    /// When `text` is not a JSON object of strings.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
+impl Extend<Checkpoint> for Checkpoints {
+    fn extend<T: IntoIterator<Item = Checkpoint>>(&mut self, newer: T) {
+        newer.into_iter().for_each(|checkpoint| self.merge(checkpoint));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newer_states_replace_and_empty_ones_forget() {
+        let mut all = Checkpoints::default();
+        let set = |key: &str, state: &str| Checkpoint { key: key.into(), state: state.into() };
+        all.extend([set("a", "1"), set("b", "1"), set("a", "2"), set("b", "")]);
+        assert_eq!(all.get("a"), Some("2"));
+        assert_eq!((all.len(), all.get("b")), (1, None));
+        assert_eq!(Checkpoints::from_json(&all.to_json()).unwrap(), all);
+        assert!(Checkpoints::from_json("[]").is_err());
+    }
+}
