@@ -1,5 +1,7 @@
 //! The receivers' state machines: conversations as tables, and any chunking of any bytes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
 use proptest::prelude::*;
 use tocsin_simulate::catch::http::{HttpDecoder, HttpStep};
 use tocsin_simulate::catch::mime::ReadMail;

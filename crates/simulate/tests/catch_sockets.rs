@@ -1,5 +1,7 @@
 //! The catcher on real sockets: files, `GET /messages`, numbering, refusals.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
 use std::time::Duration;
 
 use tocsin_simulate::catch::{CatchOptions, Catcher, Caught};
