@@ -1,1 +1,155 @@
-//! Placeholder.
+//! Small durable facts in SQLite: alerts, the outbox of notices, the ledger of counters, keys and
+//! values.
+//!
+//! In: alerts and notices of a batch, in one transaction that can be repeated. Out: pages of
+//! alerts, counts, notices that are due. Never holds events and never delivers anything.
+
+mod alerts;
+mod counters;
+mod error;
+mod outbox;
+mod query;
+mod schema;
+
+pub use counters::{CounterKind, CounterRow};
+pub use error::{CatalogError, Result};
+pub use outbox::{OutboxCounts, OutboxItem, OutboxState};
+pub use query::{AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, SeriesBucket};
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use tocsin_model::{Alert, Notice, Timestamp};
+
+/// Name of the file inside the data directory.
+pub const FILE_NAME: &str = "catalog.sqlite";
+
+/// The catalog of one data directory. Calls block; share it behind an `Arc`.
+pub struct Catalog {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Catalog {
+    /// Opens the catalog in `dir`, making directory and file when they are not there, and brings
+    /// an older file to the newest schema.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join(FILE_NAME);
+        if let Err(error) = std::fs::create_dir_all(dir) {
+            return Err(CatalogError::ReadOnly {
+                path: dir.to_path_buf(),
+                reason: error.to_string(),
+            });
+        }
+        let writer = Mutex::new(schema::connect(&path, true)?);
+        let reader = Mutex::new(schema::connect(&path, false)?);
+        Ok(Self { path, writer, reader })
+    }
+
+    /// Stores alerts and notices in one transaction. Doing it again with the same changes
+    /// nothing: alerts are replaced by id (what people did to them stays), notices that the
+    /// outbox has (by [`Notice::key`], in whatever state) are left alone.
+    pub fn save(&self, alerts: &[Alert], notices: &[Notice]) -> Result<()> {
+        if alerts.is_empty() && notices.is_empty() {
+            return Ok(());
+        }
+        let now = now();
+        self.write(|transaction| {
+            for alert in alerts {
+                alerts::upsert(transaction, alert)?;
+            }
+            for notice in notices {
+                outbox::insert(transaction, notice, now)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A stored value.
+    pub fn get_meta(&self, key: &str) -> Result<Option<String>> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+            let mut rows = statement.query([key])?;
+            rows.next()?.map(|row| row.get(0)).transpose()
+        })
+    }
+
+    /// Stores a value under a key, replacing what was there.
+    pub fn set_meta(&self, key: &str, value: &str) -> Result<()> {
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO meta (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                [key, value],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Bytes of the file and its journal.
+    pub fn disk_bytes(&self) -> u64 {
+        let size = |suffix: &str| {
+            let mut path = self.path.clone().into_os_string();
+            path.push(suffix);
+            std::fs::metadata(path).map_or(0, |meta| meta.len())
+        };
+        size("") + size("-wal")
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T> {
+        let mut connection = lock(&self.writer);
+        let done = (|| {
+            let transaction =
+                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })();
+        done.map_err(|fault| self.explain(fault))
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        work(&lock(&self.reader)).map_err(|error| self.explain(Fault::Sql(error)))
+    }
+
+    fn explain(&self, fault: Fault) -> CatalogError {
+        match fault {
+            Fault::Sql(error) => error::sort_error(&self.path, &error),
+            Fault::Json(reason) => CatalogError::Damaged { path: self.path.clone(), reason },
+            Fault::Told(error) => error,
+        }
+    }
+}
+
+/// A failure inside a transaction, before it is given its place.
+pub(crate) enum Fault {
+    Sql(rusqlite::Error),
+    Json(String),
+    Told(CatalogError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    // A panic while it was held has rolled its transaction back.
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A column that never goes below zero.
+fn whole(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_system(std::time::SystemTime::now())
+}

@@ -1,1 +1,61 @@
-//! Placeholder.
+//! Where events live: [`Event`](tocsin_model::Event)s in, nested ECS JSON and aggregates out.
+//!
+//! [`EventStore`] is what the rest of Tocsin knows; [`Embedded`] is the backend that needs
+//! nothing installed. A [`Filter`] says which events are meant; `Matcher` answers the same
+//! question about one event in memory, and every backend must agree with it. Never parses query
+//! text: `search` does.
+
+mod error;
+mod filter;
+mod request;
+
+mod embedded;
+
+pub use embedded::{Embedded, Options};
+pub use error::{Result, StoreError};
+pub use filter::{ANY_TEXT, Bound, Filter, WordsMode};
+pub use request::{
+    Agg, AggKind, AggResult, AggStats, Bucket, FieldInfo, Order, RangeBucket, SearchRequest,
+    SearchResponse, Sort, StoreStats,
+};
+
+use serde_json::Value as Json;
+use tocsin_model::{Event, EventId, Timestamp};
+
+/// A place that keeps events. One writer (calls of `append` and `commit` are serialised inside),
+/// any number of readers.
+///
+/// What was appended becomes durable and visible together with its payload by `commit`, or not
+/// at all. **After an error of `append` or `commit` the store has forgotten everything appended
+/// since the last good commit**: the caller appends that again and commits again.
+pub trait EventStore: Send + Sync {
+    /// Takes events; they are neither durable nor visible before [`EventStore::commit`].
+    fn append(&self, events: &[Event]) -> Result<()>;
+
+    /// Makes everything appended durable and visible, atomically with `payload` (opaque: the
+    /// positions of the inputs). With nothing appended it still stores the payload.
+    fn commit(&self, payload: &str) -> Result<()>;
+
+    /// The payload of the last commit; `None` before the first.
+    fn payload(&self) -> Result<Option<String>>;
+
+    /// One event as nested ECS JSON, as [`Event::to_json`] gave it.
+    fn get(&self, id: EventId) -> Result<Option<Json>>;
+
+    /// Events and aggregates.
+    fn search(&self, request: &SearchRequest) -> Result<SearchResponse>;
+
+    /// How many events match, `from` included, `to` not.
+    fn count(&self, filter: &Filter, from: Option<Timestamp>, to: Option<Timestamp>)
+    -> Result<u64>;
+
+    /// Fields that stored events have, with how many events have them, by name.
+    fn fields(&self) -> Result<Vec<FieldInfo>>;
+
+    /// Size and span.
+    fn stats(&self) -> Result<StoreStats>;
+
+    /// Deletes whole partitions all of whose events are older than `time`; the number of events
+    /// deleted. The partition being written stays.
+    fn delete_before(&self, time: Timestamp) -> Result<u64>;
+}

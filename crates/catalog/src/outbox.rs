@@ -1,0 +1,249 @@
+//! The outbox: notices that must be delivered, once each, whatever happens in between.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
+use tocsin_model::{Notice, Timestamp};
+
+use crate::error::Result;
+use crate::{Catalog, Fault, whole};
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutboxState {
+    /// Not delivered yet.
+    Pending,
+    /// Delivered.
+    Delivered,
+    /// Given up.
+    Dead,
+}
+
+/// One delivery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OutboxItem {
+    /// [`Notice::key`].
+    pub key: String,
+    /// What to deliver, and to which channel.
+    pub notice: Notice,
+    /// State.
+    pub state: OutboxState,
+    /// Tries so far.
+    pub attempts: u32,
+    /// Not to be tried before.
+    pub next_try: Timestamp,
+    /// What the last try said.
+    pub last_error: Option<String>,
+    /// When it was put in.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub updated: Timestamp,
+}
+
+/// How many deliveries there are, by state.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct OutboxCounts {
+    /// Waiting.
+    pub pending: u64,
+    /// Done.
+    pub delivered: u64,
+    /// Given up.
+    pub dead: u64,
+    /// The same by channel: pending, delivered, dead.
+    pub by_channel: BTreeMap<String, [u64; 3]>,
+}
+
+const COLUMNS: &str = "key, notice, state, attempts, next_try, last_error, created, updated";
+
+/// Puts a notice in; nothing happens when its key is there.
+pub(crate) fn insert(
+    connection: &Connection,
+    notice: &Notice,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let alert = &notice.alert;
+    let key = Notice::key(&alert.id, notice.kind, alert.severity.as_str(), &notice.channel);
+    let json = serde_json::to_string(notice)
+        .map_err(|error| Fault::Json(format!("notice {key}: {error}")))?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO outbox (key, channel, kind, alert_id, notice, created, updated)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (key) DO NOTHING",
+    )?;
+    let kind = notice.kind.as_str();
+    statement.execute(params![key, notice.channel, kind, alert.id.0, json, now.0])?;
+    Ok(())
+}
+
+impl Catalog {
+    /// Notices to deliver now, the longest due first.
+    pub fn outbox_due(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxItem>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND next_try <= ?1
+             ORDER BY next_try, seq LIMIT ?2"
+        );
+        self.items(&sql, params![now.0, limit as i64])
+    }
+
+    /// Notices to deliver now to one channel, so that a channel that is down hides no other.
+    pub fn outbox_due_of(
+        &self,
+        channel: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<OutboxItem>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM outbox WHERE channel = ?1 AND state = 'pending'
+             AND next_try <= ?2 ORDER BY next_try, seq LIMIT ?3"
+        );
+        self.items(&sql, params![channel, now.0, limit as i64])
+    }
+
+    /// The newest deliveries in a state (or all), the newest first.
+    pub fn outbox_list(&self, state: Option<OutboxState>, limit: usize) -> Result<Vec<OutboxItem>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM outbox WHERE ?1 IS NULL OR state = ?1
+             ORDER BY seq DESC LIMIT ?2"
+        );
+        self.items(&sql, params![state.map(state_word), limit as i64])
+    }
+
+    /// The delivery is done.
+    pub fn outbox_delivered(&self, key: &str, now: Timestamp) -> Result<()> {
+        self.write(|transaction| {
+            transaction
+                .prepare_cached(
+                    "UPDATE outbox SET state = 'delivered', attempts = attempts + 1,
+                 last_error = NULL, updated = ?2 WHERE key = ?1 AND state <> 'delivered'",
+                )?
+                .execute(params![key, now.0])?;
+            Ok(())
+        })
+    }
+
+    /// A try failed; the next one is due at `next_try`.
+    pub fn outbox_failed(&self, key: &str, next_try: Timestamp, error: &str) -> Result<()> {
+        self.write(|transaction| {
+            transaction
+                .prepare_cached(
+                    "UPDATE outbox SET attempts = attempts + 1, next_try = ?2, last_error = ?3,
+                 updated = ?4 WHERE key = ?1 AND state = 'pending'",
+                )?
+                .execute(params![key, next_try.0, error, crate::now().0])?;
+            Ok(())
+        })
+    }
+
+    /// Not due before `next_try`, without a try having been made (rate limit).
+    pub fn outbox_postpone(&self, key: &str, next_try: Timestamp) -> Result<()> {
+        self.write(|transaction| {
+            transaction
+                .prepare_cached(
+                    "UPDATE outbox SET next_try = ?2, updated = ?3
+                 WHERE key = ?1 AND state = 'pending'",
+                )?
+                .execute(params![key, next_try.0, crate::now().0])?;
+            Ok(())
+        })
+    }
+
+    /// The delivery is given up.
+    pub fn outbox_dead(&self, key: &str, error: &str) -> Result<()> {
+        self.write(|transaction| {
+            transaction
+                .prepare_cached(
+                    "UPDATE outbox SET state = 'dead', attempts = attempts + 1, last_error = ?2,
+                 updated = ?3 WHERE key = ?1 AND state = 'pending'",
+                )?
+                .execute(params![key, error, crate::now().0])?;
+            Ok(())
+        })
+    }
+
+    /// When the next delivery is due; `None` when nothing waits.
+    pub fn outbox_next_due(&self) -> Result<Option<Timestamp>> {
+        self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT min(next_try) FROM outbox WHERE state = 'pending'")?;
+            statement.query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp)))
+        })
+    }
+
+    /// How many deliveries there are.
+    pub fn outbox_counts(&self) -> Result<OutboxCounts> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT channel, state, count(*) FROM outbox GROUP BY channel, state",
+            )?;
+            let mut counts = OutboxCounts::default();
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let count = whole(row, 2)?;
+                let slots = counts.by_channel.entry(row.get(0)?).or_default();
+                let (slot, sum) = match row.get_ref(1)?.as_str().unwrap_or("") {
+                    "pending" => (&mut slots[0], &mut counts.pending),
+                    "delivered" => (&mut slots[1], &mut counts.delivered),
+                    _ => (&mut slots[2], &mut counts.dead),
+                };
+                *slot += count;
+                *sum += count;
+            }
+            Ok(counts)
+        })
+    }
+
+    /// Forgets deliveries that were done or given up before `time`; how many. Their alerts must
+    /// be older than anything that can be replayed, else they would be delivered again.
+    pub fn outbox_prune(&self, time: Timestamp) -> Result<u64> {
+        self.write(|transaction| {
+            let deleted = transaction.execute(
+                "DELETE FROM outbox WHERE state <> 'pending' AND updated < ?1",
+                [time.0],
+            )?;
+            Ok(deleted as u64)
+        })
+    }
+
+    fn items(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<OutboxItem>> {
+        let rows = self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(values, read_row)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let items: Result<Vec<OutboxItem>, Fault> = rows.into_iter().collect();
+        items.map_err(|fault| self.explain(fault))
+    }
+}
+
+fn read_row(row: &Row<'_>) -> rusqlite::Result<Result<OutboxItem, Fault>> {
+    let key: String = row.get(0)?;
+    let json: String = row.get(1)?;
+    let state = match row.get_ref(2)?.as_str().unwrap_or("") {
+        "pending" => OutboxState::Pending,
+        "delivered" => OutboxState::Delivered,
+        _ => OutboxState::Dead,
+    };
+    let notice = match serde_json::from_str(&json) {
+        Ok(notice) => notice,
+        Err(error) => return Ok(Err(Fault::Json(format!("notice {key}: {error}")))),
+    };
+    Ok(Ok(OutboxItem {
+        key,
+        notice,
+        state,
+        attempts: row.get(3)?,
+        next_try: Timestamp(row.get(4)?),
+        last_error: row.get(5)?,
+        created: Timestamp(row.get(6)?),
+        updated: Timestamp(row.get(7)?),
+    }))
+}
+
+fn state_word(state: OutboxState) -> &'static str {
+    match state {
+        OutboxState::Pending => "pending",
+        OutboxState::Delivered => "delivered",
+        OutboxState::Dead => "dead",
+    }
+}
