@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Record → Event: takes the frame off a line (syslog, journal, JSON, container wrappers), finds
+//! the source that wrote the body, and reads it into flat ECS fields as that source's definition
+//! in `content/*/sources/*/source.yml` says.
+//!
+//! In: packs, [`tocsin_model::Record`]s. Out: exactly one [`tocsin_model::Event`] for each
+//! record, whatever its bytes. Never reads a clock, disk or network, never fails, never takes
+//! more than linear time.
+
+mod options;
+mod parser;
+
+pub use options::{FIELDS_MAX, LINE_BYTES_MAX, LIST_ITEMS_MAX, Limits, NESTING_MAX, Options};
+pub use parser::{Counters, Explained, Parser, SourceMeta, Worker};
