@@ -13,8 +13,10 @@ pub mod collector;
 pub mod config;
 pub mod discover;
 pub mod error;
+pub mod frame;
 pub mod ingest;
 pub mod journal;
+pub mod lines;
 pub mod stats;
 
 pub use batch::{Batch, Checkpoint, Checkpoints, Sender};
@@ -27,4 +29,5 @@ pub use discover::{Discovered, discover};
 pub use error::Error;
 pub use ingest::{IngestBody, IngestEntry, Refused, decode_ingest};
 pub use journal::{Journal, JournalEntry, JournalError};
+pub use lines::{Line, LineSplitter, read_lines};
 pub use stats::{DropReason, InputSnapshot, InputStats, Stats};
