@@ -158,6 +158,55 @@ impl Event {
         self.fields.push((field, Stored::List { start, len: stored.len() as u32 }));
     }
 
+    /// Adds a list of what the `from` fields hold (elements of lists one by one), each text once,
+    /// without copying it. Adds nothing when none of them holds text.
+    pub fn push_list_of(&mut self, field: FieldId, from: &[FieldId]) {
+        let start = self.items.len();
+        for at in 0..self.fields.len() {
+            let (id, stored) = self.fields[at];
+            if !from.contains(&id) {
+                continue;
+            }
+            match stored {
+                Stored::List { start: first, len } => {
+                    for item in first as usize..(first + len) as usize {
+                        self.push_item_once(start, self.items[item]);
+                    }
+                }
+                other => self.push_item_once(start, other),
+            }
+        }
+        let len = self.items.len() - start;
+        if len > 0 {
+            self.fields.push((field, Stored::List { start: start as u32, len: len as u32 }));
+        }
+    }
+
+    /// Adds what `from` holds as `to` too, without copying; whether there was anything.
+    pub fn push_copy(&mut self, from: FieldId, to: FieldId) -> bool {
+        let Some(at) = self.fields.iter().position(|(id, _)| *id == from) else { return false };
+        let stored = self.fields[at].1;
+        self.fields.push((to, stored));
+        true
+    }
+
+    /// Removes the fields that were added at the places `range`, counted from 0 in the order of
+    /// [`Event::iter`].
+    pub fn remove_range(&mut self, range: Range<usize>) {
+        let end = range.end.min(self.fields.len());
+        self.fields.drain(range.start.min(end)..end);
+    }
+
+    fn push_item_once(&mut self, start: usize, item: Stored) {
+        let Value::Str(text) = item.view(&self.text, &[]) else { return };
+        let known = self.items[start..]
+            .iter()
+            .any(|other| other.view(&self.text, &[]).as_str() == Some(text));
+        if !known && !text.is_empty() {
+            self.items.push(item);
+        }
+    }
+
     /// Sets a field, replacing what it held.
     pub fn set(&mut self, field: FieldId, value: Value<'_>) {
         let stored = self.store(value);
@@ -225,7 +274,7 @@ impl Event {
 
     /// The event as nested ECS JSON: `@timestamp`, `event.id`, `event.ingested`,
     /// `event.original` and all fields, `a.b` as `{"a":{"b":…}}`. Where a name is both a value
-    /// and a parent, the longer one keeps its dotted name.
+    /// and a parent, the value moves to the member `value` of the parent.
     pub fn to_json(&self) -> Json {
         let mut root = Map::new();
         root.insert("@timestamp".to_owned(), Json::String(self.time.to_string()));
@@ -295,12 +344,17 @@ impl Event {
     }
 }
 
+/// Member of a parent that takes the value of a field that is a value and a parent.
+const VALUE_MEMBER: &str = "value";
+
 /// Puts `value` at the dotted `path` of a JSON object, making the parents; where a parent is
-/// already a scalar, the whole rest of the path becomes one key beside it.
+/// already a value, that value moves to its member `value`, so that ECS names always nest.
 pub fn insert_nested(root: &mut Map<String, Json>, path: &str, value: Json) {
     let Some((head, rest)) = path.split_once('.') else {
         match root.get_mut(path) {
-            Some(Json::Object(_)) if !value.is_object() => {}
+            Some(Json::Object(parent)) if !value.is_object() => {
+                parent.entry(VALUE_MEMBER).or_insert(value);
+            }
             _ => {
                 root.insert(path.to_owned(), value);
             }
@@ -312,10 +366,14 @@ pub fn insert_nested(root: &mut Map<String, Json>, path: &str, value: Json) {
         return;
     }
     let child = root.entry(head.to_owned()).or_insert_with(|| Json::Object(Map::new()));
+    if !child.is_object() {
+        let scalar = std::mem::replace(child, Json::Object(Map::new()));
+        if let Json::Object(parent) = child {
+            parent.insert(VALUE_MEMBER.to_owned(), scalar);
+        }
+    }
     if let Json::Object(child) = child {
         insert_nested(child, rest, value);
-    } else {
-        root.insert(path.to_owned(), value);
     }
 }
 
@@ -344,6 +402,34 @@ mod tests {
         event.clear();
         assert!(event.is_empty());
         assert_eq!(copy.get_str(field::USER_NAME), Some("root"));
+    }
+
+    #[test]
+    fn a_value_that_is_also_a_parent_moves_aside() {
+        let mut event = Event::default();
+        event.push_str(FieldId::intern("user").unwrap(), "root");
+        event.push_str(field::USER_NAME, "root");
+        event.push_str(field::SOURCE_IP, "192.0.2.1");
+        event.push_str(FieldId::intern("source").unwrap(), "app");
+        let json = event.to_json();
+        assert_eq!(json["user"], serde_json::json!({"value": "root", "name": "root"}));
+        assert_eq!(json["source"], serde_json::json!({"ip": "192.0.2.1", "value": "app"}));
+    }
+
+    #[test]
+    fn lists_of_other_fields_hold_each_text_once() {
+        let mut event = Event::default();
+        event.push_str(field::SOURCE_IP, "192.0.2.1");
+        event.push_str(field::DESTINATION_IP, "192.0.2.1");
+        event.push_list(field::HOST_IP, [Value::Str("::1"), Value::Str("192.0.2.1")]);
+        let all = [field::SOURCE_IP, field::DESTINATION_IP, field::HOST_IP];
+        event.push_list_of(field::RELATED_IP, &all);
+        event.push_list_of(field::RELATED_USER, &[field::USER_NAME]);
+        assert!(event.push_copy(field::SOURCE_IP, field::CLIENT_IP));
+        assert_eq!(event.to_json()["related"], serde_json::json!({"ip": ["192.0.2.1", "::1"]}));
+        event.remove_range(0..3);
+        assert_eq!(event.get_str(field::CLIENT_IP), Some("192.0.2.1"));
+        assert_eq!(event.len(), 2);
     }
 
     #[test]
