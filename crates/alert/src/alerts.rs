@@ -23,6 +23,8 @@ pub enum Outcome {
     Joined(AlertId),
     /// The address is on the allow-list.
     Allowed,
+    /// The rule is switched off.
+    Disabled,
 }
 
 /// What was counted since the start.
@@ -105,6 +107,12 @@ impl Alerts {
 
     /// Takes a finding. `historical` marks alerts from logs written before Tocsin watched.
     pub fn add(&mut self, finding: &Finding, historical: bool) -> Outcome {
+        let disabled = &self.config.disabled_rules;
+        if disabled.contains(&finding.rule.id)
+            || finding.rule.name.as_ref().is_some_and(|name| disabled.contains(name))
+        {
+            return Outcome::Disabled;
+        }
         if self.is_allowed(finding) {
             self.counters.allowed += 1;
             return Outcome::Allowed;

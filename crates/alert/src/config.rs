@@ -15,6 +15,9 @@ pub struct AlertConfig {
     /// Addresses and networks that never alert, for example `["192.0.2.10", "10.0.0.0/8"]`.
     /// Compared with `source.ip` of the match. Default none.
     pub allow_list: Vec<String>,
+    /// Ids or names of rules that never alert; correlations built on them still work. Default
+    /// none.
+    pub disabled_rules: Vec<String>,
     /// The most alerts held open for joining; the least recently active ones are let go first
     /// (they stay stored, only later matches raise a new one). Default 100000.
     pub open_max: usize,
@@ -22,7 +25,12 @@ pub struct AlertConfig {
 
 impl Default for AlertConfig {
     fn default() -> Self {
-        Self { cooldown_seconds: 600, allow_list: Vec::new(), open_max: 100_000 }
+        Self {
+            cooldown_seconds: 600,
+            allow_list: Vec::new(),
+            disabled_rules: Vec::new(),
+            open_max: 100_000,
+        }
     }
 }
 

@@ -1,2 +1,66 @@
-//! The `tocsin` binary.
-fn main() {}
+//! The `tocsin` binary: one file a command under `commands/`.
+//!
+//! In: arguments, `tocsin.yml`, `TOCSIN_…` variables. Out: exit codes — 0 done, 1 failed, 2 bad
+//! input. Everything a command does is in the crates below; here it is only asked for and shown.
+
+mod commands;
+mod common_args;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::{catch, check, config, import, notify, parse, run, scan, simulate};
+
+/// Security monitoring in one binary: collects logs, detects attacks, tells people.
+#[derive(Parser)]
+#[command(name = "tocsin", version, about, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Watch logs, detect, store, alert, and serve the page.
+    Run(run::Args),
+    /// Look for attacks in files or standard input, by the events' own time.
+    Scan(scan::Args),
+    /// Turn log lines on standard input into ECS JSON, one object a line.
+    Parse(parse::Args),
+    /// Check the configuration and packs, and run the tests inside them.
+    Check(check::Args),
+    /// Print the configuration in force and where each value came from.
+    Config(config::Args),
+    /// Try out the channels that tell people.
+    Notify(notify::Args),
+    /// Make realistic traffic with attacks in it and send it somewhere.
+    Simulate(simulate::Args),
+    /// Receive mail and webhooks on loopback and show them, for trying channels.
+    Catch(catch::Args),
+    /// Store a file's events in a data directory and leave; for measuring and moving history.
+    Import(import::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Scan(args) => scan::run(args),
+        Command::Parse(args) => parse::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Config(args) => config::run(args),
+        Command::Notify(args) => notify::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Catch(args) => catch::run(args),
+        Command::Import(args) => import::run(args),
+    };
+    result.unwrap_or_else(|error| {
+        if terminal::is_broken_pipe(&error) {
+            // The reader of our output has seen enough.
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("tocsin: {error:#}");
+        ExitCode::from(1)
+    })
+}

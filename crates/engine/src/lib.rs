@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The wiring: the one place that knows every stage.
+//!
+//! ```text
+//! collect ─► parse ─► detect ─► alert ─► notify
+//!               └───────────────────────► store
+//! ```
+//!
+//! [`pipeline`] runs it live, [`offline`] over files; both use the same stages, so what a scan
+//! finds is what the server would have found. [`Engine`] starts and stops it all. Knows nothing
+//! of HTTP: the server gets a [`Handle`].
+
+pub mod config;
+pub mod content;
+mod epoch;
+pub mod handle;
+pub mod merge;
+pub mod offline;
+mod pipeline;
+mod start;
+
+pub use config::Config;
+pub use content::Content;
+pub use handle::{Handle, Live};
+pub use start::{Engine, StartError};

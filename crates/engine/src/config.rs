@@ -1,0 +1,139 @@
+//! The configuration: one file, every key also by environment, each with its documentation.
+//!
+//! In: `tocsin.yml` text and `TOCSIN_…` variables. Out: a [`Config`] and where each value came
+//! from. Each stage owns its section; this module only composes them.
+
+mod load;
+mod schema;
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tocsin_alert::AlertConfig;
+use tocsin_collect::CollectConfig;
+use tocsin_notify::NotifyConfig;
+
+pub use load::{Loaded, Origin, Setting, load};
+pub use schema::json_schema;
+
+/// The whole configuration (`tocsin.yml`). Every section and key may be left out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where Tocsin keeps its data, and its web address.
+    pub server: ServerConfig,
+    /// What is collected: files, syslog, journald, stdin.
+    pub collect: CollectConfig,
+    /// Packs and rules.
+    pub content: ContentConfig,
+    /// Matching of rules.
+    pub detect: DetectConfig,
+    /// When matches become alerts.
+    pub alerts: AlertConfig,
+    /// Who is told, and how.
+    pub notify: NotifyConfig,
+    /// How events are kept.
+    pub store: StoreConfig,
+}
+
+/// Data directory and web address.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Data directory. Default: /var/lib/tocsin for root, else ~/.local/share/tocsin.
+    pub data_dir: PathBuf,
+    /// Address of the page and the API. There are no accounts yet, so only loopback addresses
+    /// are accepted. Default 127.0.0.1:7514.
+    pub listen: String,
+    /// Seconds a stop may take to drain what was received. Default 5.
+    pub stop_seconds_max: u64,
+    /// Host names, beside the loopback ones, that requests may be addressed to (protection
+    /// against DNS rebinding). Default none.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            data_dir: default_data_dir(),
+            listen: "127.0.0.1:7514".to_owned(),
+            stop_seconds_max: 5,
+            allowed_hosts: Vec::new(),
+        }
+    }
+}
+
+/// Packs and rules.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContentConfig {
+    /// Whether the packs in the binary are used. Default true.
+    pub builtin: bool,
+    /// Directories with packs of your own. Default none.
+    pub packs: Vec<PathBuf>,
+    /// Sigma rule files, or directories searched for them. Default none.
+    pub rules: Vec<PathBuf>,
+}
+
+impl Default for ContentConfig {
+    fn default() -> Self {
+        Self { builtin: true, packs: Vec::new(), rules: Vec::new() }
+    }
+}
+
+/// Matching of rules.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectConfig {
+    /// Seconds by which events may arrive out of order and still be correlated. Default 30.
+    pub lateness_seconds: u64,
+    /// The most groups (addresses, users, …) that correlations remember. Default 200000.
+    pub groups_max: usize,
+    /// The most memory that correlations use, bytes. Default 64 MiB.
+    pub state_bytes_max: usize,
+    /// Values for `%placeholder%`s in rules (`expand`): name to list. Default none.
+    pub placeholders: std::collections::BTreeMap<String, Vec<String>>,
+    /// Time zone of log lines that do not say theirs, as an IANA name. Default the machine's.
+    pub zone: Option<String>,
+}
+
+impl Default for DetectConfig {
+    fn default() -> Self {
+        Self {
+            lateness_seconds: 30,
+            groups_max: 200_000,
+            state_bytes_max: 64 * 1024 * 1024,
+            placeholders: std::collections::BTreeMap::new(),
+            zone: None,
+        }
+    }
+}
+
+/// How events are kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// Days that events are kept; 0 keeps them for ever. Default 30.
+    pub retention_days: u32,
+    /// Memory that the index writer may use, bytes. Default 64 MiB.
+    pub writer_bytes: usize,
+    /// Milliseconds from an event's arrival to it being stored safely and found by a search.
+    /// Default 1000.
+    pub commit_ms: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { retention_days: 30, writer_bytes: 64 * 1024 * 1024, commit_ms: 1000 }
+    }
+}
+
+fn default_data_dir() -> PathBuf {
+    use std::os::unix::fs::MetadataExt;
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|about| about.uid() == 0);
+    match std::env::var_os("HOME").map(PathBuf::from) {
+        Some(home) if !is_root && home.is_dir() => home.join(".local/share/tocsin"),
+        _ => PathBuf::from("/var/lib/tocsin"),
+    }
+}

@@ -1,0 +1,133 @@
+//! Packs and rules → a parser and a rule set, with everything that was refused.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tocsin_content::{Diagnostic, FileKind, Pack, PackFile};
+use tocsin_detect::{RuleSet, Tables};
+use tocsin_parse::Parser;
+
+use crate::config::{ContentConfig, DetectConfig};
+
+/// Which rules to load.
+#[derive(Debug, Clone, Default)]
+pub enum Rules {
+    /// Those of the packs and of the configuration.
+    #[default]
+    Shipped,
+    /// Only these files and directories.
+    Only(Vec<PathBuf>),
+}
+
+/// How content is loaded, beside the configuration.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// Which rules.
+    pub rules: Rules,
+    /// Whether events go only to rules of their log source.
+    pub route: bool,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { rules: Rules::Shipped, route: true }
+    }
+}
+
+/// Everything content gives: ready to run.
+pub struct Content {
+    /// The packs, for their descriptions and tests.
+    pub packs: Vec<Pack>,
+    /// Reads records.
+    pub parser: Parser,
+    /// Rules, compiled.
+    pub rules: RuleSet,
+    /// The rule files that `rules` was made of.
+    pub rule_files: Vec<PackFile>,
+    /// Log sources and field names.
+    pub tables: Tables,
+    /// How rules are matched.
+    pub options: tocsin_detect::Options,
+    /// What was refused or looks wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Content {
+    /// Loads packs and rules. Never fails as a whole: what is broken is left out and named in
+    /// [`Content::diagnostics`].
+    pub fn load(content: &ContentConfig, detect: &DetectConfig, choice: &Choice) -> Self {
+        let (packs, mut diagnostics) = read_packs(content);
+        let zone = zone(detect, &mut diagnostics);
+        let options = tocsin_parse::Options { zone, ..tocsin_parse::Options::default() };
+        let (parser, found) = Parser::load(&packs, options);
+        diagnostics.extend(found);
+        let (tables, found) = Tables::from_packs(&packs);
+        diagnostics.extend(found);
+        let rule_files = rule_files(&packs, content, &choice.rules, &mut diagnostics);
+        let options = options_of(detect, choice.route);
+        let (rules, found) = tocsin_detect::load(&rule_files, &tables, &options);
+        diagnostics.extend(found);
+        Self { packs, parser, rules, rule_files, tables, options, diagnostics }
+    }
+
+    /// The longest cooldown of any rule, or the default when that is longer.
+    pub fn longest_cooldown(&self, default: Duration) -> Duration {
+        let of_rules = self.rules.rules().iter().filter_map(|rule| rule.cooldown);
+        of_rules.max().unwrap_or(default).max(default)
+    }
+}
+
+fn read_packs(content: &ContentConfig) -> (Vec<Pack>, Vec<Diagnostic>) {
+    let mut packs = if content.builtin { tocsin_content::builtin_packs() } else { Vec::new() };
+    let mut diagnostics = Vec::new();
+    for root in &content.packs {
+        let (own, found) = tocsin_content::read_dir(root);
+        diagnostics.extend(found);
+        for pack in own {
+            // A user's pack with the name of a built-in one stands in its place.
+            packs.retain(|known| known.name != pack.name);
+            packs.push(pack);
+        }
+    }
+    (packs, diagnostics)
+}
+
+fn rule_files(
+    packs: &[Pack],
+    content: &ContentConfig,
+    rules: &Rules,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<PackFile> {
+    let (paths, mut files) = match rules {
+        Rules::Only(paths) => (paths, Vec::new()),
+        Rules::Shipped => {
+            let shipped = packs.iter().flat_map(|pack| pack.of_kind(FileKind::Rule).cloned());
+            (&content.rules, shipped.collect())
+        }
+    };
+    let (own, found) = tocsin_content::read_rules(paths);
+    diagnostics.extend(found);
+    files.extend(own);
+    files
+}
+
+fn options_of(detect: &DetectConfig, route: bool) -> tocsin_detect::Options {
+    let mut options = tocsin_detect::Options {
+        route,
+        placeholders: detect.placeholders.clone().into_iter().collect(),
+        lateness: Duration::from_secs(detect.lateness_seconds),
+        ..tocsin_detect::Options::default()
+    };
+    options.limits.groups_max = detect.groups_max;
+    options.limits.state_bytes_max = detect.state_bytes_max;
+    options
+}
+
+fn zone(detect: &DetectConfig, diagnostics: &mut Vec<Diagnostic>) -> TimeZone {
+    let Some(name) = &detect.zone else { return TimeZone::system() };
+    TimeZone::get(name).unwrap_or_else(|error| {
+        diagnostics.push(Diagnostic::error("detect.zone", 0, 0, error.to_string()));
+        TimeZone::system()
+    })
+}

@@ -1,0 +1,145 @@
+//! [`Handle`]: what a running engine shows to the server.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tocsin_catalog::Catalog;
+use tocsin_collect::{Collector, Journal, Stats};
+use tocsin_content::Diagnostic;
+use tocsin_model::{Alert, RuleMeta, Timestamp};
+use tocsin_notify::Notifier;
+use tocsin_store::EventStore;
+use tokio::sync::broadcast;
+
+use crate::config::Config;
+
+/// How many live messages a slow listener may be behind before it misses some.
+pub const LIVE_BACKLOG_MAX: usize = 1024;
+
+/// Something that happened just now.
+#[derive(Debug, Clone)]
+pub enum Live {
+    /// An alert was raised or changed.
+    Alert(Arc<Alert>),
+}
+
+/// A running engine, shared.
+#[derive(Clone)]
+pub struct Handle {
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// Alerts and the outbox.
+    pub catalog: Arc<Catalog>,
+    /// Events.
+    pub store: Arc<dyn EventStore>,
+    /// Where the server puts what it is sent.
+    pub journal: Arc<Journal>,
+    /// Channels.
+    pub notifier: Arc<Notifier>,
+    /// Inputs.
+    pub collector: Arc<Collector>,
+    /// Counters of inputs.
+    pub inputs: Arc<Stats>,
+    /// Counters of the pipeline.
+    pub progress: Arc<Progress>,
+    /// Live messages.
+    pub live: broadcast::Sender<Live>,
+    /// The rules in force.
+    pub rules: Arc<Vec<Arc<RuleMeta>>>,
+    /// What was refused in content.
+    pub diagnostics: Arc<Vec<Diagnostic>>,
+    /// When the engine started.
+    pub started: Timestamp,
+}
+
+/// What happened to the records of one input: `received = stored + waiting + dropped`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Records that came into the pipeline.
+    pub received: u64,
+    /// Events stored durably.
+    pub stored: u64,
+}
+
+/// Counters of the pipeline, written by it and read by anybody.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Events stored since the data directory was made.
+    pub stored: AtomicU64,
+    /// Events that entered since this start.
+    pub entered: AtomicU64,
+    /// Alerts raised since this start.
+    pub alerts: AtomicU64,
+    /// Findings since this start.
+    pub findings: AtomicU64,
+    /// Findings dropped by the allow-list since this start.
+    pub allowed: AtomicU64,
+    /// Records that no parser understood since this start.
+    pub unparsed: AtomicU64,
+    /// Age of the newest event when it was detected, milliseconds from its arrival.
+    pub lag_ms: AtomicU64,
+    /// Events per second over the last seconds, thousandths.
+    per_second_milli: AtomicU64,
+    /// Event time of the newest event, nanoseconds.
+    newest: AtomicI64,
+    ledgers: Mutex<BTreeMap<String, Ledger>>,
+    problem: Mutex<Option<String>>,
+    detect: Mutex<tocsin_detect::Counters>,
+}
+
+impl Progress {
+    /// Events per second, smoothed over some seconds.
+    pub fn per_second(&self) -> f64 {
+        self.per_second_milli.load(Ordering::Relaxed) as f64 / 1000.0
+    }
+
+    /// Sets the smoothed rate.
+    pub fn set_per_second(&self, rate: f64) {
+        self.per_second_milli.store((rate * 1000.0) as u64, Ordering::Relaxed);
+    }
+
+    /// Event time of the newest event; `None` before the first.
+    pub fn newest(&self) -> Option<Timestamp> {
+        match self.newest.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Timestamp(nanos)),
+        }
+    }
+
+    /// Notes an event's time.
+    pub fn saw(&self, time: Timestamp) {
+        self.newest.fetch_max(time.0, Ordering::Relaxed);
+    }
+
+    /// What is wrong with the pipeline right now, with the remedy.
+    pub fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what is wrong, or that nothing is.
+    pub fn set_problem(&self, problem: Option<String>) {
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
+    /// Ledger by input.
+    pub fn ledgers(&self) -> BTreeMap<String, Ledger> {
+        self.ledgers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets the ledgers.
+    pub fn set_ledgers(&self, ledgers: &BTreeMap<String, Ledger>) {
+        self.ledgers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(ledgers);
+    }
+
+    /// Counters of detection.
+    pub fn detect(&self) -> tocsin_detect::Counters {
+        *self.detect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the counters of detection.
+    pub fn set_detect(&self, counters: tocsin_detect::Counters) {
+        *self.detect.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+    }
+}

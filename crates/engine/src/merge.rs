@@ -1,0 +1,171 @@
+//! Brings events of several streams into one order.
+//!
+//! In: events, each of a lane (a stream such as one file). Out: the same events. While a lane is
+//! *behind* (it reads what was written before now), its events and everybody's newer ones wait
+//! for each other, so that detection sees history in the order in which it happened; once no
+//! lane is behind, events pass straight through in arrival order. Never drops an event.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tocsin_collect::Checkpoint;
+use tocsin_model::{Event, Timestamp};
+
+/// An event with what travels beside it.
+#[derive(Debug, Clone)]
+pub struct Merged {
+    /// The event.
+    pub event: Event,
+    /// Whether it was written before Tocsin first watched.
+    pub historical: bool,
+    /// Positions that count as done once this event is.
+    pub after: Vec<Checkpoint>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    behind: bool,
+    waiting: VecDeque<Merged>,
+}
+
+/// The lanes and what waits in them.
+#[derive(Debug, Default)]
+pub struct Merger {
+    lanes: BTreeMap<u64, Lane>,
+    waiting: usize,
+}
+
+impl Merger {
+    /// Says whether a lane is behind. A lane that was never named is not.
+    pub fn set_behind(&mut self, lane: u64, behind: bool) {
+        self.lanes.entry(lane).or_default().behind = behind;
+    }
+
+    /// Adds an event at the end of its lane.
+    pub fn push(&mut self, lane: u64, merged: Merged) {
+        self.waiting += 1;
+        self.lanes.entry(lane).or_default().waiting.push_back(merged);
+    }
+
+    /// Positions without an event: they wait for the lane's last event. Gives them back when
+    /// nothing of the lane is waiting, so that they count as done now.
+    pub fn attach(&mut self, lane: u64, checkpoints: Vec<Checkpoint>) -> Vec<Checkpoint> {
+        match self.lanes.get_mut(&lane).and_then(|lane| lane.waiting.back_mut()) {
+            Some(last) => {
+                last.after.extend(checkpoints);
+                Vec::new()
+            }
+            None => checkpoints,
+        }
+    }
+
+    /// Takes out every event that may go on now, in order.
+    pub fn ready(&mut self, out: &mut Vec<Merged>) {
+        while let Some(lane) = self.next_lane() {
+            let Some(lane) = self.lanes.get_mut(&lane) else { return };
+            let Some(merged) = lane.waiting.pop_front() else { return };
+            self.waiting -= 1;
+            out.push(merged);
+        }
+        let empty = |lane: &Lane| !lane.behind && lane.waiting.is_empty();
+        self.lanes.retain(|_, lane| !empty(lane));
+    }
+
+    /// Takes out everything, lanes that are behind or not: for a stop, or when a lane that is
+    /// behind has gone quiet.
+    pub fn flush(&mut self, out: &mut Vec<Merged>) {
+        for lane in self.lanes.values_mut() {
+            lane.behind = false;
+        }
+        self.ready(out);
+    }
+
+    /// How many events wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many events of one lane wait.
+    pub fn waiting_in(&self, lane: u64) -> usize {
+        self.lanes.get(&lane).map_or(0, |lane| lane.waiting.len())
+    }
+
+    /// Whether any lane is behind.
+    pub fn any_behind(&self) -> bool {
+        self.lanes.values().any(|lane| lane.behind)
+    }
+
+    /// The lane whose first event is the oldest; `None` when there is none or when a lane that
+    /// is behind might still bring an older one.
+    fn next_lane(&self) -> Option<u64> {
+        let mut oldest: Option<(Timestamp, u64)> = None;
+        for (id, lane) in &self.lanes {
+            match lane.waiting.front() {
+                Some(merged) => {
+                    if oldest.is_none_or(|(time, _)| merged.event.time < time) {
+                        oldest = Some((merged.event.time, *id));
+                    }
+                }
+                None if lane.behind => return None,
+                None => {}
+            }
+        }
+        oldest.map(|(_, id)| id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Merged {
+        let mut event = Event::default();
+        event.time = Timestamp(second);
+        Merged { event, historical: true, after: Vec::new() }
+    }
+
+    fn times(merger: &mut Merger) -> Vec<i64> {
+        let mut out = Vec::new();
+        merger.ready(&mut out);
+        out.iter().map(|merged| merged.event.time.0).collect()
+    }
+
+    #[test]
+    fn lanes_that_are_behind_are_merged_by_time() {
+        let mut merger = Merger::default();
+        merger.set_behind(1, true);
+        merger.set_behind(2, true);
+        [5, 6, 9].map(|second| merger.push(1, at(second)));
+        assert_eq!(times(&mut merger), Vec::<i64>::new());
+        assert!(merger.any_behind());
+        [1, 7].map(|second| merger.push(2, at(second)));
+        assert_eq!(times(&mut merger), [1, 5, 6, 7]);
+        merger.set_behind(2, false);
+        assert_eq!(times(&mut merger), [9]);
+        merger.set_behind(1, false);
+        assert_eq!(merger.waiting(), 0);
+    }
+
+    #[test]
+    fn live_events_wait_for_history_and_then_pass() {
+        let mut merger = Merger::default();
+        merger.set_behind(1, true);
+        merger.push(2, at(100));
+        assert_eq!(times(&mut merger), Vec::<i64>::new());
+        merger.push(1, at(50));
+        assert_eq!(times(&mut merger), [50]);
+        merger.set_behind(1, false);
+        assert_eq!(times(&mut merger), [100]);
+        merger.push(2, at(90));
+        assert_eq!(times(&mut merger), [90]);
+    }
+
+    #[test]
+    fn flush_gives_all() {
+        let mut merger = Merger::default();
+        merger.set_behind(1, true);
+        merger.push(2, at(3));
+        let mut out = Vec::new();
+        merger.flush(&mut out);
+        assert_eq!(out.len(), 1);
+    }
+}

@@ -1,0 +1,134 @@
+//! Scanning files: the pipeline's stages over records that are simply there, by the events' own
+//! time. Nothing is stored, nobody is told.
+
+pub mod import;
+pub mod input;
+
+use std::sync::Arc;
+
+use tocsin_alert::{AlertConfig, Alerts};
+use tocsin_detect::Detector;
+use tocsin_model::{Alert, Event, Finding, Record};
+use tocsin_parse::Worker;
+
+use crate::content::Content;
+use crate::merge::{Merged, Merger};
+
+/// A finding with the line of input that completed it.
+#[derive(Debug, Clone)]
+pub struct LineFinding {
+    /// The finding.
+    pub finding: Finding,
+    /// Index of the input, from 0.
+    pub input: u64,
+    /// Line in it, from 1.
+    pub line: u64,
+}
+
+/// Scans records of several inputs in the order of their events' time.
+pub struct Scanner {
+    worker: Worker,
+    detector: Detector,
+    alerts: Alerts,
+    merger: Merger,
+    ready: Vec<Merged>,
+    findings: Vec<Finding>,
+    keep_findings: bool,
+    found: Vec<LineFinding>,
+    spare: Vec<Event>,
+}
+
+impl Scanner {
+    /// Ready to scan. With `keep_findings`, findings are kept one by one instead of becoming
+    /// alerts.
+    ///
+    /// # Errors
+    /// When the allow-list has an entry that is no address or network.
+    pub fn new(
+        content: &Content,
+        alerts: AlertConfig,
+        keep_findings: bool,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            worker: content.parser.worker(),
+            detector: Detector::new(Arc::new(content.rules.clone()), &content.options),
+            alerts: Alerts::new(alerts)?,
+            merger: Merger::default(),
+            ready: Vec::new(),
+            findings: Vec::new(),
+            keep_findings,
+            found: Vec::new(),
+            spare: Vec::new(),
+        })
+    }
+
+    /// Says that an input is open: other inputs' newer events wait for its older ones.
+    pub fn open(&mut self, input: u64) {
+        self.merger.set_behind(input, true);
+    }
+
+    /// Says that an input is at its end.
+    pub fn close(&mut self, input: u64) {
+        self.merger.set_behind(input, false);
+        self.detect();
+    }
+
+    /// Takes a record. Its stream is the input's index, its offset the line.
+    pub fn take(&mut self, record: &Record) {
+        let mut event = self.spare.pop().unwrap_or_default();
+        self.worker.parse(record, &mut event);
+        let merged = Merged { event, historical: false, after: Vec::new() };
+        self.merger.push(record.position.stream, merged);
+        self.detect();
+    }
+
+    /// Whether this input has so much waiting that another should be read first.
+    pub fn is_ahead(&self, input: u64) -> bool {
+        self.merger.waiting_in(input) > 0
+    }
+
+    /// Says that no more events come; windows that are open are decided.
+    pub fn finish(&mut self) {
+        self.merger.flush(&mut self.ready);
+        self.detect();
+        self.detector.finish(&mut self.findings);
+        self.sort_out();
+    }
+
+    /// Findings so far, taken out (only with `keep_findings`).
+    pub fn take_findings(&mut self) -> Vec<LineFinding> {
+        std::mem::take(&mut self.found)
+    }
+
+    /// Alerts so far, oldest first. Call it once, at the end.
+    pub fn take_alerts(&mut self) -> Vec<Alert> {
+        let mut alerts = self.alerts.take_changed();
+        alerts.sort_by(|left, right| (left.raised, &left.id).cmp(&(right.raised, &right.id)));
+        alerts
+    }
+
+    fn detect(&mut self) {
+        self.merger.ready(&mut self.ready);
+        let mut ready = std::mem::take(&mut self.ready);
+        for Merged { mut event, .. } in ready.drain(..) {
+            self.detector.process(&event, &mut self.findings);
+            if !self.findings.is_empty() {
+                self.sort_out();
+            }
+            event.clear();
+            self.spare.push(event);
+        }
+        self.ready = ready;
+    }
+
+    fn sort_out(&mut self) {
+        for finding in self.findings.drain(..) {
+            if self.keep_findings {
+                let id = finding.event.id;
+                self.found.push(LineFinding { finding, input: id.stream, line: id.offset });
+            } else {
+                self.alerts.add(&finding, false);
+            }
+        }
+    }
+}

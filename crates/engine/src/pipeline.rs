@@ -1,0 +1,416 @@
+//! The way of a record, live: collect → parse → merge → detect → alert → (notify, store).
+//!
+//! In: batches from the inputs. Out: alerts and notices in the catalog, events in the store,
+//! committed in epochs. One thread; never touches the network. When the store or the catalog
+//! refuses, it waits and tries again, and the inputs wait with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use tocsin_alert::{Alerts, Outcome};
+use tocsin_catalog::Catalog;
+use tocsin_collect::{Batch, Checkpoints, Journal};
+use tocsin_detect::{Detector, RuleSet};
+use tocsin_model::{AlertId, Event, Finding, NoticeKind, Timestamp, field};
+use tocsin_notify::Notifier;
+use tocsin_parse::Worker;
+use tocsin_store::EventStore;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::epoch::{Payload, State, StateDir};
+use crate::handle::{Ledger, Live, Progress};
+use crate::merge::{Merged, Merger};
+
+/// Events after which an epoch is committed though its time is not over.
+const EPOCH_EVENTS_MAX: usize = 50_000;
+/// Events that are given to the store together ahead of the commit.
+const APPEND_EVENTS_MIN: usize = 500;
+/// How long everybody waits for a lane that is behind but brings nothing.
+const BEHIND_WAIT_MAX: Duration = Duration::from_secs(3);
+/// Pause before a refused commit is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// How often changes of alerts that raise nothing new are saved and shown.
+const ALERT_SAVE_EVERY: Duration = Duration::from_millis(500);
+/// Quiet time after which the clock moves event time on.
+const QUIET: Duration = Duration::from_millis(1000);
+
+/// What the pipeline is made of.
+pub struct Parts {
+    pub worker: Worker,
+    pub detector: Detector,
+    pub alerts: Alerts,
+    pub catalog: Arc<Catalog>,
+    pub store: Arc<dyn EventStore>,
+    pub journal: Arc<Journal>,
+    pub notifier: Arc<Notifier>,
+    pub states: StateDir,
+    pub progress: Arc<Progress>,
+    pub live: broadcast::Sender<Live>,
+    pub payload: Payload,
+    pub commit_every: Duration,
+    pub longest_cooldown: Duration,
+    /// Cancelled when the drain takes too long; whatever is not committed is read again.
+    pub abandon: CancellationToken,
+}
+
+/// A message to the pipeline beside batches.
+pub enum Control {
+    /// New rules.
+    Rules(Arc<RuleSet>),
+}
+
+/// The running pipeline.
+pub struct Pipeline {
+    parts: Parts,
+    merger: Merger,
+    ready: Vec<Merged>,
+    findings: Vec<Finding>,
+    /// Events of this epoch; kept until the commit, so that a refused one can be repeated.
+    epoch: Vec<Event>,
+    appended: usize,
+    checkpoints: Checkpoints,
+    stored_by_input: BTreeMap<String, Ledger>,
+    dirty: bool,
+    raised: Vec<(AlertId, NoticeKind)>,
+    last_save: Instant,
+    last_commit: Instant,
+    last_batch: Instant,
+    rate: Rate,
+}
+
+impl Pipeline {
+    /// Ready to run.
+    pub fn new(parts: Parts) -> Self {
+        let now = Instant::now();
+        let checkpoints = parts.payload.checkpoints.clone();
+        let stored_by_input = parts.payload.ledgers.clone();
+        parts.progress.set_ledgers(&stored_by_input);
+        let stored = stored_by_input.values().map(|ledger| ledger.stored).sum();
+        parts.progress.stored.store(stored, Ordering::Relaxed);
+        Self {
+            parts,
+            merger: Merger::default(),
+            ready: Vec::new(),
+            findings: Vec::new(),
+            epoch: Vec::new(),
+            appended: 0,
+            checkpoints,
+            stored_by_input,
+            dirty: false,
+            raised: Vec::new(),
+            last_save: now,
+            last_commit: now,
+            last_batch: now,
+            rate: Rate { since: now, events: 0, smoothed: 0.0 },
+        }
+    }
+
+    /// Runs until every sender of `batches` is gone and everything is committed, or until the
+    /// parts' `abandon` token is cancelled. Blocks its thread.
+    pub fn run(
+        mut self,
+        runtime: &tokio::runtime::Handle,
+        mut batches: mpsc::Receiver<Batch>,
+        mut control: mpsc::Receiver<Control>,
+    ) {
+        loop {
+            let wait = self.wait();
+            match runtime.block_on(async { tokio::time::timeout(wait, batches.recv()).await }) {
+                Ok(Some(batch)) => {
+                    self.last_batch = Instant::now();
+                    self.take(batch);
+                    self.pass_on();
+                }
+                Ok(None) => break,
+                Err(_elapsed) => self.quiet(),
+            }
+            while let Ok(Control::Rules(rules)) = control.try_recv() {
+                self.parts.detector.replace_rules(rules);
+            }
+            if self.periodic().is_break() {
+                return;
+            }
+        }
+        self.merger.flush(&mut self.ready);
+        self.detect();
+        let _ = self.commit();
+    }
+
+    fn wait(&self) -> Duration {
+        let commit = self.parts.commit_every.saturating_sub(self.last_commit.elapsed());
+        let save = ALERT_SAVE_EVERY.saturating_sub(self.last_save.elapsed());
+        commit.min(save).max(Duration::from_millis(5))
+    }
+
+    /// Parses a batch into its lanes.
+    fn take(&mut self, mut batch: Batch) {
+        let lane = batch.records.first().map(|record| record.position.stream);
+        if let Some(lane) = lane {
+            self.merger.set_behind(lane, batch.historical);
+        }
+        let progress = &self.parts.progress;
+        let mut checkpoints = std::mem::take(&mut batch.checkpoints);
+        let last = batch.records.len().checked_sub(1);
+        for (index, record) in batch.records.iter().enumerate() {
+            let mut event = Event::default();
+            self.parts.worker.parse(record, &mut event);
+            if event.has(field::TOCSIN_PARSE_ERROR) {
+                progress.unparsed.fetch_add(1, Ordering::Relaxed);
+            }
+            let after =
+                if Some(index) == last { std::mem::take(&mut checkpoints) } else { Vec::new() };
+            let merged = Merged { event, historical: batch.historical, after };
+            self.merger.push(record.position.stream, merged);
+            self.received(&record.input);
+        }
+        if last.is_none() {
+            let rest = match lane {
+                Some(lane) => self.merger.attach(lane, checkpoints),
+                None => checkpoints,
+            };
+            self.dirty |= !rest.is_empty();
+            self.checkpoints.extend(rest);
+        }
+        let entered = batch.records.len() as u64;
+        self.parts.progress.entered.fetch_add(entered, Ordering::Relaxed);
+        self.rate.events += entered;
+    }
+
+    fn received(&mut self, input: &str) {
+        match self.stored_by_input.get_mut(input) {
+            Some(ledger) => ledger.received += 1,
+            None => {
+                let ledger = Ledger { received: 1, stored: 0 };
+                self.stored_by_input.insert(input.to_owned(), ledger);
+            }
+        }
+    }
+
+    fn pass_on(&mut self) {
+        self.merger.ready(&mut self.ready);
+        self.detect();
+    }
+
+    /// Nothing came for a while.
+    fn quiet(&mut self) {
+        let since = self.last_batch.elapsed();
+        if self.merger.waiting() > 0 && since > BEHIND_WAIT_MAX {
+            self.merger.flush(&mut self.ready);
+            self.detect();
+        }
+        if since > QUIET && self.merger.waiting() == 0 && !self.merger.any_behind() {
+            self.parts.detector.advance(now(), &mut self.findings);
+            self.alert(false);
+        }
+    }
+
+    fn detect(&mut self) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for Merged { event, historical, after } in ready.drain(..) {
+            self.parts.progress.saw(event.time);
+            self.parts.detector.process(&event, &mut self.findings);
+            if !self.findings.is_empty() {
+                self.alert(historical);
+            }
+            let lag = now().since(event.received).as_millis() as u64;
+            self.parts.progress.lag_ms.store(lag, Ordering::Relaxed);
+            self.dirty = true;
+            self.epoch.push(event);
+            self.checkpoints.extend(after);
+            if self.epoch.len() >= EPOCH_EVENTS_MAX && self.commit().is_break() {
+                break;
+            }
+        }
+        self.ready = ready;
+        self.append_ahead();
+        if !self.raised.is_empty() {
+            let _ = self.save_alerts();
+        }
+    }
+
+    /// Gives the store what has gathered, so that it indexes while the next events are read. A
+    /// refusal is dealt with at the commit.
+    fn append_ahead(&mut self) {
+        if self.epoch.len() - self.appended < APPEND_EVENTS_MIN {
+            return;
+        }
+        self.appended = match self.parts.store.append(&self.epoch[self.appended..]) {
+            Ok(()) => self.epoch.len(),
+            Err(_) => 0,
+        };
+    }
+
+    fn alert(&mut self, historical: bool) {
+        let progress = &self.parts.progress;
+        for finding in self.findings.drain(..) {
+            progress.findings.fetch_add(1, Ordering::Relaxed);
+            match self.parts.alerts.add(&finding, historical) {
+                Outcome::Raised(id) => {
+                    progress.alerts.fetch_add(1, Ordering::Relaxed);
+                    self.raised.push((id, NoticeKind::Raised));
+                }
+                Outcome::Escalated(id) => self.raised.push((id, NoticeKind::Escalated)),
+                Outcome::Joined(_) | Outcome::Disabled => {}
+                Outcome::Allowed => {
+                    progress.allowed.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// What is due by time: saving alerts, committing, counting.
+    fn periodic(&mut self) -> std::ops::ControlFlow<()> {
+        if self.last_save.elapsed() >= ALERT_SAVE_EVERY {
+            self.save_alerts()?;
+            self.rate.update(&self.parts.progress);
+            self.parts.progress.set_detect(self.parts.detector.counters());
+        }
+        if self.last_commit.elapsed() >= self.parts.commit_every {
+            if self.dirty {
+                self.commit()?;
+            }
+            self.last_commit = Instant::now();
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Saves the alerts that changed, with the notices of those that were raised, and shows them.
+    fn save_alerts(&mut self) -> std::ops::ControlFlow<()> {
+        self.last_save = Instant::now();
+        let changed = self.parts.alerts.take_changed();
+        if changed.is_empty() {
+            return std::ops::ControlFlow::Continue(());
+        }
+        let raised = std::mem::take(&mut self.raised);
+        let mut notices = Vec::new();
+        for (id, kind) in raised {
+            if let Some(alert) = changed.iter().find(|alert| alert.id == id) {
+                notices.extend(self.parts.notifier.notices(alert, kind, now()));
+            }
+        }
+        self.until_done("alerts cannot be saved", |parts| {
+            parts.catalog.save(&changed, &notices).map_err(|error| error.to_string())
+        })?;
+        if !notices.is_empty() {
+            self.parts.notifier.notify();
+        }
+        for alert in changed {
+            // Nobody listening is fine.
+            let _ = self.parts.live.send(Live::Alert(Arc::new(alert)));
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Ends the epoch.
+    fn commit(&mut self) -> std::ops::ControlFlow<()> {
+        self.save_alerts()?;
+        if !self.dirty {
+            return std::ops::ControlFlow::Continue(());
+        }
+        if let Some(newest) = self.parts.progress.newest() {
+            self.parts.alerts.expire(newest, self.parts.longest_cooldown);
+        }
+        let mut ledgers = self.stored_by_input.clone();
+        for event in &self.epoch {
+            if let Some(input) = event.get_str(field::TOCSIN_INPUT)
+                && let Some(ledger) = ledgers.get_mut(input)
+            {
+                ledger.stored += 1;
+            }
+        }
+        let payload = Payload {
+            epoch: self.parts.payload.epoch + 1,
+            checkpoints: self.checkpoints.clone(),
+            ledgers: ledgers.clone(),
+            ..Payload::default()
+        };
+        let state = State {
+            detector: self.parts.detector.snapshot(),
+            alerts: self.parts.alerts.snapshot(),
+        };
+        let epoch = std::mem::take(&mut self.epoch);
+        let mut appended = std::mem::take(&mut self.appended);
+        self.until_done("events cannot be stored", |parts| {
+            let rest = &epoch[std::mem::take(&mut appended)..];
+            parts.states.save(payload.epoch, &state).map_err(|error| error.to_string())?;
+            parts.store.append(rest).map_err(|error| error.to_string())?;
+            parts.store.commit(&payload.to_text()).map_err(|error| error.to_string())
+        })?;
+        self.parts.states.clean(payload.epoch);
+        for (key, state) in payload.checkpoints.iter() {
+            let checkpoint =
+                tocsin_collect::Checkpoint { key: key.to_owned(), state: state.to_owned() };
+            self.parts.journal.release(&checkpoint);
+        }
+        self.parts.progress.stored.fetch_add(epoch.len() as u64, Ordering::Relaxed);
+        self.parts.progress.set_ledgers(&ledgers);
+        self.stored_by_input = ledgers;
+        self.parts.payload = payload;
+        self.dirty = false;
+        self.last_commit = Instant::now();
+        self.epoch = epoch;
+        self.epoch.clear();
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Tries until it works or the stop cannot wait any longer. Meanwhile nothing is taken from
+    /// the inputs, so those that can wait do.
+    fn until_done(
+        &mut self,
+        what: &str,
+        mut attempt: impl FnMut(&mut Parts) -> Result<(), String>,
+    ) -> std::ops::ControlFlow<()> {
+        let mut told = false;
+        loop {
+            match attempt(&mut self.parts) {
+                Ok(()) => {
+                    if told {
+                        tracing::info!("{what}: solved, going on");
+                        self.parts.progress.set_problem(None);
+                    }
+                    return std::ops::ControlFlow::Continue(());
+                }
+                Err(error) => {
+                    if !told {
+                        tracing::error!("{what}: {error}; collection waits, trying again");
+                        told = true;
+                    }
+                    self.parts.progress.set_problem(Some(format!("{what}: {error}")));
+                }
+            }
+            if self.parts.abandon.is_cancelled() {
+                tracing::error!("{what}: stopping without it, it is read again at the next start");
+                return std::ops::ControlFlow::Break(());
+            }
+            std::thread::sleep(RETRY_PAUSE);
+        }
+    }
+}
+
+/// Events per second, smoothed.
+struct Rate {
+    since: Instant,
+    events: u64,
+    smoothed: f64,
+}
+
+impl Rate {
+    fn update(&mut self, progress: &Progress) {
+        let seconds = self.since.elapsed().as_secs_f64();
+        if seconds < 0.5 {
+            return;
+        }
+        let rate = self.events as f64 / seconds;
+        self.smoothed += (rate - self.smoothed) * (seconds / 3.0).min(1.0);
+        progress.set_per_second(self.smoothed);
+        self.events = 0;
+        self.since = Instant::now();
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_system(SystemTime::now())
+}

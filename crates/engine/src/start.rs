@@ -1,0 +1,283 @@
+//! [`Engine`]: opens the data directory, starts every stage and stops them in order.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use tocsin_alert::Alerts;
+use tocsin_catalog::Catalog;
+use tocsin_collect::{Collector, Journal, Stats};
+use tocsin_detect::Detector;
+use tocsin_model::Timestamp;
+use tocsin_notify::Notifier;
+use tocsin_store::{Embedded, EventStore};
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::content::Content;
+use crate::epoch::{Payload, StateDir};
+use crate::handle::{Handle, LIVE_BACKLOG_MAX, Progress};
+use crate::pipeline::{Control, Parts, Pipeline};
+
+/// Batches that may wait between the inputs and the pipeline.
+const BATCHES_WAITING_MAX: usize = 64;
+/// How often old events are deleted.
+const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+/// How far back alerts are looked at to find ids again after a crash.
+const ADOPT_SPAN: Duration = Duration::from_secs(2 * 86_400);
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error(
+        "data directory {path}: {cause}; choose another with server.data_dir or TOCSIN_SERVER_DATA_DIR"
+    )]
+    DataDir {
+        /// Its path.
+        path: String,
+        /// The reason.
+        cause: String,
+    },
+    /// A stage refuses to start.
+    #[error("{0}")]
+    Stage(String),
+}
+
+/// A running engine.
+pub struct Engine {
+    handle: Handle,
+    shutdown: CancellationToken,
+    abandon: CancellationToken,
+    pipeline: JoinHandle<()>,
+    background: JoinSet<()>,
+    control: mpsc::Sender<Control>,
+    stop_max: Duration,
+}
+
+impl Engine {
+    /// Opens everything, restores the state of the last commit and starts.
+    ///
+    /// # Errors
+    /// When the data directory, an address or a channel's configuration cannot be used.
+    pub async fn start(config: Config, content: Content) -> Result<Self, StartError> {
+        let data_dir = config.server.data_dir.clone();
+        let unusable =
+            |cause: String| StartError::DataDir { path: data_dir.display().to_string(), cause };
+        make_private(&data_dir).map_err(|error| unusable(error.to_string()))?;
+        let store_options = tocsin_store::Options {
+            writer_bytes_max: config.store.writer_bytes,
+            ..tocsin_store::Options::default()
+        };
+        let store = Embedded::open(&data_dir.join("store"), store_options)
+            .map_err(|error| unusable(error.to_string()))?;
+        let store: Arc<dyn EventStore> = Arc::new(store);
+        let catalog = Catalog::open(&data_dir).map_err(|error| unusable(error.to_string()))?;
+        let catalog = Arc::new(catalog);
+        let journal = Journal::open(&data_dir.join("journal"), &config.collect.journal)
+            .map_err(|error| unusable(error.to_string()))?;
+        let states =
+            StateDir::open(data_dir.join("state")).map_err(|error| unusable(error.to_string()))?;
+        let notifier = Notifier::new(&config.notify, &data_dir, catalog.clone())
+            .map_err(|error| StartError::Stage(error.to_string()))?;
+        let payload = match store.payload().map_err(|error| unusable(error.to_string()))? {
+            Some(text) => Payload::from_text(&text).map_err(unusable)?,
+            None => Payload::default(),
+        };
+        let opened = Opened {
+            store,
+            catalog,
+            journal: Arc::new(journal),
+            states,
+            notifier: Arc::new(notifier),
+            payload,
+        };
+        Self::run(config, content, opened).await
+    }
+
+    async fn run(config: Config, content: Content, opened: Opened) -> Result<Self, StartError> {
+        let (detector, alerts) = restore(&config, &content, &opened)?;
+        let shutdown = CancellationToken::new();
+        let abandon = CancellationToken::new();
+        let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
+        let (control, controls) = mpsc::channel(4);
+        let (live, _) = broadcast::channel(LIVE_BACKLOG_MAX);
+        let inputs = Arc::new(Stats::default());
+        let progress = Arc::new(Progress::default());
+        let collector = Collector::start(
+            config.collect.clone(),
+            opened.payload.checkpoints.clone(),
+            opened.journal.clone(),
+            sender,
+            inputs.clone(),
+            shutdown.clone(),
+        )
+        .await
+        .map_err(|error| StartError::Stage(error.to_string()))?;
+        let longest_cooldown = content.longest_cooldown(config.alerts.cooldown());
+        let pipeline = Pipeline::new(Parts {
+            worker: content.parser.worker(),
+            detector,
+            alerts,
+            catalog: opened.catalog.clone(),
+            store: opened.store.clone(),
+            journal: opened.journal.clone(),
+            notifier: opened.notifier.clone(),
+            states: opened.states,
+            progress: progress.clone(),
+            live: live.clone(),
+            payload: opened.payload,
+            commit_every: Duration::from_millis(config.store.commit_ms.max(10)),
+            longest_cooldown,
+            abandon: abandon.clone(),
+        });
+        let runtime = tokio::runtime::Handle::current();
+        let pipeline = std::thread::Builder::new()
+            .name("pipeline".to_owned())
+            .spawn(move || pipeline.run(&runtime, batches, controls))
+            .map_err(|error| StartError::Stage(format!("cannot start a thread: {error}")))?;
+        let mut background = JoinSet::new();
+        background.spawn(opened.notifier.clone().run(shutdown.clone()));
+        background.spawn(retain(
+            opened.store.clone(),
+            config.store.retention_days,
+            shutdown.clone(),
+        ));
+        let stop_max = Duration::from_secs(config.server.stop_seconds_max);
+        let handle = Handle {
+            config: Arc::new(config),
+            catalog: opened.catalog,
+            store: opened.store,
+            journal: opened.journal,
+            notifier: opened.notifier,
+            collector: Arc::new(collector),
+            inputs,
+            progress,
+            live,
+            rules: Arc::new(content.rules.rules().to_vec()),
+            diagnostics: Arc::new(content.diagnostics),
+            started: Timestamp::from_system(SystemTime::now()),
+        };
+        Ok(Self { handle, shutdown, abandon, pipeline, background, control, stop_max })
+    }
+
+    /// What the server needs.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Takes new rules into use; windows of unchanged rules stay.
+    pub async fn replace_rules(&self, content: &Content) {
+        let rules = Arc::new(content.rules.clone());
+        // A closed channel means that the engine is stopping.
+        let _ = self.control.send(Control::Rules(rules)).await;
+    }
+
+    /// Stops collecting, drains and commits what was received, within the configured time; what
+    /// is left then is read again at the next start.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        let abandon = self.abandon.clone();
+        // Leave a part of the time for the channels.
+        let patience = self.stop_max.mul_f32(0.8);
+        let pipeline = tokio::task::spawn_blocking(move || self.pipeline.join());
+        if tokio::time::timeout(patience, pipeline).await.is_err() {
+            abandon.cancel();
+        }
+        let rest = self.stop_max - patience;
+        let all = async { while self.background.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(rest, all).await;
+    }
+}
+
+struct Opened {
+    store: Arc<dyn EventStore>,
+    catalog: Arc<Catalog>,
+    journal: Arc<Journal>,
+    states: StateDir,
+    notifier: Arc<Notifier>,
+    payload: Payload,
+}
+
+/// The detector and the alerts as they were at the last commit.
+fn restore(
+    config: &Config,
+    content: &Content,
+    opened: &Opened,
+) -> Result<(Detector, Alerts), StartError> {
+    let rules = Arc::new(content.rules.clone());
+    let mut detector = Detector::new(rules, &content.options);
+    let mut alerts = Alerts::new(config.alerts.clone()).map_err(StartError::Stage)?;
+    if opened.payload.epoch == 0 {
+        return Ok((detector, alerts));
+    }
+    match opened.states.load(opened.payload.epoch) {
+        Ok(Some(state)) => {
+            if let Err(error) = detector.restore(&state.detector) {
+                tracing::warn!("{error}");
+            }
+            if let Err(error) = alerts.restore(&state.alerts) {
+                tracing::warn!("{error}");
+            }
+        }
+        Ok(None) => tracing::warn!("no state of the last commit: open windows are forgotten"),
+        Err(error) => {
+            tracing::warn!("state of the last commit: {error}; open windows are forgotten")
+        }
+    }
+    let stored = opened.store.stats().ok().and_then(|stats| stats.newest);
+    let since = stored.unwrap_or_default().minus(ADOPT_SPAN);
+    let newer = opened
+        .catalog
+        .open_alerts_since(since)
+        .map_err(|error| StartError::Stage(error.to_string()))?;
+    alerts.adopt(newer);
+    Ok((detector, alerts))
+}
+
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if dir.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Deletes events that are older than the retention, at the start and then regularly.
+async fn retain(store: Arc<dyn EventStore>, days: u32, shutdown: CancellationToken) {
+    if days == 0 {
+        return;
+    }
+    let mut every = tokio::time::interval(RETENTION_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        let store = store.clone();
+        let before = Timestamp::from_system(SystemTime::now())
+            .minus(Duration::from_secs(u64::from(days) * 86_400));
+        let deleted = tokio::task::spawn_blocking(move || store.delete_before(before)).await;
+        match deleted {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(deleted)) => tracing::info!("deleted {deleted} events older than {days} days"),
+            Ok(Err(error)) => tracing::error!("old events cannot be deleted: {error}"),
+        }
+    }
+}
+
+/// Alerts by rule title since the start of time, for the status page.
+pub fn by_title(counts: &BTreeMap<String, u64>, handle: &Handle) -> BTreeMap<String, u64> {
+    counts
+        .iter()
+        .map(|(id, count)| {
+            let rule = handle.rules.iter().find(|rule| rule.id == *id);
+            (rule.map_or_else(|| id.clone(), |rule| rule.title.clone()), *count)
+        })
+        .collect()
+}
