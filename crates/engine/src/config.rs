@@ -4,6 +4,7 @@
 //! from. Each stage owns its section; this module only composes them.
 
 mod load;
+mod reference;
 mod schema;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use tocsin_collect::CollectConfig;
 use tocsin_notify::NotifyConfig;
 
 pub use load::{Loaded, Origin, Setting, load};
+pub use reference::reference;
 pub use schema::json_schema;
 
 /// The whole configuration (`tocsin.yml`). Every section and key may be left out.

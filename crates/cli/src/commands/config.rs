@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use tocsin_engine::config::{Origin, json_schema};
+use tocsin_engine::config::{Origin, json_schema, reference};
 
 use crate::common_args::ConfigArgs;
 use crate::terminal::safe;
@@ -16,6 +16,9 @@ pub struct Args {
     /// Print the JSON Schema of tocsin.yml instead, for editors.
     #[arg(long)]
     schema: bool,
+    /// Print every key with its documentation and default instead, as a commented file.
+    #[arg(long)]
+    reference: bool,
     /// Print only what differs from the defaults.
     #[arg(long)]
     changed: bool,
@@ -29,6 +32,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     if args.schema {
         writeln!(out, "{}", serde_json::to_string_pretty(&json_schema())?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.reference {
+        write!(out, "{}", reference())?;
         return Ok(ExitCode::SUCCESS);
     }
     let loaded = match args.config.load() {
