@@ -10,11 +10,13 @@ mod error;
 mod outbox;
 mod query;
 mod schema;
+mod values;
 
 pub use counters::{CounterKind, CounterRow};
 pub use error::{CatalogError, Result};
 pub use outbox::{OutboxCounts, OutboxItem, OutboxState};
 pub use query::{AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, SeriesBucket};
+pub use values::ValueCount;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -22,10 +22,14 @@ pub const SERIES_BUCKETS_MAX: u64 = 10_000;
 pub struct AlertQuery {
     /// Exactly this severity.
     pub severity: Option<Severity>,
+    /// One of these severities; empty is any.
+    pub severity_in: Vec<Severity>,
     /// This severity or worse.
     pub min_severity: Option<Severity>,
     /// In this state.
     pub status: Option<AlertStatus>,
+    /// In one of these states; empty is any.
+    pub status_in: Vec<AlertStatus>,
     /// Of the rule with this id or title.
     pub rule: Option<String>,
     /// Occurs in title, reason, group or carried values; case does not count.
@@ -48,8 +52,10 @@ impl Default for AlertQuery {
     fn default() -> Self {
         Self {
             severity: None,
+            severity_in: Vec::new(),
             min_severity: None,
             status: None,
+            status_in: Vec::new(),
             rule: None,
             text: None,
             from: None,
@@ -154,17 +160,35 @@ impl Conditions {
         self.sql.push_str(&condition.replace("{}", &format!("?{}", self.values.len())));
     }
 
+    /// The column holds one of `values`; nothing is asked when there are none.
+    fn add_any(&mut self, column: &str, values: impl ExactSizeIterator<Item = Sql>) {
+        if values.len() == 0 {
+            return;
+        }
+        let first = self.values.len() + 1;
+        self.values.extend(values);
+        let places: Vec<String> =
+            (first..=self.values.len()).map(|place| format!("?{place}")).collect();
+        self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
+        self.sql.push_str(&format!("{column} IN ({})", places.join(", ")));
+    }
+
     fn of(query: &AlertQuery) -> Self {
         let mut all = Self { sql: String::new(), values: Vec::new() };
         if let Some(severity) = query.severity {
             all.add("severity = {}", i64::from(severity.number()));
         }
+        all.add_any("severity", query.severity_in.iter().map(|one| i64::from(one.number()).into()));
         if let Some(severity) = query.min_severity {
             all.add("severity >= {}", i64::from(severity.number()));
         }
         if let Some(status) = query.status {
             all.add("status = {}", status_word(status).to_owned());
         }
+        all.add_any(
+            "status",
+            query.status_in.iter().map(|one| status_word(*one).to_owned().into()),
+        );
         if let Some(rule) = &query.rule {
             all.add("({} IN (rule_id, rule_title))", rule.clone());
         }
