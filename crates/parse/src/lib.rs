@@ -6,8 +6,13 @@
 //! record, whatever its bytes. Never reads a clock, disk or network, never fails, never takes
 //! more than linear time.
 
+mod flatten;
+mod grok;
 mod options;
 mod parser;
+mod text;
+mod time;
 
+pub use flatten::{Dropped, Flattener, JsonError, flatten_json};
 pub use options::{FIELDS_MAX, LINE_BYTES_MAX, LIST_ITEMS_MAX, Limits, NESTING_MAX, Options};
 pub use parser::{Counters, Explained, Parser, SourceMeta, Worker};
