@@ -1,0 +1,244 @@
+// A stand-in for `tocsin run`: serves ui/dist with the real content security policy and made-up
+// answers of the API, so that the page can be tried and tested without building the server.
+//   node e2e/mock.mjs [--port 7700] [--quiet]
+// POST /__mock {"mode":"normal|clear|empty","beat":true,"fail":["/api/v1/overview"],"problem":false}
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { alertOfLines, load, makeAlert, makeHistory, random, SEVERITIES } from './mockdata.mjs';
+
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types ui";
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.txt': 'text/plain; charset=utf-8' };
+const RANGE_S = { '15m': [900, 15], '1h': [3600, 60], '24h': [86_400, 900], '7d': [604_800, 7200] };
+const INGEST_MAX_BYTES = 1_000_000;
+const NEW_ALERT_EVERY_S = 7;
+
+const t = (seconds) => new Date(seconds * 1000).toISOString();
+const blank = () => Object.fromEntries(SEVERITIES.map((word) => [word, 0]));
+
+class World {
+  constructor(alertCount) {
+    this.rng = random(20_261_121);
+    this.started = Date.now();
+    this.alerts = makeHistory(this.rng, alertCount, Date.now());
+    this.total = 4_211_733;
+    this.failures = new Map();
+    this.clients = new Set();
+    this.control = { mode: 'normal', beat: true, fail: [], problem: false, arrivals: true };
+    this.beats = 0;
+  }
+
+  get shown() {
+    return this.control.mode === 'normal' ? this.alerts : [];
+  }
+
+  rate(ms = Date.now()) {
+    return this.control.mode === 'empty' ? 0 : Math.max(0, load(ms) + 8 * (this.rng() - 0.5));
+  }
+
+  send(event, data) {
+    for (const client of this.clients) client.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  raise(alert) {
+    this.alerts.unshift(alert);
+    this.send('alert', alert);
+  }
+
+  beat() {
+    if (!this.control.beat) return;
+    this.beats += 1;
+    const rate = this.rate();
+    this.total += Math.round(rate);
+    this.send('tick', { time: new Date().toISOString(), events_per_second: rate, events_total: this.total, alerts_total: this.shown.length, dropped_total: this.control.problem ? 17 : 0, lag_ms: 20 + Math.floor(30 * this.rng()) });
+    if (this.control.mode === 'normal' && this.control.arrivals && this.beats % NEW_ALERT_EVERY_S === 0) this.raise(makeAlert(this.rng, Date.now()));
+  }
+
+  overview(last) {
+    const [width, bucket] = RANGE_S[last] ?? RANGE_S['24h'];
+    const to = Date.now();
+    const from = to - width * 1000;
+    const start = Math.floor(from / 1000 / bucket) * bucket;
+    const steps = Array.from({ length: Math.ceil((to / 1000 - start) / bucket) }, (_, at) => start + at * bucket);
+    const part = (seconds) => Math.min(1, (to / 1000 - seconds) / bucket);
+    const busy = this.control.mode === 'empty' ? 0 : 1;
+    const within = this.shown.filter((alert) => Date.parse(alert.tocsin.alert.last_seen) >= from);
+    const alerts = steps.map((seconds) => ({ t: t(seconds), ...blank() }));
+    const bySeverity = blank();
+    const byRule = new Map();
+    const sources = new Map();
+    for (const alert of within) {
+      const core = alert.tocsin.alert;
+      bySeverity[core.severity] += 1;
+      const slot = alerts[Math.floor((Date.parse(core.last_seen) / 1000 - start) / bucket)];
+      if (slot) slot[core.severity] += 1;
+      const rule = byRule.get(alert.rule.id) ?? { rule_id: alert.rule.id, title: alert.rule.name, count: 0 };
+      rule.count += 1;
+      byRule.set(alert.rule.id, rule);
+      const source = sources.get(alert.source.ip) ?? { value: alert.source.ip, events: 0, alerts: 0 };
+      source.alerts += 1;
+      source.events += core.count * 3;
+      sources.set(alert.source.ip, source);
+    }
+    const events = steps.map((seconds) => ({ t: t(seconds), count: Math.round(busy * load(seconds * 1000) * bucket * part(seconds)) }));
+    const failed = (seconds, at) => alerts[at].high * 22 + alerts[at].critical * 40 + bucket / 120 + (bucket / 200) * (1 + Math.sin(seconds / 1700));
+    return {
+      range: { from: new Date(from).toISOString(), to: new Date(to).toISOString(), bucket_seconds: bucket },
+      events: { total: events.reduce((sum, point) => sum + point.count, 0), series: events },
+      alerts: { total: within.length, by_severity: bySeverity, by_rule: [...byRule.values()].toSorted((a, b) => b.count - a.count), series: alerts },
+      logins: { series: steps.map((seconds, at) => ({ t: t(seconds), failed: Math.round(busy * failed(seconds, at)), succeeded: Math.round(busy * part(seconds) * (bucket / 90) * (1.4 + Math.sin(seconds / 5200))) })) },
+      top_sources: busy ? [...sources.values(), { value: '10.0.0.7', events: Math.round(width / 30), alerts: 0 }].toSorted((a, b) => b.events - a.events).slice(0, 10) : [],
+      newest_alerts: within.slice(0, 12),
+    };
+  }
+
+  list(query) {
+    const severities = (query.get('severity') ?? '').split(',').filter(Boolean);
+    const asked = (query.get('q') ?? '').toLowerCase();
+    const from = Date.parse(query.get('from') ?? '') || 0;
+    const to = Date.parse(query.get('to') ?? '') || Infinity;
+    const found = this.shown.filter((alert) => {
+      const core = alert.tocsin.alert;
+      const seen = Date.parse(core.last_seen);
+      return (severities.length === 0 || severities.includes(core.severity)) && seen >= from && seen <= to
+        && (asked === '' || `${alert.rule.name} ${core.reason} ${alert.source.ip} ${alert.user.name} ${alert.host.name}`.toLowerCase().includes(asked));
+    });
+    const offset = Number(query.get('cursor') ?? 0);
+    const limit = Number(query.get('limit') ?? 100);
+    const next = offset + limit < found.length ? String(offset + limit) : null;
+    return { alerts: found.slice(offset, offset + limit), total: found.length, next };
+  }
+
+  status() {
+    const bySeverity = blank();
+    const byRule = {};
+    for (const alert of this.shown) {
+      bySeverity[alert.tocsin.alert.severity] += 1;
+      byRule[alert.rule.name] = (byRule[alert.rule.name] ?? 0) + 1;
+    }
+    const empty = this.control.mode === 'empty';
+    const problem = this.control.problem;
+    const now = new Date().toISOString();
+    return {
+      version: '0.1.0',
+      uptime_seconds: Math.floor((Date.now() - this.started) / 1000) + 93_784,
+      events: { received: empty ? 0 : this.total, stored: empty ? 0 : this.total - (problem ? 17 : 0), dropped: problem ? 17 : 0, per_second: this.rate(), lag_ms: 31 },
+      alerts: { total: this.shown.length, by_severity: bySeverity, by_rule: byRule },
+      inputs: empty ? [] : [
+        { name: 'auth', source: '/var/log/auth.log', received: 812_204, dropped: {}, last_event: now, problem: null },
+        { name: 'nginx', source: '/var/log/nginx/access.log', received: 3_311_020, dropped: {}, last_event: now, problem: problem ? 'permission denied; add tocsin to the group adm' : null },
+        { name: 'syslog-udp', source: '127.0.0.1:5514', received: 88_509, dropped: problem ? { 'line too long': 17 } : {}, last_event: now, problem: null },
+      ],
+      channels: [{ name: 'alert-log', pending: 0, delivered: this.shown.length, failed: 0, problem: null }, { name: 'mail', pending: 0, delivered: 41, failed: 0, problem: null }],
+      rules: { loaded: 38, refused: 0 },
+    };
+  }
+
+  /** Counts failed logins by address, as the real thing does, so that tests can attack. */
+  ingest(body) {
+    const events = Array.isArray(body) ? body : body.events;
+    for (const event of events) {
+      const line = String(event.raw ?? event.message ?? '');
+      const ip = /Failed password .* from (\S+) port/.exec(line)?.[1];
+      if (ip === undefined) continue;
+      const lines = [...(this.failures.get(ip) ?? []), line];
+      this.failures.set(ip, lines);
+      if (lines.length === 5) this.raise(alertOfLines(this.rng, ip, lines));
+    }
+    return { accepted: events.length, refused: 0, errors: [] };
+  }
+}
+
+function sendFile(request, response, path) {
+  const inside = normalize(path).replace(/^(\.\.[/\\])+/, '');
+  let file = join(DIST, inside);
+  const asset = extname(inside) !== '';
+  if (!existsSync(file) || !statSync(file).isFile()) {
+    if (asset) {
+      response.writeHead(404).end();
+      return;
+    }
+    file = join(DIST, 'index.html');
+  }
+  const headers = {
+    'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+    'content-security-policy': CSP,
+    'x-content-type-options': 'nosniff',
+    'cache-control': inside.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+    vary: 'accept-encoding',
+  };
+  if (/\bgzip\b/.test(request.headers['accept-encoding'] ?? '') && existsSync(`${file}.gz`)) {
+    response.writeHead(200, { ...headers, 'content-encoding': 'gzip' });
+    createReadStream(`${file}.gz`).pipe(response);
+    return;
+  }
+  response.writeHead(200, headers);
+  createReadStream(file).pipe(response);
+}
+
+const json = (response, body, status = 200) =>
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body));
+
+const refuse = (response, status, message) => json(response, { error: { message, request_id: 'mock-7f3a' } }, status);
+
+async function bodyOf(request) {
+  let text = '';
+  for await (const chunk of request) {
+    text += chunk;
+    if (text.length > INGEST_MAX_BYTES) throw new Error('body too large');
+  }
+  return JSON.parse(text);
+}
+
+function api(world, request, response, url) {
+  const path = url.pathname;
+  if (world.control.fail.includes(path)) return refuse(response, 500, 'the store is not reachable');
+  if (path === '/api/v1/overview') return json(response, world.overview(url.searchParams.get('last') ?? '24h'));
+  if (path === '/api/v1/alerts') return json(response, world.list(url.searchParams));
+  if (path === '/api/v1/status') return json(response, world.status());
+  if (path === '/api/v1/stream') {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    world.clients.add(response);
+    request.on('close', () => world.clients.delete(response));
+    return response.write(': hello\n\n');
+  }
+  const id = /^\/api\/v1\/alerts\/([^/]+)$/.exec(path)?.[1];
+  const found = world.alerts.find((alert) => alert.tocsin.alert.id === id);
+  return found ? json(response, found) : refuse(response, 404, 'no such alert');
+}
+
+/** Starts the stand-in; resolves to its address and a way to stop it. */
+export async function startMock({ port = 0, alertCount = 412 } = {}) {
+  const world = new World(alertCount);
+  const server = createServer((request, response) => {
+    const url = new URL(request.url, 'http://mock');
+    if (request.method === 'POST') {
+      bodyOf(request)
+        .then((body) => {
+          if (url.pathname === '/ingest') return json(response, world.ingest(body));
+          if (url.pathname === '/__mock') return json(response, Object.assign(world.control, body));
+          return refuse(response, 404, 'no such route');
+        })
+        .catch((error) => refuse(response, 400, error.message));
+      return;
+    }
+    if (url.pathname.startsWith('/api/')) api(world, request, response, url);
+    else sendFile(request, response, url.pathname === '/' ? '/index.html' : decodeURIComponent(url.pathname));
+  });
+  const timer = setInterval(() => world.beat(), 1000);
+  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const stop = async () => {
+    clearInterval(timer);
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { base: `http://127.0.0.1:${server.address().port}`, stop };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const at = process.argv.indexOf('--port');
+  const { base } = await startMock({ port: at > 0 ? Number(process.argv[at + 1]) : 7700 });
+  console.log(`mock at ${base}`);
+}

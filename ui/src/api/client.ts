@@ -1,0 +1,69 @@
+/** Fetches JSON from the API. Turns every failure into an `ApiError`; never retries by itself. */
+import { t } from '../strings';
+
+const TIMEOUT_MS = 30_000;
+
+export class ApiError extends Error {
+  /** HTTP status; 0 when no answer came. */
+  readonly status: number;
+  /** What to look for in the server's log. */
+  readonly requestId: string | null;
+
+  constructor(message: string, status: number, requestId: string | null) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+    this.requestId = requestId;
+  }
+}
+
+interface ErrorBody {
+  error?: { message?: unknown; request_id?: unknown };
+}
+
+async function errorOf(answer: Response): Promise<ApiError> {
+  let body: ErrorBody = {};
+  try {
+    body = (await answer.json()) as ErrorBody;
+  } catch {
+    // Not JSON: a proxy answered. The status has to do.
+  }
+  const message = body.error?.message;
+  const requestId = body.error?.request_id;
+  return new ApiError(
+    typeof message === 'string' && message !== '' ? message : t.error.status(answer.status),
+    answer.status,
+    typeof requestId === 'string' ? requestId : null,
+  );
+}
+
+/** GETs `path`; `params` that are empty are left out. */
+export async function getJson<T>(
+  path: string,
+  params: Record<string, string | undefined>,
+  signal: AbortSignal,
+): Promise<T> {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    if (value !== undefined && value !== '') query.set(name, value);
+  }
+  const url = query.size > 0 ? `${path}?${query}` : path;
+  let answer: Response;
+  try {
+    answer = await fetch(url, {
+      headers: { accept: 'application/json' },
+      credentials: 'same-origin',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError';
+    throw new ApiError(timedOut ? t.error.timeout(TIMEOUT_MS / 1000) : t.error.unreachable, 0, null);
+  }
+  if (!answer.ok) throw await errorOf(answer);
+  try {
+    return (await answer.json()) as T;
+  } catch {
+    throw new ApiError(t.error.notJson, answer.status, null);
+  }
+}

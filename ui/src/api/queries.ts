@@ -1,0 +1,192 @@
+/** Server state for the screens: what is asked, how long it is fresh, how live news changes it. */
+import {
+  keepPreviousData,
+  QueryClient,
+  useInfiniteQuery,
+  useQuery,
+  type InfiniteData,
+} from '@tanstack/react-query';
+import { filterParams, type AlertFilter } from '../lib/filter';
+import { openingRange } from '../lib/series';
+import { stream } from '../live/stream';
+import { ApiError, getJson } from './client';
+import {
+  SEVERITIES,
+  type Alert,
+  type AlertPage,
+  type BySeverity,
+  type Overview,
+  type Range,
+  type SystemStatus,
+} from './types';
+
+const API = '/api/v1';
+
+/** Alerts per page of the list. */
+export const PAGE_ALERTS = 100;
+
+/** After an alert, the overview's sums are asked for again, but not more often than this. */
+const OVERVIEW_AFTER_ALERT_MS = 2000;
+
+const OVERVIEW_EVERY_MS: Record<Range, number> = { '15m': 5000, '1h': 10_000, '24h': 30_000, '7d': 60_000 };
+const STATUS_EVERY_MS = 5000;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 4000,
+      // A refusal will not change by asking again; a broken connection may.
+      retry: (failures, error) => failures < 1 && !(error instanceof ApiError && error.status !== 0),
+      retryDelay: 500,
+      refetchOnWindowFocus: true,
+    },
+  },
+});
+
+export function useOverview(last: Range | null) {
+  return useQuery({
+    queryKey: ['overview', last],
+    queryFn: ({ signal }) => getJson<Overview>(`${API}/overview`, { last: last ?? '24h' }, signal),
+    enabled: last !== null,
+    refetchInterval: OVERVIEW_EVERY_MS[last ?? '24h'],
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** The range to open with, after one look at the last day; decided once per page load. */
+export function useOpeningRange(enabled: boolean) {
+  return useQuery({
+    queryKey: ['opening-range'],
+    queryFn: async ({ signal }) => {
+      const day = await getJson<Overview>(`${API}/overview`, { last: '24h' }, signal);
+      queryClient.setQueryData(['overview', '24h'], day);
+      return openingRange(day);
+    },
+    enabled,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+export function useStatus() {
+  return useQuery({
+    queryKey: ['status'],
+    queryFn: ({ signal }) => getJson<SystemStatus>(`${API}/status`, {}, signal),
+    refetchInterval: STATUS_EVERY_MS,
+  });
+}
+
+export type AlertPages = InfiniteData<AlertPage, string | null>;
+
+export function useAlerts(filter: AlertFilter) {
+  return useInfiniteQuery({
+    queryKey: ['alerts', 'list', filter],
+    queryFn: ({ signal, pageParam }) =>
+      getJson<AlertPage>(
+        `${API}/alerts`,
+        { ...filterParams(filter, Date.now()), limit: String(PAGE_ALERTS), cursor: pageParam ?? undefined },
+        signal,
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next,
+    // Rows must not move under the analyst's hands: news waits behind a button.
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 60_000,
+  });
+}
+
+/** How many alerts of each severity the filter would show, were it not for severity itself. */
+export function useSeverityCounts(filter: AlertFilter) {
+  const without: AlertFilter = { ...filter, severity: [] };
+  return useQuery({
+    queryKey: ['alerts', 'counts', without],
+    queryFn: async ({ signal }) => {
+      const params = filterParams(without, Date.now());
+      const pages = await Promise.all(
+        SEVERITIES.map((severity) =>
+          getJson<AlertPage>(`${API}/alerts`, { ...params, severity, limit: '1' }, signal)),
+      );
+      return Object.fromEntries(SEVERITIES.map((word, at) => [word, pages[at]?.total ?? 0])) as BySeverity;
+    },
+    refetchInterval: 15_000,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** An alert that some list on the page already holds. */
+function known(id: string): Alert | undefined {
+  for (const [, pages] of queryClient.getQueriesData<AlertPages>({ queryKey: ['alerts', 'list'] })) {
+    for (const page of pages?.pages ?? []) {
+      const found = page.alerts.find((alert) => alert.tocsin.alert.id === id);
+      if (found) return found;
+    }
+  }
+  for (const [, data] of queryClient.getQueriesData<Overview>({ queryKey: ['overview'] })) {
+    const found = data?.newest_alerts.find((alert) => alert.tocsin.alert.id === id);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+export function useAlert(id: string) {
+  return useQuery<Alert>({
+    queryKey: ['alert', id],
+    queryFn: ({ signal }) => getJson<Alert>(`${API}/alerts/${encodeURIComponent(id)}`, {}, signal),
+    placeholderData: () => known(id),
+  });
+}
+
+const newer = (next: Alert, old: Alert) =>
+  next.tocsin.alert.id === old.tocsin.alert.id && next.tocsin.alert.version >= old.tocsin.alert.version;
+
+/** Puts `next` in place of its older self; the same array when it is not there. */
+export function replaced(alerts: Alert[], next: Alert): Alert[] {
+  const at = alerts.findIndex((old) => newer(next, old));
+  return at < 0 ? alerts : alerts.with(at, next);
+}
+
+function intoPages(pages: AlertPages | undefined, next: Alert): AlertPages | undefined {
+  if (!pages) return pages;
+  let changed = false;
+  const after = pages.pages.map((page) => {
+    const alerts = replaced(page.alerts, next);
+    if (alerts === page.alerts) return page;
+    changed = true;
+    return { ...page, alerts };
+  });
+  return changed ? { ...pages, pages: after } : pages;
+}
+
+const NEWEST_MAX = 20;
+
+/** The newest alerts with `next` at its place: on top when it was raised, where it was when not. */
+export function intoNewest(newest: Alert[], next: Alert): Alert[] {
+  const has = newest.some((old) => old.tocsin.alert.id === next.tocsin.alert.id);
+  if (has) return replaced(newest, next);
+  if (next.tocsin.alert.historical) return newest;
+  return [next, ...newest].slice(0, Math.max(newest.length, Math.min(NEWEST_MAX, newest.length + 1)));
+}
+
+/** Keeps cached answers in step with the live stream. Called once, when the page starts. */
+export function startLiveQueries() {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  stream.onAlert((alert) => {
+    const id = alert.tocsin.alert.id;
+    queryClient.setQueriesData<AlertPages>({ queryKey: ['alerts', 'list'] }, (pages) => intoPages(pages, alert));
+    queryClient.setQueriesData<Alert>({ queryKey: ['alert', id] }, (old) => (old && !newer(alert, old) ? old : alert));
+    queryClient.setQueriesData<Overview>({ queryKey: ['overview'] }, (old) =>
+      old && { ...old, newest_alerts: intoNewest(old.newest_alerts, alert) });
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      void queryClient.invalidateQueries({ queryKey: ['overview'] });
+      void queryClient.invalidateQueries({ queryKey: ['alerts', 'counts'] });
+    }, OVERVIEW_AFTER_ALERT_MS);
+  });
+  stream.onRecovery(() => {
+    for (const key of [['overview'], ['status'], ['alert'], ['alerts', 'counts']]) {
+      void queryClient.invalidateQueries({ queryKey: key });
+    }
+  });
+}

@@ -1,0 +1,120 @@
+/** The wire format of the HTTP API, as the server writes it. No behaviour here. */
+
+export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'informational'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export const STATUSES = ['new', 'acknowledged', 'closed'] as const;
+export type Status = (typeof STATUSES)[number];
+
+export const RANGES = ['15m', '1h', '24h', '7d'] as const;
+export type Range = (typeof RANGES)[number];
+
+export type BySeverity = Record<Severity, number>;
+
+/** A contributing event: enough of it to show why the alert was raised. */
+export interface Contribution {
+  event_id: string;
+  time: string;
+  rule_id: string;
+  /** The raw line; whatever an attacker wrote. */
+  line: string;
+}
+
+/** A matched value; `start` and `end` are byte offsets into the UTF-8 form of `value`. */
+export interface MatchSpan {
+  selection: string;
+  /** Empty for a keyword match in the raw line. */
+  field: string;
+  value: string;
+  start: number;
+  end: number;
+}
+
+export interface AlertCore {
+  id: string;
+  severity: Severity;
+  status: Status;
+  group: Record<string, string>;
+  count: number;
+  findings: number;
+  reason: string;
+  first_seen: string;
+  last_seen: string;
+  historical: boolean;
+  events: Contribution[];
+  matches: MatchSpan[];
+  version: number;
+}
+
+/** An alert as nested ECS; fields that the UI does not name are reached with `fieldTexts`. */
+export interface Alert {
+  '@timestamp': string;
+  rule: {
+    id: string;
+    name: string;
+    description?: string | null;
+    ruleset?: string | null;
+    reference?: string[];
+  };
+  threat?: { technique?: { id?: string[] }; tactic?: { name?: string[] } };
+  message: string;
+  tocsin: { alert: AlertCore };
+  [field: string]: unknown;
+}
+
+export interface Overview {
+  range: { from: string; to: string; bucket_seconds: number };
+  events: { total: number; series: { t: string; count: number }[] };
+  alerts: {
+    total: number;
+    by_severity: BySeverity;
+    by_rule: { rule_id: string; title: string; count: number }[];
+    series: ({ t: string } & BySeverity)[];
+  };
+  logins: { series: { t: string; failed: number; succeeded: number }[] };
+  top_sources: { value: string; events: number; alerts: number }[];
+  newest_alerts: Alert[];
+}
+
+export interface AlertPage {
+  alerts: Alert[];
+  total: number;
+  next: string | null;
+}
+
+export interface InputStatus {
+  name: string;
+  source: string;
+  received: number;
+  dropped: Record<string, number>;
+  last_event: string | null;
+  problem: string | null;
+}
+
+export interface ChannelStatus {
+  name: string;
+  pending: number;
+  delivered: number;
+  failed: number;
+  problem: string | null;
+}
+
+export interface SystemStatus {
+  version: string;
+  uptime_seconds: number;
+  events: { received: number; stored: number; dropped: number; per_second: number; lag_ms: number };
+  alerts: { total: number; by_severity: BySeverity; by_rule: Record<string, number> };
+  inputs: InputStatus[];
+  channels: ChannelStatus[];
+  rules: { loaded: number; refused: number };
+}
+
+/** One heartbeat of `/api/v1/stream`. */
+export interface Tick {
+  time: string;
+  events_per_second: number;
+  events_total: number;
+  alerts_total: number;
+  dropped_total: number;
+  lag_ms: number;
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { accepts, filterParams, isFiltered, NO_FILTER, parseFilter, printFilter, type AlertFilter } from './filter';
+import { alertOf } from './testdata';
+
+const NOW = Date.parse('2026-11-21T12:00:00Z');
+
+describe('a filter survives the URL', () => {
+  const filters: Partial<AlertFilter>[] = [
+    {},
+    { severity: ['critical', 'high'] },
+    { status: ['new'], last: '24h' },
+    { q: 'a, b & c=d #1 %2C + “x”' },
+    { from: '2026-11-20T00:00:00Z', to: '2026-11-21T00:00:00Z' },
+    { q: '<img src=x onerror=alert(1)>' },
+  ];
+  test.each(filters)('%j', (filter) => {
+    const printed = printFilter(filter);
+    expect(parseFilter(printed)).toEqual({ ...NO_FILTER, ...filter });
+    expect(isFiltered(parseFilter(printed))).toBe(Object.keys(filter).length > 0);
+  });
+});
+
+test.each([
+  ['?severity=bogus,high,high', { severity: ['high'] }],
+  ['?severity=low,critical', { severity: ['critical', 'low'] }],
+  ['?last=3y', {}],
+  ['?from=yesterday', {}],
+  ['?last=1h&from=2026-11-20T00:00:00Z', { from: '2026-11-20T00:00:00Z' }],
+  ['?status=', {}],
+])('%s says %j', (search, filter) => {
+  expect(parseFilter(search)).toEqual({ ...NO_FILTER, ...filter });
+});
+
+test('a relative range becomes a time for the API', () => {
+  expect(filterParams({ ...NO_FILTER, last: '1h', q: ' x ' }, NOW)).toEqual({
+    severity: '', status: '', q: 'x', from: '2026-11-21T11:00:00.000Z', to: '',
+  });
+});
+
+test.each([
+  [{}, true],
+  [{ severity: ['critical'] }, false],
+  [{ severity: ['high'] }, true],
+  [{ status: ['closed'] }, false],
+  [{ last: '15m' }, true],
+  [{ to: '2026-11-21T11:00:00Z' }, false],
+  [{ q: '192.0.2.1' }, true],
+  [{ q: 'BRUTE' }, true],
+  [{ q: 'nothing like it' }, false],
+] as [Partial<AlertFilter>, boolean][])('%j accepts the alert: %s', (filter, expected) => {
+  const alert = alertOf({ last_seen: '2026-11-21T11:59:00Z' });
+  expect(accepts({ ...NO_FILTER, ...filter }, alert, NOW)).toBe(expected);
+});

@@ -1,0 +1,66 @@
+/** Keyboard help; `?` opens it. */
+import { useRef } from 'react';
+import { useKeys } from '../lib/keys';
+import { usePrefs } from '../lib/prefs';
+import { Icon } from '../parts/icons';
+import { t } from '../strings';
+
+/** Keys of one line: alternatives, each a sequence. */
+const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
+  [[['j'], ['k']], t.help.move],
+  [[['Enter']], t.help.enter],
+  [[['Esc']], t.help.escape],
+  [[['/']], t.help.search],
+  [[['.']], t.help.load],
+  [[['1'], ['5']], t.help.severities],
+  [[['y']], t.help.copy],
+  [[['g', 'o']], t.help.goOverview],
+  [[['g', 'a']], t.help.goAlerts],
+  [[['?']], t.help.help],
+];
+
+export function Help() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const { keys } = usePrefs();
+  const open = () => dialog.current?.showModal();
+  useKeys({ '?': open });
+  return (
+    <>
+      <button type="button" className="icon-button" onClick={open} aria-label={t.help.open} title={`${t.help.open} (?)`}>
+        <Icon name="keyboard" />
+      </button>
+      <dialog ref={dialog} className="help" aria-labelledby="help-title">
+        <header>
+          <h2 id="help-title">{t.help.title}</h2>
+          <form method="dialog">
+            <button type="submit" className="icon-button" aria-label={t.help.close}><Icon name="close" /></button>
+          </form>
+        </header>
+        {!keys && <p className="note">{t.help.off}</p>}
+        <dl>
+          {LINES.map(([alternatives, what]) => (
+            <div key={what}>
+              <dt>{alternatives.map((sequence, at) => <Keys key={at} sequence={sequence} first={at === 0} />)}</dt>
+              <dd>{what}</dd>
+            </div>
+          ))}
+        </dl>
+        <p className="foot"><a href="/licences.txt">{t.help.licences}</a></p>
+      </dialog>
+    </>
+  );
+}
+
+function Keys({ sequence, first }: { sequence: readonly string[]; first: boolean }) {
+  return (
+    <>
+      {!first && <span>{t.help.or}</span>}
+      {sequence.map((key, at) => (
+        <span key={key} className="keys">
+          {at > 0 && <span>{t.help.next}</span>}
+          <kbd>{key}</kbd>
+        </span>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,69 @@
+/** The frame of every screen: rail, health, display settings, and the banner when news stop. */
+import type { ReactNode } from 'react';
+import { Link, useLocation } from 'wouter';
+import { useNow } from '../lib/now';
+import { useKeys } from '../lib/keys';
+import { age } from '../lib/time';
+import { stream, useStream } from '../live/stream';
+import { Icon, Logo } from '../parts/icons';
+import { t } from '../strings';
+import { DisplayMenu } from './display';
+import { HealthPill } from './health';
+import { Help } from './help';
+
+/** Screens that exist. */
+const SCREENS = [
+  { name: 'overview', path: '/overview' },
+  { name: 'alerts', path: '/alerts' },
+] as const;
+
+function Rail() {
+  const [path] = useLocation();
+  return (
+    <nav className="rail" aria-label={t.nav.label}>
+      <Link href="/overview" className="home" aria-label={t.name}><Logo /></Link>
+      {SCREENS.map((screen) => {
+        const here = path === screen.path || path.startsWith(`${screen.path}/`);
+        return (
+          <Link key={screen.name} href={screen.path} className={here ? 'here' : ''} aria-current={here ? 'page' : undefined}>
+            <Icon name={screen.name} size={18} />
+            {t.nav[screen.name]}
+          </Link>
+        );
+      })}
+    </nav>
+  );
+}
+
+function StaleBanner() {
+  const { phase, heardAt } = useStream();
+  const now = useNow();
+  if (phase !== 'stale') return null;
+  return (
+    <div className="banner" role="alert">
+      <Icon name="warn" />
+      <span aria-live="off">{heardAt === null ? t.banner.never : t.banner.stale(age(now - heardAt))}</span>
+      <button type="button" className="button" onClick={() => stream.retry()}>{t.banner.retry}</button>
+    </div>
+  );
+}
+
+export function Shell({ children }: { children: ReactNode }) {
+  const [, navigate] = useLocation();
+  const stale = useStream().phase === 'stale';
+  useKeys({ 'g o': () => navigate('/overview'), 'g a': () => navigate('/alerts') });
+  return (
+    <>
+      <a className="skip" href="#main">{t.skip}</a>
+      <Rail />
+      <header className="top">
+        <HealthPill />
+        <span className="gap" />
+        <Help />
+        <DisplayMenu />
+      </header>
+      <StaleBanner />
+      <main id="main" tabIndex={-1} className={stale ? 'stale' : ''}>{children}</main>
+    </>
+  );
+}
