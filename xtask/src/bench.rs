@@ -1,0 +1,196 @@
+//! `cargo xtask bench`: how many events a CPU second is good for. In: lines made here from a
+//! seed. Out: a table, also of other tools on the same file in the same run, and a line per
+//! figure in `target/bench-history.ndjson`, so that a slower commit is seen.
+//!
+//! CPU seconds are user and system time of the whole process, start-up included.
+
+mod history;
+mod lines;
+mod measure;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process::{heading, run as run_command};
+use crate::workspace::{self, target_dir, which};
+use crate::{install, ui};
+use measure::Figure;
+
+/// Lines of the file that everything is measured on.
+const LINES: u64 = 1_000_000;
+/// Each of our own figures is the best of so many runs: what disturbs a run only slows it.
+const RUNS: u32 = 3;
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Lines to ECS JSON.
+    Parse,
+    /// Lines through every shipped rule.
+    Detect,
+    /// Lines through every rule and into the store.
+    Store,
+    /// All of them.
+    All,
+}
+
+/// Arguments of `bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// What to measure.
+    #[arg(value_enum, default_value = "all")]
+    what: What,
+    /// How many lines.
+    #[arg(long, default_value_t = LINES)]
+    lines: u64,
+    /// Leave out other tools.
+    #[arg(long)]
+    no_others: bool,
+    /// Use the release build that is there.
+    #[arg(long)]
+    no_build: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When something cannot be built, or a run fails.
+pub fn run(args: &Args) -> Result<bool> {
+    if !args.no_build {
+        ui::build()?;
+        heading("building in release (some minutes the first time)");
+        run_command(workspace::cargo().args([
+            "build",
+            "--release",
+            "--locked",
+            "-p",
+            "tocsin-cli",
+        ]))?;
+    }
+    let tocsin = workspace::tocsin("release");
+    if !tocsin.is_file() {
+        bail!("{} is missing; run without --no-build", tocsin.display());
+    }
+    let dir = target_dir().join("bench");
+    std::fs::create_dir_all(&dir)?;
+    let file = lines::sshd(&dir, args.lines)?;
+    heading(&format!("{} sshd lines, {}", args.lines, file.display()));
+    let mut figures = ours(args, &tocsin, &file, &dir)?;
+    if !args.no_others && matches!(args.what, What::Detect | What::All) {
+        install::for_bench()?;
+        figures.extend(others(args, &file, &dir)?);
+    }
+    print(&figures);
+    history::compare_and_add(&target_dir().join("bench-history.ndjson"), &figures)?;
+    Ok(true)
+}
+
+fn ours(args: &Args, tocsin: &Path, file: &Path, dir: &Path) -> Result<Vec<Figure>> {
+    let wanted = |what| args.what == what || args.what == What::All;
+    let best = |name: &str, make: &mut dyn FnMut() -> Result<Command>| -> Result<Figure> {
+        let mut best: Option<Figure> = None;
+        for _ in 0..RUNS {
+            let figure = measure::run(name, args.lines, &mut make()?)?;
+            if best.as_ref().is_none_or(|best| figure.cpu_seconds < best.cpu_seconds) {
+                best = Some(figure);
+            }
+        }
+        best.ok_or_else(|| anyhow::anyhow!("no run of {name}"))
+    };
+    let mut figures = Vec::new();
+    if wanted(What::Parse) {
+        figures.push(best("parse", &mut || {
+            let mut command = Command::new(tocsin);
+            command.arg("parse").stdin(std::fs::File::open(file)?);
+            Ok(command)
+        })?);
+    }
+    if wanted(What::Detect) {
+        figures.push(best("parse + detect", &mut || {
+            let mut command = Command::new(tocsin);
+            command.arg("scan").arg(file);
+            Ok(command)
+        })?);
+    }
+    if wanted(What::Store) {
+        figures.push(best("into the store", &mut || {
+            let data = fresh(dir, "data")?;
+            let mut command = Command::new(tocsin);
+            command.arg("import").arg(file).arg("--data").arg(data);
+            Ok(command)
+        })?);
+        std::fs::remove_dir_all(dir.join("data"))?;
+    }
+    Ok(figures)
+}
+
+fn fresh(dir: &Path, name: &str) -> Result<PathBuf> {
+    let path = dir.join(name);
+    if path.exists() {
+        std::fs::remove_dir_all(&path)?;
+    }
+    std::fs::create_dir_all(&path)?;
+    Ok(path)
+}
+
+/// Other tools, one run each: they take long, and a few per cent do not matter.
+fn others(args: &Args, file: &Path, dir: &Path) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    if which("fail2ban-regex").is_some() {
+        let mut command = Command::new("fail2ban-regex");
+        command.args(["--print-no-missed", "--print-no-ignored"]).arg(file).arg("sshd");
+        figures.push(measure::run("fail2ban-regex", args.lines, &mut command)?);
+    } else {
+        println!("left out: fail2ban-regex is missing (Debian package fail2ban)");
+    }
+    if which("sec").is_some() {
+        let rule = dir.join("sec.conf");
+        std::fs::write(&rule, SEC_RULE)?;
+        let mut command = Command::new("sec");
+        command.arg(format!("--conf={}", rule.display()));
+        command.arg(format!("--input={}", file.display()));
+        command.args(["--notail", "--quoting", "--log=/dev/null"]);
+        figures.push(measure::run("sec, one rule", args.lines, &mut command)?);
+    } else {
+        println!("left out: sec is missing (Debian package sec)");
+    }
+    Ok(figures)
+}
+
+/// Five failures from one address within a minute, as our rule says it.
+const SEC_RULE: &str = "\
+type=SingleWithThreshold
+ptype=RegExp
+pattern=sshd\\[\\d+\\]: Failed password for (?:invalid user )?(.*) from (\\S+) port \\d+
+desc=brute force from $2
+action=none
+window=60
+thresh=5
+";
+
+fn print(figures: &[Figure]) {
+    println!(
+        "\n{:<18} {:>12} {:>10} {:>14} {:>10}",
+        "", "events", "CPU s", "events/CPU s", "RSS MiB"
+    );
+    for figure in figures {
+        println!(
+            "{:<18} {:>12} {:>10.2} {:>14.0} {:>10}",
+            figure.name,
+            figure.events,
+            figure.cpu_seconds,
+            figure.rate(),
+            figure.rss_kib_max / 1024,
+        );
+    }
+    let Some(detect) = figures.iter().find(|figure| figure.name == "parse + detect") else {
+        return;
+    };
+    for other in
+        figures.iter().filter(|figure| ["fail2ban-regex", "sec, one rule"].contains(&&*figure.name))
+    {
+        println!("parse + detect is {:.1} × {}", detect.rate() / other.rate(), other.name);
+    }
+}

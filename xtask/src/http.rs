@@ -1,0 +1,48 @@
+//! The little HTTP that xtask needs: one GET on loopback.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest answer read, in bytes.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Body of `GET http://{address}{path}`.
+///
+/// # Errors
+/// When nobody answers, or with anything but 200.
+pub fn get(address: &str, path: &str) -> Result<String> {
+    let socket = address.to_socket_addrs()?.next().context("no address")?;
+    let mut stream = TcpStream::connect_timeout(&socket, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    // HTTP/1.0, so that the body comes whole and the connection ends with it.
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
+    let status = head.split(' ').nth(1).unwrap_or("");
+    if status != "200" {
+        bail!("GET {path} answered {status}");
+    }
+    Ok(body.to_owned())
+}
+
+/// A port of loopback that nobody uses, for TCP and UDP: the wanted one, or else a free one.
+///
+/// # Errors
+/// When there is none.
+pub fn free_port(wanted: u16) -> Result<u16> {
+    for port in [wanted, 0, 0, 0, 0] {
+        let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) else { continue };
+        let port = listener.local_addr()?.port();
+        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port on 127.0.0.1")
+}

@@ -1,0 +1,108 @@
+//! What tests need beside Rust: Debian packages and npm's. Installs what is missing when it may,
+//! and otherwise says what to type.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::process::{self, heading};
+use crate::workspace::which;
+
+/// A program that tests run, the package that has it, and what is not tested without it.
+struct Need {
+    program: &'static str,
+    package: &'static str,
+    without: &'static str,
+}
+
+const NEEDS: &[Need] = &[
+    Need { program: "chromium", package: "chromium", without: "the page" },
+    Need { program: "sshd", package: "openssh-server", without: "the attack on a real sshd" },
+    Need { program: "ssh", package: "openssh-client", without: "the attack on a real sshd" },
+    Need { program: "hydra", package: "hydra", without: "the attack on a real sshd" },
+    Need { program: "sshpass", package: "sshpass", without: "the attack on a real sshd" },
+    Need { program: "rsyslogd", package: "rsyslog", without: "the attack on a real sshd" },
+    Need { program: "logger", package: "bsdutils", without: "syslog from a real client" },
+    Need { program: "sudo", package: "sudo", without: "the attack on a real sshd" },
+    Need { program: "useradd", package: "passwd", without: "the attack on a real sshd" },
+    Need { program: "nginx", package: "nginx-light", without: "logs of a real nginx" },
+    Need { program: "curl", package: "curl", without: "answers to a real client" },
+];
+
+/// Programs of the comparison in `cargo xtask bench`.
+const BENCH_NEEDS: &[Need] = &[
+    Need { program: "fail2ban-regex", package: "fail2ban", without: "comparison with fail2ban" },
+    Need { program: "sec", package: "sec", without: "comparison with sec" },
+];
+
+/// Installs what tests run and lack.
+///
+/// # Errors
+/// When a package manager cannot even be started.
+pub fn for_tests() -> Result<()> {
+    install(NEEDS)
+}
+
+/// Installs what the bench compares with and lacks.
+///
+/// # Errors
+/// When a package manager cannot even be started.
+pub fn for_bench() -> Result<()> {
+    install(BENCH_NEEDS)
+}
+
+fn install(needs: &[Need]) -> Result<()> {
+    let missing = missing(needs);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    if which("apt-get").is_none() {
+        explain(&missing, "this system has no apt-get; install the programs with its own tools");
+        return Ok(());
+    }
+    if !is_root() {
+        let command =
+            format!("sudo apt-get install -y --no-install-recommends {}", packages.join(" "));
+        explain(&missing, &format!("only root may install them; type: {command}"));
+        return Ok(());
+    }
+    heading(&format!("installing {}", packages.join(" ")));
+    if !apt(&[&["install", "-y", "--no-install-recommends"], packages.as_slice()].concat())? {
+        // Lists may be absent or old.
+        apt(&["update"])?;
+        apt(&[&["install", "-y", "--no-install-recommends"], packages.as_slice()].concat())?;
+    }
+    let still = self::missing(needs);
+    if !still.is_empty() {
+        explain(&still, "apt-get could not install them (its messages are above)");
+    }
+    Ok(())
+}
+
+fn missing(needs: &[Need]) -> Vec<&Need> {
+    needs.iter().filter(|need| which(need.program).is_none()).collect()
+}
+
+fn explain(missing: &[&Need], why: &str) {
+    eprintln!("xtask: programs are missing, and {why}");
+    for need in missing {
+        let Need { program, package, without } = need;
+        eprintln!("  {program} (package {package}): without it, not tested: {without}");
+    }
+}
+
+fn apt(args: &[&str]) -> Result<bool> {
+    process::passes(
+        Command::new("apt-get")
+            .args(["-q", "-o", "Dpkg::Use-Pty=0"])
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null()),
+    )
+}
+
+fn is_root() -> bool {
+    nix::unistd::Uid::effective().is_root()
+}

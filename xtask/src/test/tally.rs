@@ -1,0 +1,94 @@
+//! Runs a command, passes its output on, and counts tests in it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::process::describe;
+
+/// Tests counted.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Passed.
+    pub passed: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+/// Runs it; the counts that `read` finds in lines of its output, and whether it exited with 0.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run(command: &mut Command, read: fn(&str) -> Option<Counts>) -> Result<(Counts, bool)> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {}", describe(command)))?;
+    let mut counts = Counts::default();
+    if let Some(output) = child.stdout.take() {
+        let mut reader = BufReader::new(output);
+        let mut line = Vec::new();
+        let mut out = std::io::stdout();
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            out.write_all(&line)?;
+            out.flush()?;
+            if let Some(found) = read(String::from_utf8_lossy(&line).trim()) {
+                counts.passed += found.passed;
+                counts.failed += found.failed;
+            }
+            line.clear();
+        }
+    }
+    Ok((counts, child.wait()?.success()))
+}
+
+/// `test result: ok. 12 passed; 0 failed; 0 ignored; …`
+pub fn cargo_line(line: &str) -> Option<Counts> {
+    let rest = line.strip_prefix("test result: ")?;
+    Some(Counts { passed: before(rest, " passed")?, failed: before(rest, " failed")? })
+}
+
+/// `5 packs, 12 sources, 40 rules; 63 rule tests passed, 0 failed`
+pub fn check_line(line: &str) -> Option<Counts> {
+    line.contains(" rules; ").then_some(())?;
+    let passed = before(line, " rule tests passed").or_else(|| before(line, " passed"))?;
+    Some(Counts { passed, failed: before(line, " failed")? })
+}
+
+/// `Tests  1 failed | 11 passed (12)`
+pub fn vitest_line(line: &str) -> Option<Counts> {
+    let rest = line.strip_prefix("Tests ")?;
+    let failed = before(rest, " failed").unwrap_or(0);
+    Some(Counts { passed: before(rest, " passed").unwrap_or(0), failed })
+}
+
+/// `page: 12 passed, 0 failed`, or any line with both.
+pub fn page_line(line: &str) -> Option<Counts> {
+    Some(Counts { passed: before(line, " passed")?, failed: before(line, " failed")? })
+}
+
+/// The number that stands before a word.
+fn before(line: &str, word: &str) -> Option<u64> {
+    let head = &line[..line.find(word)?];
+    let digits = head.len() - head.chars().rev().take_while(char::is_ascii_digit).count();
+    head[digits..].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_from_each_tool() {
+        let is = |passed, failed| Some(Counts { passed, failed });
+        let cargo = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured";
+        assert_eq!(cargo_line(cargo), is(12, 3));
+        assert_eq!(cargo_line("test a::b ... ok"), None);
+        let check = "5 packs, 12 sources, 40 rules; 63 rule tests passed, 1 failed";
+        assert_eq!(check_line(check), is(63, 1));
+        assert_eq!(vitest_line("Tests  1 failed | 11 passed (12)"), is(11, 1));
+        assert_eq!(vitest_line("Tests  11 passed (11)"), is(11, 0));
+        assert_eq!(page_line("e2e: 9 passed, 0 failed"), is(9, 0));
+    }
+}
