@@ -63,9 +63,13 @@ pub fn vitest_line(line: &str) -> Option<Counts> {
     Some(Counts { passed: before(rest, " passed").unwrap_or(0), failed })
 }
 
-/// `page: 12 passed, 0 failed`, or any line with both.
+/// `11 of 12 page tests passed against http://…`
 pub fn page_line(line: &str) -> Option<Counts> {
-    Some(Counts { passed: before(line, " passed")?, failed: before(line, " failed")? })
+    let (head, _) = line.split_once(" page tests passed")?;
+    let (passed, all) = head.rsplit_once(" of ")?;
+    let passed: u64 = passed.trim().parse().ok()?;
+    let all: u64 = all.trim().parse().ok()?;
+    Some(Counts { passed, failed: all.saturating_sub(passed) })
 }
 
 /// The number that stands before a word.
@@ -89,6 +93,6 @@ mod tests {
         assert_eq!(check_line(check), is(63, 1));
         assert_eq!(vitest_line("Tests  1 failed | 11 passed (12)"), is(11, 1));
         assert_eq!(vitest_line("Tests  11 passed (11)"), is(11, 0));
-        assert_eq!(page_line("e2e: 9 passed, 0 failed"), is(9, 0));
+        assert_eq!(page_line("9 of 10 page tests passed against http://x"), is(9, 1));
     }
 }
