@@ -1,17 +1,23 @@
 /** Entry point: providers and routes. */
 import { QueryClientProvider } from '@tanstack/react-query';
-import { StrictMode } from 'react';
+import { lazy, StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Link, Redirect, Route, Switch } from 'wouter';
 import { queryClient, startLiveQueries } from './api/queries';
 import { startPrefs } from './lib/prefs';
 import { stream } from './live/stream';
-import { Guard } from './parts/panel';
-import { Alerts } from './screens/alerts/alerts';
-import { Overview } from './screens/overview/overview';
+import { Guard, Skeleton } from './parts/panel';
 import { Shell } from './shell/shell';
 import { t } from './strings';
 import './styles/index.css';
+
+const loadOverview = () => import('./screens/overview/overview');
+const loadAlerts = () => import('./screens/alerts/alerts');
+const Overview = lazy(async () => ({ default: (await loadOverview()).Overview }));
+const Alerts = lazy(async () => ({ default: (await loadAlerts()).Alerts }));
+
+/** Fetches the screens that are not shown yet, once the one that is shown has settled. */
+const PRELOAD_AFTER_MS = 3000;
 
 function NotFound() {
   return (
@@ -27,12 +33,14 @@ function App() {
     <QueryClientProvider client={queryClient}>
       <Shell>
         <Guard>
-          <Switch>
-            <Route path="/"><Redirect to="/overview" replace /></Route>
-            <Route path="/overview"><Overview /></Route>
-            <Route path="/alerts/:id?">{({ id }) => <Alerts id={id} />}</Route>
-            <Route><NotFound /></Route>
-          </Switch>
+          <Suspense fallback={<Skeleton rows={12} />}>
+            <Switch>
+              <Route path="/"><Redirect to="/overview" replace /></Route>
+              <Route path="/overview"><Overview /></Route>
+              <Route path="/alerts/:id?">{({ id }) => <Alerts id={id} />}</Route>
+              <Route><NotFound /></Route>
+            </Switch>
+          </Suspense>
         </Guard>
       </Shell>
     </QueryClientProvider>
@@ -44,5 +52,6 @@ if (root) {
   startPrefs();
   startLiveQueries();
   stream.start();
+  setTimeout(() => void Promise.allSettled([loadOverview(), loadAlerts()]), PRELOAD_AFTER_MS);
   createRoot(root).render(<StrictMode><App /></StrictMode>);
 }

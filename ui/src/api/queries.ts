@@ -138,6 +138,16 @@ export function useAlert(id: string) {
   });
 }
 
+/** Other alerts that involve the same value; `q` searches where people would. */
+export function useRelated(value: string, limit: number) {
+  return useQuery({
+    queryKey: ['alerts', 'related', value],
+    queryFn: ({ signal }) =>
+      getJson<AlertPage>(`${API}/alerts`, { q: value, limit: String(limit) }, signal),
+    staleTime: 15_000,
+  });
+}
+
 const newer = (next: Alert, old: Alert) =>
   next.tocsin.alert.id === old.tocsin.alert.id && next.tocsin.alert.version >= old.tocsin.alert.version;
 

@@ -187,7 +187,7 @@ function Table({ props, zone }: { props: ChartProps; zone: Zone }) {
     .toReversed();
   if (rows.length === 0) return <p className="quiet">{t.chart.quiet}</p>;
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label={props.name}>
+    <div className="scroll" tabIndex={0} role="group" aria-label={props.name}>
       <table className="plain">
         <thead>
           <tr>

@@ -30,12 +30,12 @@ export function Help() {
         <Icon name="keyboard" />
       </button>
       <dialog ref={dialog} className="help" aria-labelledby="help-title">
-        <header>
+        <div className="head">
           <h2 id="help-title">{t.help.title}</h2>
           <form method="dialog">
             <button type="submit" className="icon-button" aria-label={t.help.close}><Icon name="close" /></button>
           </form>
-        </header>
+        </div>
         {!keys && <p className="note">{t.help.off}</p>}
         <dl>
           {LINES.map(([alternatives, what]) => (

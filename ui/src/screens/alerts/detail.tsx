@@ -16,6 +16,7 @@ import { Ago, FullTime } from '../../parts/time';
 import { t } from '../../strings';
 import { copy } from '../../lib/copy';
 import { Contributions } from './contributions';
+import { Related } from './related';
 
 interface DetailProps {
   id: string;
@@ -116,6 +117,7 @@ function Body({ alert }: { alert: Alert }) {
       <Facts alert={alert} />
       <Matched alert={alert} />
       <Contributions alert={alert} entities={entities} />
+      <Related alert={alert} />
       <Fields alert={alert} />
       <Rule alert={alert} />
       <details className="raw">
