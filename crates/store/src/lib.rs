@@ -1,19 +1,27 @@
 //! Where events live: [`Event`](tocsin_model::Event)s in, nested ECS JSON and aggregates out.
 //!
 //! [`EventStore`] is what the rest of Tocsin knows; [`Embedded`] is the backend that needs
-//! nothing installed. A [`Filter`] says which events are meant; `Matcher` answers the same
-//! question about one event in memory, and every backend must agree with it. Never parses query
+//! nothing installed. A [`Filter`] says which events are meant; [`Matcher`] answers the same
+//! question about one event in memory, and every backend must agree with it ([`conformance`] is how that is checked). Never parses query
 //! text: `search` does.
 
 mod error;
 mod filter;
 mod request;
 
+mod matcher;
+mod pattern;
+mod plan;
+mod test;
+mod words;
+
+pub mod conformance;
 mod embedded;
 
 pub use embedded::{Embedded, Options};
 pub use error::{Result, StoreError};
 pub use filter::{ANY_TEXT, Bound, Filter, WordsMode};
+pub use matcher::Matcher;
 pub use request::{
     Agg, AggKind, AggResult, AggStats, Bucket, FieldInfo, Order, RangeBucket, SearchRequest,
     SearchResponse, Sort, StoreStats,

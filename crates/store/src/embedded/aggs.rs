@@ -1,0 +1,309 @@
+//! Aggregates: our request → Tantivy's, and its answer → ours.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json, json};
+use tantivy::aggregation::agg_req::Aggregations;
+use tantivy::aggregation::agg_result::{
+    AggregationResult, AggregationResults, BucketEntries, BucketEntry, BucketResult, MetricResult,
+    RangeBucketEntry,
+};
+use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, Key};
+use tocsin_model::Timestamp;
+
+use crate::embedded::schema::{DYNAMIC, Fields, tokenizers};
+use crate::error::{Result, StoreError};
+use crate::request::{Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, SearchRequest};
+use crate::test::Class;
+
+/// The most memory that the aggregates of one request may take, bytes.
+const AGG_BYTES_MAX: u64 = 200 * 1024 * 1024;
+/// How deep aggregates nest.
+const AGG_DEPTH_MAX: usize = 4;
+
+/// Limits of one request.
+pub(crate) fn limits() -> AggregationLimitsGuard {
+    AggregationLimitsGuard::new(Some(AGG_BYTES_MAX), Some(BUCKETS_MAX as u32))
+}
+
+/// What Tantivy needs to collect.
+pub(crate) fn context(limits: AggregationLimitsGuard) -> AggContextParams {
+    AggContextParams::new(limits, tokenizers())
+}
+
+/// Checks what can be checked without an index.
+pub(crate) fn check(aggs: &BTreeMap<String, Agg>, depth: usize) -> Result<()> {
+    for (name, agg) in aggs {
+        let bad =
+            |reason: String| Err(StoreError::BadRequest(format!("aggregate {name}: {reason}")));
+        if depth >= AGG_DEPTH_MAX {
+            return bad(format!("nested more than {AGG_DEPTH_MAX} deep"));
+        }
+        match &agg.kind {
+            AggKind::DateHistogram { interval, .. } if interval.as_millis() == 0 => {
+                return bad("the interval must be at least a millisecond".to_owned());
+            }
+            AggKind::Terms { size, .. } if *size == 0 || *size > BUCKETS_MAX => {
+                return bad(format!("size must be from 1 to {BUCKETS_MAX}"));
+            }
+            AggKind::Range { ranges, .. } if ranges.is_empty() => {
+                return bad("needs at least one range".to_owned());
+            }
+            AggKind::Cardinality { .. } | AggKind::Stats { .. } if !agg.aggs.is_empty() => {
+                return bad("has no buckets for aggregates inside".to_owned());
+            }
+            _ => check(&agg.aggs, depth + 1)?,
+        }
+    }
+    Ok(())
+}
+
+/// The request for one index.
+pub(crate) fn compile(aggs: &BTreeMap<String, Agg>, fields: &Fields) -> Result<Aggregations> {
+    let request = Json::Object(compile_map(aggs, fields)?);
+    serde_json::from_value(request)
+        .map_err(|error| StoreError::BadRequest(format!("aggregates: {error}")))
+}
+
+fn compile_map(aggs: &BTreeMap<String, Agg>, fields: &Fields) -> Result<Map<String, Json>> {
+    let mut all = Map::new();
+    for (name, agg) in aggs {
+        let (kind, body) = match &agg.kind {
+            AggKind::DateHistogram { field, interval } => (
+                "date_histogram",
+                json!({
+                    "field": column(field, fields)?,
+                    "fixed_interval": format!("{}ms", interval.as_millis()),
+                    "min_doc_count": 1,
+                }),
+            ),
+            AggKind::Terms { field, size } => {
+                ("terms", json!({ "field": column(field, fields)?, "size": size }))
+            }
+            AggKind::Cardinality { field } => {
+                ("cardinality", json!({ "field": column(field, fields)? }))
+            }
+            AggKind::Stats { field } => ("stats", json!({ "field": column(field, fields)? })),
+            AggKind::Range { field, ranges } => {
+                let ranges: Vec<Json> = ranges
+                    .iter()
+                    .map(|range| {
+                        let mut ends = Map::new();
+                        ends.extend(range.from.map(|end| ("from".to_owned(), json!(end))));
+                        ends.extend(range.to.map(|end| ("to".to_owned(), json!(end))));
+                        Json::Object(ends)
+                    })
+                    .collect();
+                ("range", json!({ "field": column(field, fields)?, "ranges": ranges }))
+            }
+        };
+        let mut one = Map::new();
+        one.insert(kind.to_owned(), body);
+        if !agg.aggs.is_empty() {
+            one.insert("aggs".to_owned(), Json::Object(compile_map(&agg.aggs, fields)?));
+        }
+        all.insert(name.clone(), Json::Object(one));
+    }
+    Ok(all)
+}
+
+/// The column of a field.
+pub(crate) fn column(name: &str, fields: &Fields) -> Result<String> {
+    match fields.class_of(name) {
+        Class::Dynamic => Ok(format!("{DYNAMIC}.{}", name.replace('\\', "\\\\"))),
+        Class::Id | Class::Text | Class::AnyText => Err(no_column(name)),
+        _ => match fields.typed(name) {
+            Some(field) if fields.is_fast(field) => Ok(name.to_owned()),
+            _ => Err(no_column(name)),
+        },
+    }
+}
+
+fn no_column(name: &str) -> StoreError {
+    StoreError::BadRequest(format!(
+        "{name}: cannot be sorted or counted by its values; use a keyword, number, address or \
+         date field"
+    ))
+}
+
+/// The answer, in our form.
+pub(crate) fn convert(
+    results: &AggregationResults,
+    request: &SearchRequest,
+) -> Result<BTreeMap<String, AggResult>> {
+    convert_map(results, &request.aggs, request, true)
+}
+
+fn convert_map(
+    results: &AggregationResults,
+    aggs: &BTreeMap<String, Agg>,
+    request: &SearchRequest,
+    outermost: bool,
+) -> Result<BTreeMap<String, AggResult>> {
+    let mut all = BTreeMap::new();
+    for (name, agg) in aggs {
+        let result = match results.0.get(name) {
+            Some(result) => convert_one(result, agg, request)?,
+            None => empty(agg),
+        };
+        let result = match (&agg.kind, result) {
+            (AggKind::DateHistogram { field, interval }, AggResult::Buckets { buckets, .. }) => {
+                let whole = outermost && field == "@timestamp";
+                let span = if whole { (request.from, request.to) } else { (None, None) };
+                fill(buckets, *interval, span, &agg.aggs)?
+            }
+            (_, result) => result,
+        };
+        all.insert(name.clone(), result);
+    }
+    Ok(all)
+}
+
+fn convert_one(
+    result: &AggregationResult,
+    agg: &Agg,
+    request: &SearchRequest,
+) -> Result<AggResult> {
+    let bucket = |entry: &BucketEntry, key: Json, text: Option<String>| {
+        Ok::<_, StoreError>(Bucket {
+            key,
+            key_as_string: text,
+            doc_count: entry.doc_count,
+            aggs: convert_map(&entry.sub_aggregation, &agg.aggs, request, false)?,
+        })
+    };
+    Ok(match result {
+        AggregationResult::BucketResult(BucketResult::Histogram { buckets }) => {
+            let times = entries(buckets).into_iter().map(|entry| {
+                let millis = key_number(&entry.key) as i64;
+                let text = Timestamp::from_millis(millis).to_string();
+                bucket(entry, json!(millis), Some(text))
+            });
+            AggResult::Buckets { buckets: times.collect::<Result<_>>()?, other: 0 }
+        }
+        AggregationResult::BucketResult(BucketResult::Terms {
+            buckets,
+            sum_other_doc_count,
+            ..
+        }) => {
+            let terms = buckets.iter().map(|entry| {
+                let (key, text) = term_key(entry);
+                bucket(entry, key, text)
+            });
+            let buckets = terms.collect::<Result<_>>()?;
+            AggResult::Buckets { buckets, other: *sum_other_doc_count }
+        }
+        AggregationResult::BucketResult(BucketResult::Range { buckets }) => {
+            let ranges = range_entries(buckets).into_iter().map(|entry| {
+                Ok(Bucket {
+                    key: key_json(&entry.key),
+                    key_as_string: None,
+                    doc_count: entry.doc_count,
+                    aggs: convert_map(&entry.sub_aggregation, &agg.aggs, request, false)?,
+                })
+            });
+            AggResult::Buckets { buckets: ranges.collect::<Result<_>>()?, other: 0 }
+        }
+        AggregationResult::MetricResult(MetricResult::Cardinality(value)) => {
+            AggResult::Value { value: value.value.unwrap_or(0.0).round() as u64 }
+        }
+        AggregationResult::MetricResult(MetricResult::Stats(stats)) => AggResult::Stats(AggStats {
+            count: stats.count,
+            min: stats.min,
+            max: stats.max,
+            avg: stats.avg,
+            sum: stats.sum,
+        }),
+        _ => empty(agg),
+    })
+}
+
+fn empty(agg: &Agg) -> AggResult {
+    match agg.kind {
+        AggKind::Cardinality { .. } => AggResult::Value { value: 0 },
+        AggKind::Stats { .. } => AggResult::Stats(AggStats::default()),
+        _ => AggResult::Buckets { buckets: Vec::new(), other: 0 },
+    }
+}
+
+fn entries(buckets: &BucketEntries<BucketEntry>) -> Vec<&BucketEntry> {
+    buckets.iter().collect()
+}
+
+fn range_entries(buckets: &BucketEntries<RangeBucketEntry>) -> Vec<&RangeBucketEntry> {
+    buckets.iter().collect()
+}
+
+fn key_number(key: &Key) -> f64 {
+    match key {
+        Key::F64(number) => *number,
+        Key::I64(number) => *number as f64,
+        Key::U64(number) => *number as f64,
+        Key::Str(_) => 0.0,
+    }
+}
+
+fn key_json(key: &Key) -> Json {
+    match key {
+        Key::Str(text) => json!(text),
+        Key::I64(number) => json!(number),
+        Key::U64(number) => json!(number),
+        Key::F64(number) => json!(number),
+    }
+}
+
+/// The key of a term: addresses that were IPv4 read as IPv4.
+fn term_key(entry: &BucketEntry) -> (Json, Option<String>) {
+    let key = match &entry.key {
+        Key::Str(text) => match text.strip_prefix("::ffff:") {
+            Some(_) => {
+                json!(crate::test::parse_ip(text).map_or(text.clone(), crate::test::ip_text))
+            }
+            None => json!(text),
+        },
+        other => key_json(other),
+    };
+    (key, entry.key_as_string.clone())
+}
+
+/// Puts the empty buckets in: from the first to the last, or over the whole span asked for.
+fn fill(
+    buckets: Vec<Bucket>,
+    interval: Duration,
+    span: (Option<Timestamp>, Option<Timestamp>),
+    inside: &BTreeMap<String, Agg>,
+) -> Result<AggResult> {
+    let width = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+    let place = |millis: i64| millis.div_euclid(width);
+    let key = |bucket: &Bucket| place(bucket.key.as_i64().unwrap_or(0));
+    let first = span.0.map(|from| place(from.millis()));
+    let last = span.1.map(|to| place(Timestamp(to.0.saturating_sub(1)).millis()));
+    let (Some(first), Some(last)) = (
+        first.into_iter().chain(buckets.first().map(key)).min(),
+        last.into_iter().chain(buckets.last().map(key)).max(),
+    ) else {
+        return Ok(AggResult::Buckets { buckets, other: 0 });
+    };
+    if last.saturating_sub(first) >= BUCKETS_MAX as i64 {
+        return Err(StoreError::BadRequest(format!(
+            "the histogram would have more than {BUCKETS_MAX} buckets; use a longer interval"
+        )));
+    }
+    let mut found = buckets.into_iter().peekable();
+    let mut all = Vec::new();
+    for at in first..=last {
+        if let Some(bucket) = found.next_if(|bucket| key(bucket) == at) {
+            all.push(bucket);
+            continue;
+        }
+        let millis = at.saturating_mul(width);
+        all.push(Bucket {
+            key: json!(millis),
+            key_as_string: Some(Timestamp::from_millis(millis).to_string()),
+            doc_count: 0,
+            aggs: inside.iter().map(|(name, agg)| (name.clone(), empty(agg))).collect(),
+        });
+    }
+    Ok(AggResult::Buckets { buckets: all, other: 0 })
+}

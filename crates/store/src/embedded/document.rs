@@ -1,0 +1,257 @@
+//! [`Event`] → Tantivy document.
+
+use std::collections::HashSet;
+use std::net::Ipv6Addr;
+
+use tantivy::schema::{Field, OwnedValue};
+use tantivy::{DateTime, TantivyDocument};
+use tocsin_model::{Event, FieldId, Value, field};
+
+use crate::embedded::schema::Fields;
+use crate::embedded::source;
+use crate::embedded::tokens::{LINE_END, MESSAGE_START};
+use crate::matcher::is_present;
+use crate::test::{Canon, Class, KEYWORD_BYTES_MAX, canon, class_of};
+use crate::words::TEXT_BYTES_MAX;
+
+/// The most names outside the dictionary that one partition indexes; later ones are kept in the
+/// event, but not searched by.
+pub(crate) const DYNAMIC_NAMES_MAX: usize = 4000;
+
+/// How a field of events is indexed.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Not looked at yet.
+    Unknown,
+    /// Kept in the event only.
+    Skip,
+    Typed(Class, Field),
+    Dynamic,
+}
+
+/// Turns events into documents for one index.
+pub(crate) struct Builder {
+    fields: Fields,
+    ways: Vec<Way>,
+    dynamic_names: HashSet<String>,
+    source: Vec<u8>,
+    text: String,
+    /// Values that were kept but not (wholly) indexed.
+    pub unindexed: u64,
+}
+
+impl Builder {
+    /// `names` are the names outside the dictionary that the index already has.
+    pub(crate) fn new(fields: Fields, names: HashSet<String>) -> Self {
+        Self {
+            fields,
+            ways: Vec::new(),
+            dynamic_names: names,
+            source: Vec::new(),
+            text: String::new(),
+            unindexed: 0,
+        }
+    }
+
+    /// The document of an event.
+    pub(crate) fn document(&mut self, event: &Event) -> TantivyDocument {
+        let mut document = TantivyDocument::new();
+        self.source.clear();
+        source::encode(event, &mut self.source);
+        document.add_bytes(self.fields.source, &self.source);
+        document.add_u64(self.fields.stream, event.id.stream);
+        document.add_u64(self.fields.offset, event.id.offset);
+        let time = DateTime::from_timestamp_nanos(event.time.0);
+        document.add_date(self.fields.timestamp, time);
+        let received = DateTime::from_timestamp_millis(event.received.millis());
+        document.add_date(self.fields.ingested, received);
+        self.add_texts(&mut document, event);
+        let mut dynamic = Vec::new();
+        for (id, value) in event.iter() {
+            let way = self.way(id);
+            if matches!(way, Way::Skip) {
+                self.unindexed += u64::from(id.spec().is_none());
+                continue;
+            }
+            if !is_present(value) {
+                continue;
+            }
+            document.add_text(self.fields.names, id.name());
+            match way {
+                Way::Typed(class, field) => {
+                    self.add_typed(&mut document, &mut dynamic, id, (class, field), value);
+                }
+                _ => value.for_each_scalar(|value| {
+                    dynamic.extend(canon(Class::Dynamic, value).map(|c| (id, owned(&c))));
+                }),
+            }
+        }
+        if !dynamic.is_empty() {
+            add_dynamic(&mut document, self.fields.dynamic, dynamic);
+        }
+        document
+    }
+
+    fn way(&mut self, id: FieldId) -> Way {
+        if self.ways.len() <= id.index() {
+            self.ways.resize(id.index() + 64, Way::Unknown);
+        }
+        if let Way::Unknown = self.ways[id.index()] {
+            self.ways[id.index()] = self.find_way(id);
+        }
+        self.ways[id.index()]
+    }
+
+    fn find_way(&mut self, id: FieldId) -> Way {
+        let name = id.name();
+        let class = match class_of(name) {
+            Class::Time | Class::Ingested | Class::Id | Class::AnyText => return Way::Skip,
+            class => class,
+        };
+        if let Some(field) = self.fields.typed(name).filter(|_| class != Class::Dynamic) {
+            return Way::Typed(class, field);
+        }
+        // The index cannot hold these bytes in a name.
+        if name.bytes().any(|b| b <= 1) || name.is_empty() {
+            return Way::Skip;
+        }
+        if !self.dynamic_names.contains(name) {
+            if self.dynamic_names.len() >= DYNAMIC_NAMES_MAX {
+                return Way::Skip;
+            }
+            self.dynamic_names.insert(name.to_owned());
+        }
+        Way::Dynamic
+    }
+
+    fn add_typed(
+        &mut self,
+        document: &mut TantivyDocument,
+        dynamic: &mut Vec<(FieldId, OwnedValue)>,
+        id: FieldId,
+        (class, field): (Class, Field),
+        value: Value<'_>,
+    ) {
+        let cut = &mut self.unindexed;
+        value.for_each_scalar(|value| {
+            if class == Class::Text {
+                // The message has been added with the raw line.
+                if id != field::MESSAGE
+                    && let Some(text) = value.to_text()
+                {
+                    *cut += u64::from(text.len() > TEXT_BYTES_MAX);
+                    document.add_text(field, plain(&text));
+                }
+                return;
+            }
+            if value.as_str().is_some_and(|text| text.len() > KEYWORD_BYTES_MAX) {
+                *cut += 1;
+            }
+            match (class, canon(class, value)) {
+                (Class::Keyword, Some(Canon::Text(text))) => document.add_text(field, &text),
+                (Class::Long, Some(Canon::Int(number))) if i64::try_from(number).is_ok() => {
+                    document.add_i64(field, number as i64);
+                }
+                (Class::Ip, Some(Canon::Ip(address))) => {
+                    document.add_ip_addr(field, Ipv6Addr::from(address));
+                }
+                (Class::Date, Some(Canon::Time(time))) => {
+                    document.add_date(field, DateTime::from_timestamp_nanos(time));
+                }
+                (_, Some(other)) => dynamic.push((id, owned(&other))),
+                (_, None) => {}
+            }
+        });
+    }
+
+    /// Adds the words of message and raw line, each word once where the message ends the line.
+    fn add_texts(&mut self, document: &mut TantivyDocument, event: &Event) {
+        let original = event.original();
+        let message = event.get(field::MESSAGE);
+        self.unindexed += u64::from(original.len() > TEXT_BYTES_MAX);
+        if !original.is_empty() {
+            document.add_text(self.fields.names, "event.original");
+        }
+        let Some(message_field) = self.fields.typed("message") else { return };
+        let cut_at = match message {
+            Some(Value::Str(text)) => cut_message(original, text),
+            _ => None,
+        };
+        if let (Some(at), Some(Value::Str(text))) = (cut_at, message) {
+            self.text.clear();
+            self.text.push_str(&original[..at]);
+            self.text.push(LINE_END);
+            document.add_text(self.fields.line, &self.text);
+            self.text.clear();
+            self.text.push(MESSAGE_START);
+            self.text.push_str(text);
+            document.add_text(message_field, &self.text);
+            return;
+        }
+        if !original.is_empty() {
+            document.add_text(self.fields.line, plain(original));
+        }
+        let unindexed = &mut self.unindexed;
+        if let Some(value) = message {
+            value.for_each_scalar(|value| {
+                if is_present(value)
+                    && let Some(text) = value.to_text()
+                {
+                    *unindexed += u64::from(text.len() > TEXT_BYTES_MAX);
+                    document.add_text(message_field, plain(&text));
+                }
+            });
+        }
+    }
+}
+
+/// Text without characters at its ends that the tokenizer takes for marks.
+fn plain(text: &str) -> &str {
+    text.trim_start_matches(MESSAGE_START).trim_end_matches(LINE_END)
+}
+
+/// Where the message starts that ends the raw line, when cutting there cuts no word, and nothing
+/// is beyond the limits.
+fn cut_message(original: &str, message: &str) -> Option<usize> {
+    if message.is_empty() || original.len() > TEXT_BYTES_MAX || message.len() >= original.len() {
+        return None;
+    }
+    let before = original.strip_suffix(message)?;
+    let cuts_a_word =
+        before.ends_with(char::is_alphanumeric) && message.starts_with(char::is_alphanumeric);
+    let marks = before.starts_with(MESSAGE_START)
+        || before.ends_with(LINE_END)
+        || message.starts_with(MESSAGE_START)
+        || message.ends_with(LINE_END);
+    (!cuts_a_word && !marks).then_some(before.len())
+}
+
+fn owned(canon: &Canon<'_>) -> OwnedValue {
+    match canon {
+        Canon::Text(text) => OwnedValue::Str(text.clone().into_owned()),
+        Canon::Bool(flag) => OwnedValue::Bool(*flag),
+        Canon::Float(number) => OwnedValue::F64(*number),
+        Canon::Int(number) => match i64::try_from(*number) {
+            Ok(number) => OwnedValue::I64(number),
+            Err(_) => OwnedValue::U64(u64::try_from(*number).unwrap_or(u64::MAX)),
+        },
+        // Only typed fields have these.
+        Canon::Ip(_) | Canon::Time(_) => OwnedValue::Str(canon.text().into_owned()),
+    }
+}
+
+fn add_dynamic(document: &mut TantivyDocument, field: Field, values: Vec<(FieldId, OwnedValue)>) {
+    let mut members: Vec<(String, OwnedValue)> = Vec::with_capacity(values.len());
+    for (id, value) in values {
+        let name = id.name();
+        match members.iter_mut().find(|(other, _)| other == name) {
+            Some((_, OwnedValue::Array(values))) => values.push(value),
+            Some((_, first)) => {
+                let one = std::mem::replace(first, OwnedValue::Null);
+                *first = OwnedValue::Array(vec![one, value]);
+            }
+            None => members.push((name.to_owned(), value)),
+        }
+    }
+    document.add_field_value(field, &OwnedValue::Object(members));
+}

@@ -1,0 +1,235 @@
+//! [`Embedded`]: the backend on Tantivy, in one directory.
+//!
+//! **Partitions.** Each is an index of its own and takes the events that *arrive* on one day
+//! (at most [`Options::partition_documents_max`]). Only the newest is written, and everything
+//! between two commits goes to one partition, so a commit of events with their payload is one
+//! commit of one index: atomic without any bookkeeping above it. A closed partition never changes
+//! again. Searches skip partitions by the event times they hold; retention deletes whole ones.
+//!
+//! **Failures.** When appending or committing fails, the writer is thrown away with everything
+//! since the last commit, and a new one is opened when it is next needed.
+
+mod aggs;
+mod compile;
+mod document;
+mod fault;
+mod keys;
+mod partition;
+mod schema;
+mod search;
+mod source;
+mod tokens;
+mod top;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use serde_json::Value as Json;
+use tocsin_model::{Event, EventId, Timestamp};
+
+use crate::EventStore;
+use crate::embedded::fault::of_io;
+use crate::embedded::partition::{Partition, open_all};
+use crate::embedded::writer::Writer;
+use crate::error::{Result, StoreError};
+use crate::filter::Filter;
+use crate::request::{FieldInfo, SearchRequest, SearchResponse, StoreStats};
+
+/// File that is locked while the store is open.
+const LOCK_FILE: &str = "lock";
+
+/// How an [`Embedded`] store behaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Memory for events not yet committed, bytes; default 64 MB, at least 15 MB a thread.
+    pub writer_bytes_max: usize,
+    /// Indexing threads; default 2, or 1 on a machine with one core.
+    pub writer_threads: usize,
+    /// A partition takes no more events than this; default 20 million.
+    pub partition_documents_max: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            writer_bytes_max: 64_000_000,
+            writer_threads: cores.min(2),
+            partition_documents_max: 20_000_000,
+        }
+    }
+}
+
+/// Events in one directory, indexed with Tantivy.
+pub struct Embedded {
+    dir: PathBuf,
+    /// Oldest first; the last one is written.
+    partitions: RwLock<Arc<Vec<Arc<Partition>>>>,
+    writer: Mutex<Writer>,
+    unindexed: AtomicU64,
+    /// Held as long as the store is open.
+    _lock: File,
+}
+
+impl Embedded {
+    /// Opens the store in `dir`, making the directory when it is not there. Fails when another
+    /// process has it open, when it cannot be written, and when its files are damaged.
+    pub fn open(dir: &Path, options: Options) -> Result<Self> {
+        fs::create_dir_all(dir).map_err(|error| of_io(dir, &error))?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join(LOCK_FILE))
+            .map_err(|error| of_io(dir, &error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked { path: dir.to_path_buf() });
+            }
+            Err(TryLockError::Error(error)) => return Err(of_io(dir, &error)),
+        }
+        let partitions = open_all(dir)?;
+        let writer = Writer::new(dir.to_path_buf(), options, &partitions)?;
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            partitions: RwLock::new(Arc::new(partitions)),
+            writer: Mutex::new(writer),
+            unindexed: AtomicU64::new(0),
+            _lock: lock,
+        })
+    }
+
+    fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
+        Arc::clone(&self.partitions.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A writer that panicked is rebuilt like one that failed.
+        self.writer.lock().unwrap_or_else(|poisoned| {
+            let mut writer = poisoned.into_inner();
+            writer.forget();
+            writer
+        })
+    }
+
+    fn set_partitions(&self, partitions: Vec<Arc<Partition>>) {
+        *self.partitions.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(partitions);
+    }
+}
+
+impl EventStore for Embedded {
+    fn append(&self, events: &[Event]) -> Result<()> {
+        let Some(first) = events.first() else { return Ok(()) };
+        let mut writer = self.writer();
+        if let Some(made) = writer.partition_for(first)? {
+            let mut partitions = self.partitions().to_vec();
+            partitions.push(made);
+            self.set_partitions(partitions);
+        }
+        let appended = writer.append(events);
+        self.unindexed.fetch_add(writer.take_unindexed(), Ordering::Relaxed);
+        appended
+    }
+
+    fn commit(&self, payload: &str) -> Result<()> {
+        let mut writer = self.writer();
+        if let Some(made) = writer.partition_for_payload()? {
+            self.set_partitions(vec![made]);
+        }
+        writer.commit(payload)
+    }
+
+    fn payload(&self) -> Result<Option<String>> {
+        Ok(self.writer().payload())
+    }
+
+    fn get(&self, id: EventId) -> Result<Option<Json>> {
+        for partition in self.partitions().iter().rev() {
+            if let Some(event) = search::get(partition, id)? {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
+        search::search(&self.partitions(), request)
+    }
+
+    fn count(
+        &self,
+        filter: &Filter,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<u64> {
+        search::count(&self.partitions(), filter, from, to)
+    }
+
+    fn fields(&self) -> Result<Vec<FieldInfo>> {
+        let mut all: BTreeMap<String, FieldInfo> = BTreeMap::new();
+        for partition in self.partitions().iter() {
+            let names = partition.names().map_err(|e| fault::explain(&partition.path, &e))?;
+            for (name, documents) in names {
+                let kind = partition.kind_word(&name);
+                let info = all.entry(name.clone()).or_insert_with(|| FieldInfo {
+                    name,
+                    kind,
+                    documents: 0,
+                });
+                info.documents += documents;
+                info.kind = kind;
+            }
+        }
+        Ok(all.into_values().collect())
+    }
+
+    fn stats(&self) -> Result<StoreStats> {
+        let partitions = self.partitions();
+        let mut stats = StoreStats {
+            partitions: partitions.len() as u64,
+            unindexed_values: self.unindexed.load(Ordering::Relaxed),
+            ..StoreStats::default()
+        };
+        for partition in partitions.iter() {
+            let span = partition.span();
+            stats.documents += span.documents;
+            stats.segments += span.segments;
+            stats.disk_bytes += partition.disk_bytes();
+            stats.oldest = [stats.oldest, span.oldest].into_iter().flatten().min();
+            stats.newest = [stats.newest, span.newest].into_iter().flatten().max();
+        }
+        Ok(stats)
+    }
+
+    fn delete_before(&self, time: Timestamp) -> Result<u64> {
+        // The writer's lock keeps the list of partitions from changing meanwhile.
+        let writer = self.writer();
+        let partitions = self.partitions();
+        let mut kept = Vec::with_capacity(partitions.len());
+        let mut old = Vec::new();
+        for partition in partitions.iter() {
+            let newest = partition.span().newest;
+            if newest.is_some_and(|newest| newest < time) && !writer.needs(partition) {
+                old.push(Arc::clone(partition));
+            } else {
+                kept.push(Arc::clone(partition));
+            }
+        }
+        if old.is_empty() {
+            return Ok(0);
+        }
+        self.set_partitions(kept);
+        drop(writer);
+        let mut deleted = 0;
+        for partition in old {
+            deleted += partition.span().documents;
+            partition.remove(&self.dir)?;
+        }
+        Ok(deleted)
+    }
+}

@@ -1,0 +1,226 @@
+//! The index schema: a typed field for every field of the dictionary, one dynamic JSON field for
+//! all other names, and a few of the store's own.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use tantivy::schema::{
+    BytesOptions, DateOptions, DateTimePrecision, Field, FieldType, IndexRecordOption,
+    IpAddrOptions, JsonObjectOptions, NumericOptions, Schema, TextFieldIndexing, TextOptions,
+};
+use tantivy::tokenizer::{RawTokenizer, TextAnalyzer, TokenizerManager};
+use tantivy::{Index, IndexSettings};
+use tocsin_model::field::{DICTIONARY, FieldKind};
+
+use crate::embedded::tokens::WordTokenizer;
+use crate::test::{Class, class_of};
+
+/// The stored form of the event.
+const SOURCE: &str = "_source";
+/// Identity: stream and offset.
+pub(crate) const STREAM: &str = "_stream";
+pub(crate) const OFFSET: &str = "_offset";
+/// Names of the fields that the event has.
+const NAMES: &str = "_fields";
+/// Words of the raw line, without those of a message that ends it.
+const LINE: &str = "_line";
+/// Everything that the dictionary does not know.
+pub(crate) const DYNAMIC: &str = "_dynamic";
+pub(crate) const INGESTED: &str = "event.ingested";
+pub(crate) const TIMESTAMP: &str = "@timestamp";
+
+/// Tokenizer that gives one token, the whole value.
+const RAW: &str = "tocsin_raw";
+/// Tokenizer that gives words.
+const WORDS: &str = "tocsin_words";
+
+/// Bytes of stored events that are compressed together.
+const STORED_BLOCK_BYTES: usize = 64 * 1024;
+/// zstd level of stored events.
+const STORED_ZSTD_LEVEL: i32 = 3;
+
+/// The fields of one index.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    pub source: Field,
+    pub stream: Field,
+    pub offset: Field,
+    pub names: Field,
+    pub line: Field,
+    pub dynamic: Field,
+    pub ingested: Field,
+    pub timestamp: Field,
+    typed: HashMap<String, Field>,
+    fast: Vec<bool>,
+}
+
+impl Fields {
+    /// Finds the fields of an index that may have been made by another version; `None` when one
+    /// of the store's own is missing.
+    pub(crate) fn of(schema: &Schema) -> Option<Self> {
+        let field = |name| schema.get_field(name).ok();
+        let mut typed = HashMap::new();
+        let mut fast = Vec::new();
+        for (field, entry) in schema.fields() {
+            fast.push(entry.is_fast());
+            if !entry.name().starts_with('_') {
+                typed.insert(entry.name().to_owned(), field);
+            }
+        }
+        Some(Self {
+            source: field(SOURCE)?,
+            stream: field(STREAM)?,
+            offset: field(OFFSET)?,
+            names: field(NAMES)?,
+            line: field(LINE)?,
+            dynamic: field(DYNAMIC)?,
+            ingested: field(INGESTED)?,
+            timestamp: field(TIMESTAMP)?,
+            typed,
+            fast,
+        })
+    }
+
+    /// The typed field of this name.
+    pub(crate) fn typed(&self, name: &str) -> Option<Field> {
+        self.typed.get(name).copied()
+    }
+
+    /// Whether the field has a column.
+    pub(crate) fn is_fast(&self, field: Field) -> bool {
+        self.fast.get(field.field_id() as usize).copied().unwrap_or(false)
+    }
+
+    /// How a field of this index compares: a name that the dictionary learned after the index
+    /// was made is still dynamic here.
+    pub(crate) fn class_of(&self, name: &str) -> Class {
+        match class_of(name) {
+            Class::Dynamic | Class::Keyword | Class::Long | Class::Ip | Class::Date
+                if self.typed(name).is_none() =>
+            {
+                Class::Dynamic
+            }
+            class => class,
+        }
+    }
+}
+
+/// The schema of indexes made now.
+pub(crate) fn schema() -> Schema {
+    let mut builder = Schema::builder();
+    builder.add_bytes_field(SOURCE, BytesOptions::default().set_stored());
+    let column = NumericOptions::default().set_fast();
+    builder.add_u64_field(STREAM, column.clone());
+    builder.add_u64_field(OFFSET, column.clone());
+    builder.add_text_field(NAMES, keyword(false));
+    builder.add_text_field(LINE, text());
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer(RAW)
+        .set_index_option(IndexRecordOption::Basic)
+        .set_fieldnorms(false);
+    let dynamic = JsonObjectOptions::default()
+        .set_indexing_options(indexing)
+        .set_fast(RAW)
+        .set_expand_dots_enabled();
+    builder.add_json_field(DYNAMIC, dynamic);
+    let date = DateOptions::default().set_fast();
+    builder.add_date_field(INGESTED, date.clone().set_precision(DateTimePrecision::Milliseconds));
+    let date = date.set_precision(DateTimePrecision::Nanoseconds);
+    for spec in DICTIONARY {
+        match spec.kind {
+            FieldKind::Keyword | FieldKind::Object => {
+                builder.add_text_field(spec.name, keyword(true))
+            }
+            FieldKind::Wildcard | FieldKind::Flattened => {
+                builder.add_text_field(spec.name, keyword(has_column(spec.name)))
+            }
+            FieldKind::Text => builder.add_text_field(spec.name, text()),
+            FieldKind::Long => builder.add_i64_field(spec.name, column.clone()),
+            FieldKind::Ip => {
+                let ip = IpAddrOptions::default().set_indexed().set_fast();
+                builder.add_ip_addr_field(spec.name, ip)
+            }
+            FieldKind::Date => builder.add_date_field(spec.name, date.clone()),
+        };
+    }
+    builder.build()
+}
+
+/// The fields of indexes made now.
+pub(crate) fn current_fields() -> Option<&'static Fields> {
+    static FIELDS: LazyLock<Option<Fields>> = LazyLock::new(|| Fields::of(&schema()));
+    FIELDS.as_ref()
+}
+
+/// Long texts that people still sort and count by.
+fn has_column(name: &str) -> bool {
+    matches!(
+        name,
+        "url.path"
+            | "user_agent.original"
+            | "process.executable"
+            | "process.parent.executable"
+            | "file.path"
+    )
+}
+
+fn keyword(fast: bool) -> TextOptions {
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer(RAW)
+        .set_index_option(IndexRecordOption::Basic)
+        .set_fieldnorms(false);
+    let options = TextOptions::default().set_indexing_options(indexing);
+    if fast { options.set_fast(RAW) } else { options }
+}
+
+fn text() -> TextOptions {
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer(WORDS)
+        .set_index_option(IndexRecordOption::WithFreqsAndPositions)
+        .set_fieldnorms(false);
+    TextOptions::default().set_indexing_options(indexing)
+}
+
+/// How indexes made now are laid out.
+pub(crate) fn settings() -> IndexSettings {
+    IndexSettings {
+        docstore_compression: tantivy::store::Compressor::Zstd(tantivy::store::ZstdCompressor {
+            compression_level: Some(STORED_ZSTD_LEVEL),
+        }),
+        docstore_compress_dedicated_thread: false,
+        docstore_blocksize: STORED_BLOCK_BYTES,
+        ..IndexSettings::default()
+    }
+}
+
+/// The tokenizers that the schema names.
+pub(crate) fn tokenizers() -> TokenizerManager {
+    let manager = TokenizerManager::default();
+    manager.register(RAW, TextAnalyzer::from(RawTokenizer::default()));
+    manager.register(WORDS, TextAnalyzer::from(WordTokenizer::default()));
+    manager
+}
+
+/// Gives an opened index its tokenizers.
+pub(crate) fn prepare(index: &mut Index) {
+    index.set_tokenizers(tokenizers());
+    index.set_fast_field_tokenizers(tokenizers());
+}
+
+/// The word that `fields` says for a field.
+pub(crate) fn kind_word(schema: &Schema, fields: &Fields, name: &str) -> &'static str {
+    let Some(field) = fields.typed(name) else {
+        return if name == "event.original" { "text" } else { "dynamic" };
+    };
+    let of_dictionary = DICTIONARY.iter().find(|spec| spec.name == name).map(|spec| spec.kind);
+    match (schema.get_field_entry(field).field_type(), of_dictionary) {
+        (_, Some(FieldKind::Wildcard)) => "wildcard",
+        (_, Some(FieldKind::Flattened)) => "flattened",
+        (_, Some(FieldKind::Object)) => "object",
+        (_, Some(FieldKind::Text)) => "text",
+        (FieldType::I64(_), _) => "long",
+        (FieldType::IpAddr(_), _) => "ip",
+        (FieldType::Date(_), _) => "date",
+        _ => "keyword",
+    }
+}

@@ -1,0 +1,220 @@
+//! Questions to partitions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde_json::Value as Json;
+use tantivy::aggregation::agg_req::Aggregations;
+use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
+use tantivy::aggregation::{AggregationLimitsGuard, DistributedAggregationCollector};
+use tantivy::collector::{Count, TopDocs};
+use tantivy::query::{AllQuery, BooleanQuery, Query};
+use tantivy::{DocAddress, Searcher};
+use tocsin_model::{EventId, Timestamp};
+
+use crate::embedded::aggs;
+use crate::embedded::compile::Compiler;
+use crate::embedded::fault::explain;
+use crate::embedded::partition::Partition;
+use crate::embedded::schema::current_fields;
+use crate::embedded::top::{Hit, Key, Top, TopFruit, compare};
+use crate::error::{Result, StoreError};
+use crate::filter::Filter;
+use crate::plan::plan;
+use crate::request::{HITS_MAX, SearchRequest, SearchResponse};
+use crate::test::class_of;
+
+/// One event.
+pub(crate) fn get(partition: &Partition, id: EventId) -> Result<Option<Json>> {
+    let searcher = partition.searcher();
+    let query = Compiler { fields: &partition.fields }.id(id);
+    let collector = TopDocs::with_limit(1).order_by_score();
+    let found =
+        searcher.search(&query, &collector).map_err(|error| explain(&partition.path, &error))?;
+    found.first().map(|(_, address)| partition.event(&searcher, *address)).transpose()
+}
+
+/// How many events match.
+pub(crate) fn count(
+    partitions: &[Arc<Partition>],
+    filter: &Filter,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Result<u64> {
+    plan(filter, &class_of)?;
+    let mut total = 0;
+    for partition in partitions.iter().filter(|partition| partition.may_have(from, to)) {
+        let query = query(partition, filter, from, to)?;
+        let found = partition
+            .searcher()
+            .search(&query, &Count)
+            .map_err(|error| explain(&partition.path, &error))?;
+        total += found as u64;
+    }
+    Ok(total)
+}
+
+fn query(
+    partition: &Partition,
+    filter: &Filter,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Result<Box<dyn Query>> {
+    let compiler = Compiler { fields: &partition.fields };
+    let filter = compiler.query(&plan(filter, &|name| partition.fields.class_of(name))?);
+    // Where the whole partition is within the span, its times need not be looked at.
+    let span = partition.span();
+    let from = from.filter(|from| span.oldest.is_none_or(|oldest| oldest < *from));
+    let to = to.filter(|to| span.newest.is_none_or(|newest| newest >= *to));
+    if from.is_none() && to.is_none() {
+        return Ok(filter);
+    }
+    let span = compiler.span(from, to);
+    if filter.is::<AllQuery>() {
+        return Ok(span);
+    }
+    Ok(Box::new(BooleanQuery::intersection(vec![filter, span])))
+}
+
+/// Hits and aggregates over all partitions.
+pub(crate) fn search(
+    partitions: &[Arc<Partition>],
+    request: &SearchRequest,
+) -> Result<SearchResponse> {
+    let started = Instant::now();
+    aggs::check(&request.aggs, 0)?;
+    // Bad questions are refused even where no partition would be asked.
+    if let Some(fields) = current_fields() {
+        aggs::compile(&request.aggs, fields)?;
+        aggs::column(&request.sort.field, fields)?;
+    }
+    plan(&request.filter, &class_of)?;
+    let mut gathered = Gathered::new(request, started)?;
+    // Newest first, so that a timeout leaves the newest.
+    for partition in partitions.iter().rev() {
+        if gathered.late.load(Ordering::Relaxed) {
+            break;
+        }
+        if partition.may_have(request.from, request.to) {
+            gathered.add(partition, request)?;
+        }
+    }
+    gathered.respond(request, started)
+}
+
+/// What the partitions asked so far have given.
+struct Gathered<'a> {
+    after: Option<(Option<Key>, EventId)>,
+    limit: usize,
+    deadline: Option<Instant>,
+    late: Arc<AtomicBool>,
+    total: u64,
+    hits: Vec<(Hit, &'a Partition, Searcher)>,
+    aggregates: IntermediateAggregationResults,
+    aggregations: Aggregations,
+    limits: AggregationLimitsGuard,
+}
+
+impl<'a> Gathered<'a> {
+    fn new(request: &SearchRequest, started: Instant) -> Result<Self> {
+        Ok(Self {
+            after: request.cursor.as_deref().map(read_cursor).transpose()?,
+            limit: request.limit.min(HITS_MAX),
+            deadline: request.timeout.map(|timeout| started + timeout),
+            late: Arc::new(AtomicBool::new(false)),
+            total: 0,
+            hits: Vec::new(),
+            aggregates: IntermediateAggregationResults::default(),
+            aggregations: Aggregations::default(),
+            limits: aggs::limits(),
+        })
+    }
+
+    fn add(&mut self, partition: &'a Arc<Partition>, request: &SearchRequest) -> Result<()> {
+        let query = query(partition, &request.filter, request.from, request.to)?;
+        let field = aggs::column(&request.sort.field, &partition.fields)?;
+        let top = Top {
+            field: &field,
+            order: request.sort.order,
+            // One more tells whether there is a next page.
+            limit: if self.limit == 0 { 0 } else { self.limit + 1 },
+            after: self.after.clone(),
+            deadline: self.deadline,
+            late: &self.late,
+        };
+        let searcher = partition.searcher();
+        let fruit = if request.aggs.is_empty() {
+            searcher.search(&query, &top)
+        } else {
+            self.aggregations = aggs::compile(&request.aggs, &partition.fields)?;
+            let collector = DistributedAggregationCollector::from_aggs(
+                self.aggregations.clone(),
+                aggs::context(self.limits.clone()),
+            );
+            searcher.search(&query, &(top, collector)).and_then(|(fruit, aggregates)| {
+                self.aggregates.merge_fruits(aggregates)?;
+                Ok(fruit)
+            })
+        };
+        let TopFruit { hits, total } = fruit.map_err(|error| explain(&partition.path, &error))?;
+        self.total += total;
+        let partition: &'a Partition = partition;
+        self.hits.extend(hits.into_iter().map(|hit| (hit, partition, searcher.clone())));
+        let order = request.sort.order;
+        self.hits.sort_by(|(a, ..), (b, ..)| compare(order, (&a.key, a.id), (&b.key, b.id)));
+        self.hits.truncate(self.limit.saturating_add(1));
+        Ok(())
+    }
+
+    fn respond(self, request: &SearchRequest, started: Instant) -> Result<SearchResponse> {
+        let mut response = SearchResponse { total: self.total, ..SearchResponse::default() };
+        if self.limit > 0 && self.hits.len() > self.limit {
+            response.next = self.hits.get(self.limit - 1).map(|(hit, ..)| write_cursor(hit));
+        }
+        for (hit, partition, searcher) in self.hits.iter().take(self.limit) {
+            let address = DocAddress::new(hit.segment, hit.doc);
+            response.hits.push(partition.event(searcher, address)?);
+        }
+        if !request.aggs.is_empty() {
+            let results = self
+                .aggregates
+                .into_final_result(self.aggregations, self.limits)
+                .map_err(|error| StoreError::BadRequest(format!("aggregates: {error}")))?;
+            response.aggs = aggs::convert(&results, request)?;
+        }
+        response.partial = self.late.load(Ordering::Relaxed);
+        response.took = started.elapsed();
+        Ok(response)
+    }
+}
+
+/// A place in the order, as opaque text: id, kind of key, key.
+fn write_cursor(hit: &Hit) -> String {
+    match &hit.key {
+        None => format!("{}-", hit.id),
+        Some(Key::Bits(bits)) => format!("{}b{bits:x}", hit.id),
+        Some(Key::Address(address)) => format!("{}a{address:x}", hit.id),
+        Some(Key::Text(text)) => format!("{}t{text}", hit.id),
+    }
+}
+
+fn read_cursor(cursor: &str) -> Result<(Option<Key>, EventId)> {
+    let read = || {
+        let id = EventId::parse(cursor.get(..32)?)?;
+        let rest = cursor.get(33..)?;
+        let key = match cursor.get(32..33)? {
+            "-" => None,
+            "b" => Some(Key::Bits(u64::from_str_radix(rest, 16).ok()?)),
+            "a" => Some(Key::Address(u128::from_str_radix(rest, 16).ok()?)),
+            "t" => Some(Key::Text(rest.to_owned())),
+            _ => return None,
+        };
+        Some((key, id))
+    };
+    read().ok_or_else(|| {
+        StoreError::BadRequest(
+            "the cursor is not one that a page gave; start from the first page".to_owned(),
+        )
+    })
+}

@@ -1,0 +1,279 @@
+//! The stored form of an event: everything that [`Event::to_json`] would say, compactly.
+//!
+//! A version byte, the identity, the times, all field names in one piece (events of one kind have
+//! the same piece, which the block compression then stores once), the values, the raw line. Text
+//! that is a part of the raw line is stored as its place there.
+
+use serde_json::{Map, Value as Json};
+use tocsin_model::event::insert_nested;
+use tocsin_model::{Event, EventId, Timestamp, Value, field};
+
+/// Version of the form.
+const VERSION: u8 = 1;
+
+const NULL: u8 = 0;
+const FALSE: u8 = 1;
+const TRUE: u8 = 2;
+const INT: u8 = 3;
+const UINT: u8 = 4;
+const FLOAT: u8 = 5;
+const TEXT: u8 = 6;
+const PART: u8 = 7;
+const LIST: u8 = 8;
+const OBJECT: u8 = 9;
+
+/// Appends the stored form of the event.
+pub(crate) fn encode(event: &Event, out: &mut Vec<u8>) {
+    out.push(VERSION);
+    out.extend_from_slice(&event.id.stream.to_le_bytes());
+    put(out, event.id.offset);
+    out.extend_from_slice(&event.time.0.to_le_bytes());
+    put_signed(out, event.received.0.wrapping_sub(event.time.0));
+    put(out, event.len() as u64);
+    for (id, _) in event.iter() {
+        let name = id.name().as_bytes();
+        put(out, name.len() as u64);
+        out.extend_from_slice(name);
+    }
+    let original = event.original();
+    for (_, value) in event.iter() {
+        encode_value(value, original, out);
+    }
+    out.extend_from_slice(original.as_bytes());
+}
+
+fn encode_value(value: Value<'_>, original: &str, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => out.push(NULL),
+        Value::Bool(false) => out.push(FALSE),
+        Value::Bool(true) => out.push(TRUE),
+        Value::Object => out.push(OBJECT),
+        Value::Int(number) => {
+            out.push(INT);
+            put_signed(out, number);
+        }
+        Value::UInt(number) => {
+            out.push(UINT);
+            put(out, number);
+        }
+        Value::Float(number) => {
+            out.push(FLOAT);
+            out.extend_from_slice(&number.to_bits().to_le_bytes());
+        }
+        Value::Str(text) => match place_in(text, original) {
+            Some(start) => {
+                out.push(PART);
+                put(out, start);
+                put(out, text.len() as u64);
+            }
+            None => {
+                out.push(TEXT);
+                put(out, text.len() as u64);
+                out.extend_from_slice(text.as_bytes());
+            }
+        },
+        Value::List(list) => {
+            out.push(LIST);
+            put(out, list.len() as u64);
+            for item in list.iter() {
+                encode_value(item, original, out);
+            }
+        }
+    }
+}
+
+/// Where `text` lies in `original`, when it is a part of it in memory.
+fn place_in(text: &str, original: &str) -> Option<u64> {
+    let start = (text.as_ptr() as usize).checked_sub(original.as_ptr() as usize)?;
+    (start + text.len() <= original.len()).then_some(start as u64)
+}
+
+fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn put_signed(out: &mut Vec<u8>, number: i64) {
+    put(out, ((number << 1) ^ (number >> 63)) as u64);
+}
+
+/// Reads the stored form as nested ECS JSON; `None` when the bytes are not one.
+pub(crate) fn decode(bytes: &[u8]) -> Option<Json> {
+    let mut reader = Reader { bytes };
+    if reader.byte()? != VERSION {
+        return None;
+    }
+    let stream = u64::from_le_bytes(reader.take(8)?.try_into().ok()?);
+    let id = EventId { stream, offset: reader.number()? };
+    let time = i64::from_le_bytes(reader.take(8)?.try_into().ok()?);
+    let received = time.wrapping_add(reader.signed()?);
+    let count = usize::try_from(reader.number()?).ok()?;
+    let mut names = Vec::with_capacity(count.min(1024));
+    for _ in 0..count {
+        let len = usize::try_from(reader.number()?).ok()?;
+        names.push(std::str::from_utf8(reader.take(len)?).ok()?);
+    }
+    let mut values = Vec::with_capacity(names.len());
+    for _ in 0..count {
+        values.push(reader.value(0)?);
+    }
+    let original = std::str::from_utf8(reader.bytes).ok()?;
+    let mut root = Map::new();
+    root.insert("@timestamp".to_owned(), Json::String(Timestamp(time).to_string()));
+    for (name, value) in names.into_iter().zip(values) {
+        if name != field::TIMESTAMP.name() && !matches!(value, Raw::Object) {
+            insert_nested(&mut root, name, value.json(original)?);
+        }
+    }
+    if !original.is_empty() {
+        insert_nested(&mut root, "event.original", original.into());
+    }
+    insert_nested(&mut root, "event.id", id.to_string().into());
+    insert_nested(&mut root, "event.ingested", Timestamp(received).to_string().into());
+    Some(Json::Object(root))
+}
+
+/// A value as stored.
+enum Raw<'a> {
+    Json(Json),
+    Text(&'a str),
+    Part(usize, usize),
+    List(Vec<Raw<'a>>),
+    Object,
+}
+
+impl Raw<'_> {
+    fn json(self, original: &str) -> Option<Json> {
+        Some(match self {
+            Self::Json(value) => value,
+            Self::Text(text) => text.into(),
+            Self::Part(start, len) => original.get(start..start.checked_add(len)?)?.into(),
+            Self::Object => Json::Object(Map::new()),
+            Self::List(items) => {
+                Json::Array(items.into_iter().map(|i| i.json(original)).collect::<Option<_>>()?)
+            }
+        })
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(*first)
+    }
+
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.bytes.split_at_checked(len)?;
+        self.bytes = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn signed(&mut self) -> Option<i64> {
+        let number = self.number()?;
+        Some((number >> 1) as i64 ^ -((number & 1) as i64))
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Raw<'a>> {
+        Some(match self.byte()? {
+            NULL => Raw::Json(Json::Null),
+            FALSE => Raw::Json(Json::Bool(false)),
+            TRUE => Raw::Json(Json::Bool(true)),
+            OBJECT => Raw::Object,
+            INT => Raw::Json(self.signed()?.into()),
+            UINT => Raw::Json(self.number()?.into()),
+            FLOAT => {
+                let bits = u64::from_le_bytes(self.take(8)?.try_into().ok()?);
+                Raw::Json(Value::Float(f64::from_bits(bits)).to_json())
+            }
+            TEXT => {
+                let len = usize::try_from(self.number()?).ok()?;
+                Raw::Text(std::str::from_utf8(self.take(len)?).ok()?)
+            }
+            PART => {
+                let start = usize::try_from(self.number()?).ok()?;
+                Raw::Part(start, usize::try_from(self.number()?).ok()?)
+            }
+            LIST if depth < 4 => {
+                let count = usize::try_from(self.number()?).ok()?;
+                let mut items = Vec::with_capacity(count.min(1024));
+                for _ in 0..count {
+                    items.push(self.value(depth + 1)?);
+                }
+                Raw::List(items)
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tocsin_model::{FieldId, field};
+
+    use super::*;
+
+    fn check(event: &Event) {
+        let mut bytes = Vec::new();
+        encode(event, &mut bytes);
+        assert_eq!(decode(&bytes), Some(event.to_json()));
+        for len in 0..bytes.len() {
+            let _ = decode(&bytes[..len]);
+        }
+    }
+
+    #[test]
+    fn an_event_reads_back_as_its_json() {
+        let mut event = Event::default();
+        check(&event);
+        event.set_original("Failed password for root from 192.0.2.1 é");
+        event.id = EventId { stream: u64::MAX, offset: 77 };
+        event.time = Timestamp(-5);
+        event.received = Timestamp(i64::MAX);
+        event.push_part(field::USER_NAME, 20..24);
+        event.push_str(field::SOURCE_IP, "192.0.2.1");
+        event.push_int(field::SOURCE_PORT, -22);
+        event.push(field::EVENT_DURATION, Value::UInt(u64::MAX));
+        event.push(field::TAGS, Value::Null);
+        event.push(field::LABELS, Value::Object);
+        event.push(FieldId::intern("acme.on").unwrap(), Value::Bool(true));
+        event.push(FieldId::intern("acme").unwrap(), Value::Float(1.5));
+        event.push(FieldId::intern("acme.nan").unwrap(), Value::Float(f64::NAN));
+        event.push_list(field::RELATED_IP, [Value::Str("a"), Value::Int(2), Value::Null]);
+        event.push_list(field::RELATED_USER, []);
+        event.push_str(field::TIMESTAMP, "not this");
+        check(&event);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut bytes = bytes;
+            let _ = decode(&bytes);
+            if let Some(first) = bytes.first_mut() {
+                *first = VERSION;
+            }
+            let _ = decode(&bytes);
+        }
+    }
+}
