@@ -262,6 +262,11 @@ impl Event {
         self.fields.iter().map(|(id, stored)| (*id, stored.view(&self.text, &self.items)))
     }
 
+    /// The field at a place, in the order they were added.
+    pub fn at(&self, place: usize) -> Option<(FieldId, Value<'_>)> {
+        self.fields.get(place).map(|(id, stored)| (*id, stored.view(&self.text, &self.items)))
+    }
+
     /// Number of fields.
     pub fn len(&self) -> usize {
         self.fields.len()

@@ -40,6 +40,11 @@ impl<'a> List<'a> {
         self.items.iter().map(move |stored| stored.view(self.text, self.all))
     }
 
+    /// The element at a place.
+    pub fn get(self, place: usize) -> Option<Value<'a>> {
+        self.items.get(place).map(|stored| stored.view(self.text, self.all))
+    }
+
     /// Number of elements.
     pub fn len(self) -> usize {
         self.items.len()
