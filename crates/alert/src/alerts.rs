@@ -267,7 +267,8 @@ impl Alerts {
         alert.last_seen = alert.last_seen.max(finding.time);
         alert.findings += 1;
         alert.version += 1;
-        alert.count += merge(&mut alert.events, finding);
+        let counted = merge(&mut alert.events, finding, finding.rule.id == alert.rule.id);
+        alert.count += counted;
         let escalated = finding.rule.severity > alert.severity;
         let live = alert.historical && !historical;
         if escalated {
@@ -315,15 +316,19 @@ fn counted(finding: &Finding) -> u64 {
     if attempts { finding.count as u64 } else { events }
 }
 
-/// Adds a joining finding's new events; how many attempts they stand for.
-fn merge(events: &mut Vec<Contribution>, finding: &Finding) -> u64 {
+/// Adds a joining finding's new events; how many attempts they stand for. An event that stands for
+/// none counts once when it is what the alert's own rule counts, and else not at all: another rule
+/// that sees the same attack must not count it again.
+fn merge(events: &mut Vec<Contribution>, finding: &Finding, own_rule: bool) -> u64 {
     let known = |events: &[Contribution], id| events.iter().any(|event| event.event_id == id);
     let completing = finding.event.id;
     if known(events, completing) {
         return 0;
     }
     let weight = match finding.event.get(field::TOCSIN_ATTEMPTS) {
-        Some(tocsin_model::Value::Int(attempts)) => u64::try_from(attempts).unwrap_or(0),
+        Some(tocsin_model::Value::Int(attempts)) => {
+            u64::try_from(attempts).unwrap_or(0).max(u64::from(own_rule))
+        }
         _ => 1,
     };
     for contribution in &finding.contributions {

@@ -66,6 +66,26 @@ fn one_attack_is_one_alert_whose_count_goes_up() {
 }
 
 #[test]
+fn what_stands_for_no_attempt_counts_only_for_its_own_rule() {
+    let named = |id: &str| RuleMeta {
+        id: id.into(),
+        alert_as: Some("login".into()),
+        ..rule(Severity::High)
+    };
+    let silent = |id: &str, second: i64| {
+        let mut finding = finding(named(id), "192.0.2.1", second, 4);
+        finding.event.push(field::TOCSIN_ATTEMPTS, Value::Int(0));
+        finding
+    };
+    for (joining, expected) in [("closed", 6), ("failed", 5)] {
+        let mut alerts = alerts();
+        alerts.add(&silent("closed", 104), false);
+        alerts.add(&silent(joining, 105), false);
+        assert_eq!(alerts.take_changed()[0].count, expected, "{joining}");
+    }
+}
+
+#[test]
 fn another_address_or_a_later_attack_is_another_alert() {
     let mut alerts = alerts();
     let high = rule(Severity::High);
