@@ -19,6 +19,11 @@ pub mod journal;
 pub mod lines;
 pub mod stats;
 
+mod files;
+mod journald;
+mod stdin;
+mod syslog;
+
 pub use batch::{Batch, Checkpoint, Checkpoints, Sender};
 pub use collector::{Collector, Watched};
 pub use config::{
@@ -31,3 +36,50 @@ pub use ingest::{IngestBody, IngestEntry, Refused, decode_ingest};
 pub use journal::{Journal, JournalEntry, JournalError};
 pub use lines::{Line, LineSplitter, read_lines};
 pub use stats::{DropReason, InputSnapshot, InputStats, Stats};
+
+use std::sync::Arc;
+
+use tocsin_model::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+/// Number of entries, their bytes, and when the newest arrived.
+fn tally(entries: &[JournalEntry]) -> (u64, u64, Timestamp) {
+    let bytes = entries.iter().map(|entry| entry.bytes.len() as u64).sum();
+    let last = entries.iter().map(|entry| entry.received).max().unwrap_or_default();
+    (entries.len() as u64, bytes, last)
+}
+
+/// Shows a problem of an input, or that it is solved; says so in the log when that is news.
+fn tell(stats: &InputStats, input: &str, problem: Option<String>) {
+    let solved = problem.is_none();
+    let text = problem.clone().unwrap_or_default();
+    if stats.set_problem(problem) {
+        match solved {
+            true => tracing::info!(input, "solved, going on"),
+            false => tracing::warn!(input, "{text}"),
+        }
+    }
+}
+
+/// Writes entries of a sender that can wait to the journal, and counts them once they are safe.
+async fn accept(
+    journal: &Arc<Journal>,
+    entries: Vec<JournalEntry>,
+    stats: &InputStats,
+    shutdown: &CancellationToken,
+) {
+    let Some(input) = entries.first().map(|entry| entry.input.clone()) else { return };
+    let (count, bytes, last) = tally(&entries);
+    let waiting =
+        |error: &JournalError| tell(stats, &input, Some(format!("senders must wait: {error}")));
+    match journal.append_waiting(entries, shutdown, waiting).await {
+        Ok(()) => {
+            stats.received(count, bytes, last);
+            tell(stats, &input, None);
+        }
+        Err(error) => {
+            tracing::warn!(%input, count, "dropped: {error}");
+            stats.dropped(DropReason::JournalFull, count);
+        }
+    }
+}

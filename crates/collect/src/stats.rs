@@ -32,11 +32,13 @@ pub enum DropReason {
     TooOld,
     /// Events in an ingest request that were refused; the sender was told why.
     Refused,
+    /// Bytes of the journal that were damaged on disk.
+    JournalDamaged,
 }
 
 impl DropReason {
     /// All reasons, in the order of the counters.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Oversize,
         Self::JournalFull,
         Self::QueueFull,
@@ -46,6 +48,7 @@ impl DropReason {
         Self::Truncated,
         Self::TooOld,
         Self::Refused,
+        Self::JournalDamaged,
     ];
 
     /// The word used in metrics and wire JSON.
@@ -60,6 +63,7 @@ impl DropReason {
             Self::Truncated => "truncated",
             Self::TooOld => "too_old",
             Self::Refused => "refused",
+            Self::JournalDamaged => "journal_damaged",
         }
     }
 

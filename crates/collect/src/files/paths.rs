@@ -1,0 +1,293 @@
+//! Which files a pattern means, and which files are older parts of another.
+//!
+//! In: patterns, names, directories. Out: paths. Never opens a file.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
+
+use glob::{MatchOptions, Pattern};
+
+use super::identity::FileId;
+use crate::error::Error;
+
+const MATCH: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// Path patterns with their exclusions.
+#[derive(Debug)]
+pub struct Patterns {
+    paths: Vec<String>,
+    exclude: Vec<Pattern>,
+}
+
+/// What patterns mean at one moment.
+#[derive(Debug, Default)]
+pub struct Expanded {
+    /// Paths that match; those without wildcards even when nothing is there.
+    pub paths: Vec<PathBuf>,
+    /// Directories that could not be listed, with the reason.
+    pub unlisted: Vec<(PathBuf, std::io::Error)>,
+    /// Patterns with wildcards that match nothing.
+    pub unmatched: Vec<String>,
+}
+
+impl Patterns {
+    /// Checks the patterns.
+    ///
+    /// # Errors
+    /// When one is malformed; it is named.
+    pub fn new(paths: &[String], exclude: &[String]) -> Result<Self, Error> {
+        let parse = |pattern: &String| {
+            Pattern::new(pattern).map_err(|error| Error::Pattern {
+                pattern: pattern.clone(),
+                reason: format!("{} at character {}", error.msg, error.pos + 1),
+            })
+        };
+        paths.iter().try_for_each(|path| parse(path).map(drop))?;
+        let exclude = exclude.iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(Self { paths: paths.to_vec(), exclude })
+    }
+
+    /// The paths that match now, sorted.
+    pub fn expand(&self) -> Expanded {
+        let mut expanded = Expanded::default();
+        let mut paths = BTreeSet::new();
+        for pattern in &self.paths {
+            if !has_wildcard(pattern) {
+                let path = PathBuf::from(pattern);
+                if !self.excludes(&path) {
+                    paths.insert(path);
+                }
+                continue;
+            }
+            let before = paths.len();
+            // The patterns were checked before.
+            for found in glob::glob_with(pattern, MATCH).into_iter().flatten() {
+                match found {
+                    Ok(path) if self.excludes(&path) => {}
+                    Ok(path) => drop(paths.insert(path)),
+                    Err(error) => {
+                        expanded.unlisted.push((error.path().to_owned(), error.into()));
+                    }
+                }
+            }
+            if paths.len() == before {
+                expanded.unmatched.push(pattern.clone());
+            }
+        }
+        expanded.paths = paths.into_iter().collect();
+        expanded
+    }
+
+    /// True when `path` is one of those meant.
+    pub fn matches(&self, path: &Path) -> bool {
+        let fits = |pattern: &String| {
+            Path::new(pattern) == path
+                || Pattern::new(pattern).is_ok_and(|p| p.matches_path_with(path, MATCH))
+        };
+        self.paths.iter().any(fits)
+    }
+
+    fn excludes(&self, path: &Path) -> bool {
+        self.exclude.iter().any(|pattern| {
+            if pattern.as_str().contains('/') {
+                pattern.matches_path(path)
+            } else {
+                path.file_name().is_some_and(|name| pattern.matches(&name.to_string_lossy()))
+            }
+        })
+    }
+
+    /// The directories in which a new file or directory may match, as far as they exist.
+    pub fn directories(&self) -> BTreeSet<PathBuf> {
+        let mut directories = BTreeSet::new();
+        for pattern in &self.paths {
+            let mut upto = PathBuf::new();
+            for component in Path::new(pattern).components() {
+                let wildcard = has_wildcard(&component.as_os_str().to_string_lossy());
+                if wildcard || upto.join(component) == Path::new(pattern) {
+                    directories.extend(listed(&upto));
+                }
+                upto.push(component);
+            }
+        }
+        directories
+    }
+}
+
+/// The directories that `pattern` (the leading part of a longer one) means now.
+fn listed(pattern: &Path) -> Vec<PathBuf> {
+    let text = pattern.to_string_lossy();
+    if text.is_empty() {
+        return vec![PathBuf::from(".")];
+    }
+    if !has_wildcard(&text) {
+        return pattern.is_dir().then(|| pattern.to_owned()).into_iter().collect();
+    }
+    let found = glob::glob_with(&text, MATCH).into_iter().flatten().flatten();
+    found.filter(|path| path.is_dir()).collect()
+}
+
+fn has_wildcard(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// An older part of a rotated file.
+#[derive(Debug, Clone)]
+pub struct Sibling {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Which file it is.
+    pub id: FileId,
+    /// When it was last written.
+    pub modified: SystemTime,
+    /// Its size on disk in bytes.
+    pub size: u64,
+    /// True when it is compressed with gzip.
+    pub gzip: bool,
+}
+
+/// The older parts of the file at `path`, oldest first.
+pub fn siblings(path: &Path) -> Vec<Sibling> {
+    let (Some(dir), Some(base)) = (path.parent(), path.file_name()) else { return Vec::new() };
+    let dir = if dir == Path::new("") { Path::new(".") } else { dir };
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let mut siblings = Vec::new();
+    for entry in entries.flatten() {
+        let Some(gzip) = older_part(base, &entry.file_name()) else { continue };
+        let Ok(metadata) = fs::metadata(entry.path()) else { continue };
+        let Ok(modified) = metadata.modified() else { continue };
+        if metadata.is_file() {
+            let (id, size) = (FileId::from(&metadata), metadata.len());
+            siblings.push(Sibling { path: entry.path(), id, modified, size, gzip });
+        }
+    }
+    // `log.2` is older than `log.1` when both were last written in the same moment.
+    siblings.sort_by(|a, b| a.modified.cmp(&b.modified).then_with(|| b.path.cmp(&a.path)));
+    siblings
+}
+
+/// Whether `name` is what rotating `base` leaves (`base.1`, `base-20261121`, `stem-20261121.ext`,
+/// also with `.gz`): `Some(true)` when compressed.
+pub fn older_part(base: &OsStr, name: &OsStr) -> Option<bool> {
+    let (base, name) = (base.to_str()?, name.to_str()?);
+    let (plain, gzip) = name.strip_suffix(".gz").map_or((name, false), |plain| (plain, true));
+    if plain == base {
+        return gzip.then_some(true);
+    }
+    let after = |from: &str| {
+        let rest = plain.strip_prefix(from)?.strip_prefix(['.', '-', '_'])?;
+        Some(rest.to_owned())
+    };
+    let between = || {
+        let (stem, extension) = base.rsplit_once('.')?;
+        after(stem)?.strip_suffix(extension)?.strip_suffix('.').map(str::to_owned)
+    };
+    let is_tag = |tag: &String| {
+        let digits = |c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | 'T' | ':');
+        tag == "old" || (tag.starts_with(|c: char| c.is_ascii_digit()) && tag.chars().all(digits))
+    };
+    let tagged =
+        after(base).is_some_and(|tag| is_tag(&tag)) || between().is_some_and(|tag| is_tag(&tag));
+    tagged.then_some(gzip)
+}
+
+/// Puts older parts of another of these files behind it.
+pub fn older_parts_last(paths: &mut Vec<PathBuf>) {
+    let is_older = |path: &PathBuf| {
+        let Some(name) = path.file_name() else { return false };
+        paths.iter().any(|other| {
+            other.parent() == path.parent()
+                && other.file_name().is_some_and(|base| older_part(base, name).is_some())
+        })
+    };
+    let (older, newest): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(is_older);
+    *paths = newest.into_iter().chain(older).collect();
+}
+
+/// The directory that holds `path`, and the one that holds what it links to.
+pub fn parents(path: &Path) -> Vec<PathBuf> {
+    let real = fs::canonicalize(path).ok();
+    let parent = |path: &Path| {
+        let only_name = path.components().filter(|c| !matches!(c, Component::CurDir)).count() < 2;
+        if only_name { Some(PathBuf::from(".")) } else { path.parent().map(Path::to_owned) }
+    };
+    let mut parents: Vec<_> = parent(path).into_iter().collect();
+    parents.extend(real.as_deref().and_then(parent));
+    parents
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn older_parts_are_known_by_their_name() {
+        for (base, name, expected) in [
+            ("auth.log", "auth.log", None),
+            ("auth.log", "auth.log.1", Some(false)),
+            ("auth.log", "auth.log.12.gz", Some(true)),
+            ("auth.log", "auth.log.gz", Some(true)),
+            ("auth.log", "auth.log-20261121", Some(false)),
+            ("auth.log", "auth-20261121.log.gz", Some(true)),
+            ("app.log", "app.2026-11-21T00:00:00.log", Some(false)),
+            ("access_log", "access_log.old", Some(false)),
+            ("app.log", "app.1.log", Some(false)),
+            ("auth.log", "auth.log.swp", None),
+            ("auth.log", "auth.log.1.xz", None),
+            ("auth.log", "auth.log2", None),
+            ("access.log", "access.log.d", None),
+            ("access.log", "access-admin.log", None),
+            ("a", "a.", None),
+        ] {
+            assert_eq!(older_part(base.as_ref(), name.as_ref()), expected, "{base} {name}");
+        }
+    }
+
+    #[test]
+    fn patterns_find_files_in_new_directories_too() {
+        let dir = TempDir::new().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in
+            ["a/x.log", "b/x.log", "b/x-20261121.log", "b/x.log.1", "b/x.log.2.gz", "b/.x.log"]
+        {
+            fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+            fs::write(at(name), "").unwrap();
+        }
+        let text = |name: &str| at(name).to_str().unwrap().to_owned();
+        let exclude = ["*.gz".to_owned(), text("a/*")];
+        let paths = [text("*/*.log*"), text("missing.log"), text("none*")];
+        let patterns = Patterns::new(&paths, &exclude).unwrap();
+        let mut expanded = patterns.expand();
+        older_parts_last(&mut expanded.paths);
+        let expected = ["b/x.log", "missing.log", "b/x-20261121.log", "b/x.log.1"];
+        assert_eq!(expanded.paths, expected.map(at));
+        assert_eq!(expanded.unmatched, [text("none*")]);
+        let directories: Vec<_> = patterns.directories().into_iter().collect();
+        assert_eq!(directories, ["", "a", "b"].map(|name| dir.path().join(name)));
+        let error = Patterns::new(&["/a[".to_owned()], &[]).unwrap_err().to_string();
+        assert!(error.contains("\"/a[\""), "{error}");
+    }
+
+    #[test]
+    fn older_parts_are_listed_oldest_first() {
+        let dir = TempDir::new().unwrap();
+        let day = std::time::Duration::from_secs(86_400);
+        for (name, days) in [("x.log.2.gz", 2), ("x.log.1", 1), ("x.log.3", 3), ("x.log", 0)] {
+            let file = fs::File::create(dir.path().join(name)).unwrap();
+            file.set_modified(SystemTime::now() - day * days).unwrap();
+        }
+        let found = siblings(&dir.path().join("x.log"));
+        let names: Vec<_> = found.iter().map(|s| s.path.file_name().unwrap().to_owned()).collect();
+        assert_eq!(names, ["x.log.3", "x.log.2.gz", "x.log.1"]);
+        assert_eq!(found.iter().map(|s| s.gzip).collect::<Vec<_>>(), [false, true, false]);
+    }
+}

@@ -1,0 +1,172 @@
+//! Finds the older parts of a rotated file that still have to be read.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use tocsin_model::Timestamp;
+
+use super::Follower;
+use super::identity::{self, FileId};
+use super::paths::{self, Sibling};
+use super::tail::{self, FileState, LEAVE_AFTER};
+
+/// The search for older parts of one file.
+struct Search<'a> {
+    spec: usize,
+    path: &'a Path,
+    /// States of the path whose file was not found yet.
+    orphans: Vec<FileState>,
+    /// Parts written after this are read though they were never seen.
+    missed_since: Option<SystemTime>,
+    /// True when they are read because the path is seen for the first time.
+    history: bool,
+    /// Tails to read, oldest first.
+    tails: Vec<u64>,
+}
+
+impl Follower {
+    /// Begins with the older parts of `path` that were not read to their end, oldest first, and
+    /// returns the tails to wait for. `replaced` is the former state of the file itself when its
+    /// content is new; the flag says whether that content was found (or there was none).
+    pub(super) fn older_parts(
+        &mut self,
+        spec: usize,
+        path: &Path,
+        current: FileId,
+        replaced: Option<&FileState>,
+        history: bool,
+    ) -> (Vec<u64>, bool) {
+        let mut search = self.search(spec, path, current, replaced, history);
+        for sibling in paths::siblings(path) {
+            let being_read = self.tails.iter().any(|tail| tail.state.id == sibling.id);
+            if sibling.id == current || being_read {
+                search.orphans.retain(|orphan| orphan.id != sibling.id);
+                continue;
+            }
+            if let Err(error) = self.older_part(&mut search, &sibling) {
+                self.problem(&sibling.path, None, &error);
+            }
+        }
+        let lost = |state: &FileState| search.orphans.iter().any(|orphan| orphan == state);
+        let found = !replaced.is_some_and(lost);
+        for orphan in search.orphans.iter().filter(|orphan| orphan.id != current) {
+            self.forget(&orphan.key());
+        }
+        (search.tails, found)
+    }
+
+    fn search<'a>(
+        &self,
+        spec: usize,
+        path: &'a Path,
+        current: FileId,
+        replaced: Option<&FileState>,
+        history: bool,
+    ) -> Search<'a> {
+        let path_text = path.to_string_lossy();
+        let of_path = || self.known.values().filter(|state| state.path == path_text && !state.copy);
+        let read: HashSet<_> = self.tails.iter().map(|tail| tail.state.id).collect();
+        let orphans = of_path().filter(|state| state.id != current && !read.contains(&state.id));
+        let orphans = orphans.chain(replaced).cloned().collect();
+        let seen = of_path().map(|state| state.seen).max();
+        let missed_since = if history {
+            let days = u32::try_from(self.limits.recent_days).unwrap_or(u32::MAX);
+            SystemTime::now().checked_sub(Duration::from_secs(86_400).saturating_mul(days))
+        } else {
+            seen.and_then(|nanos| {
+                SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(u64::try_from(nanos).ok()?))
+            })
+        };
+        let waiting = self.tails.iter().filter(|tail| tail.path == path && tail.leaving);
+        let tails = waiting.map(|tail| tail.number).collect();
+        Search { spec, path, orphans, missed_since, history, tails }
+    }
+
+    fn older_part(&mut self, search: &mut Search<'_>, sibling: &Sibling) -> io::Result<()> {
+        let file = File::open(&sibling.path)?;
+        let head = match sibling.gzip {
+            true => identity::read_gzip_head(&file)?,
+            false => identity::read_head(&file)?,
+        };
+        let own = self.known.get(&tail::key(sibling.id)).filter(|own| own.head.matches(&head));
+        if let Some(own) = own.filter(|own| !own.copy && sibling.size >= own.offset).cloned() {
+            search.orphans.retain(|orphan| orphan.id != own.id);
+            let age = sibling.modified.elapsed().unwrap_or_default();
+            if !sibling.gzip && (sibling.size > own.offset || age < LEAVE_AFTER) {
+                self.read_older(search, sibling, own, LEAVE_AFTER)?;
+            }
+            return Ok(());
+        }
+        if let Some(at) = search.orphans.iter().position(|orphan| orphan.head.is_copied_in(&head)) {
+            let orphan = search.orphans.remove(at);
+            if !sibling.gzip {
+                self.mark_copy(&sibling.path, sibling.id, &head);
+            }
+            return self.read_older(search, sibling, orphan, Duration::ZERO);
+        }
+        let path_text = search.path.to_string_lossy();
+        let read_elsewhere = |state: &FileState| state.head.is_copied_in(&head);
+        if own.is_some()
+            || self.known.values().filter(|s| s.path == path_text).any(read_elsewhere)
+            || self.tails.iter().filter(|t| t.path == search.path).any(|t| read_elsewhere(&t.state))
+        {
+            return Ok(());
+        }
+        if search.missed_since.is_some_and(|since| sibling.modified > since) {
+            let now = Timestamp::from_system(SystemTime::now());
+            let mut state = FileState::new(search.path, sibling.id, now);
+            if search.history {
+                state.history_end = if sibling.gzip { u64::MAX } else { sibling.size };
+            }
+            self.read_older(search, sibling, state, LEAVE_AFTER)?;
+        }
+        Ok(())
+    }
+
+    fn read_older(
+        &mut self,
+        search: &mut Search<'_>,
+        sibling: &Sibling,
+        state: FileState,
+        leave_after: Duration,
+    ) -> io::Result<()> {
+        let file = File::open(&sibling.path)?;
+        let content = (sibling.gzip, state);
+        let number =
+            self.push_tail(search.spec, search.path, file, content, search.tails.clone())?;
+        if let Some(tail) = self.tails.last_mut() {
+            (tail.leaving, tail.older) = (true, true);
+            tail.leave_after = leave_after;
+        }
+        search.tails.push(number);
+        Ok(())
+    }
+
+    /// The content of a file that is being read is not the same any more: reads what is left of
+    /// the old one, wherever it was copied to, and then the new one. `None` when stopping.
+    pub(super) fn replaced(&mut self, index: usize) -> Option<()> {
+        let mut tail = self.tails.remove(index);
+        self.known.insert(tail.state.key(), tail.state.clone());
+        let spec = self.specs.iter().position(|spec| spec.patterns.matches(&tail.path));
+        let found = match spec {
+            Some(spec) if !tail.leaving => match self.begin(spec, &tail.path) {
+                Ok(found) => found,
+                Err(error) => {
+                    self.problem(&tail.path, None, &error);
+                    false
+                }
+            },
+            _ => false,
+        };
+        if !found {
+            let rest = tail.finish(SystemTime::now());
+            if !rest.records.is_empty() {
+                return self.out.send(rest).then_some(());
+            }
+        }
+        Some(())
+    }
+}
