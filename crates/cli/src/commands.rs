@@ -9,3 +9,5 @@ pub mod notify;
 pub mod simulate;
 pub mod catch;
 pub mod import;
+pub mod explain;
+pub mod rules;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{catch, check, config, import, notify, parse, run, scan, simulate};
+use commands::{catch, check, config, explain, import, notify, parse, rules, run, scan, simulate};
 
 /// Security monitoring in one binary: collects logs, detects attacks, tells people.
 #[derive(Parser)]
@@ -31,6 +31,10 @@ enum Command {
     Parse(parse::Args),
     /// Check the configuration and packs, and run the tests inside them.
     Check(check::Args),
+    /// Say why a rule does or does not match an event.
+    Explain(explain::Args),
+    /// Show what the loaded rules cover.
+    Rules(rules::Args),
     /// Print the configuration in force and where each value came from.
     Config(config::Args),
     /// Try out the channels that tell people.
@@ -49,6 +53,8 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(args),
         Command::Parse(args) => parse::run(args),
         Command::Check(args) => check::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),
         Command::Notify(args) => notify::run(args),
         Command::Simulate(args) => simulate::run(args),

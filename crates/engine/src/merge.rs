@@ -134,10 +134,10 @@ mod tests {
         let mut merger = Merger::default();
         merger.set_behind(1, true);
         merger.set_behind(2, true);
-        [5, 6, 9].map(|second| merger.push(1, at(second)));
+        [5, 6, 9].into_iter().for_each(|second| merger.push(1, at(second)));
         assert_eq!(times(&mut merger), Vec::<i64>::new());
         assert!(merger.any_behind());
-        [1, 7].map(|second| merger.push(2, at(second)));
+        [1, 7].into_iter().for_each(|second| merger.push(2, at(second)));
         assert_eq!(times(&mut merger), [1, 5, 6, 7]);
         merger.set_behind(2, false);
         assert_eq!(times(&mut merger), [9]);

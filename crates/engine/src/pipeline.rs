@@ -151,14 +151,13 @@ impl Pipeline {
         if let Some(lane) = lane {
             self.merger.set_behind(lane, batch.historical);
         }
-        let progress = &self.parts.progress;
         let mut checkpoints = std::mem::take(&mut batch.checkpoints);
         let last = batch.records.len().checked_sub(1);
         for (index, record) in batch.records.iter().enumerate() {
             let mut event = Event::default();
             self.parts.worker.parse(record, &mut event);
             if event.has(field::TOCSIN_PARSE_ERROR) {
-                progress.unparsed.fetch_add(1, Ordering::Relaxed);
+                self.parts.progress.unparsed.fetch_add(1, Ordering::Relaxed);
             }
             let after =
                 if Some(index) == last { std::mem::take(&mut checkpoints) } else { Vec::new() };

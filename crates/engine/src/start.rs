@@ -1,6 +1,5 @@
 //! [`Engine`]: opens the data directory, starts every stage and stops them in order.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -269,15 +268,4 @@ async fn retain(store: Arc<dyn EventStore>, days: u32, shutdown: CancellationTok
             Ok(Err(error)) => tracing::error!("old events cannot be deleted: {error}"),
         }
     }
-}
-
-/// Alerts by rule title since the start of time, for the status page.
-pub fn by_title(counts: &BTreeMap<String, u64>, handle: &Handle) -> BTreeMap<String, u64> {
-    counts
-        .iter()
-        .map(|(id, count)| {
-            let rule = handle.rules.iter().find(|rule| rule.id == *id);
-            (rule.map_or_else(|| id.clone(), |rule| rule.title.clone()), *count)
-        })
-        .collect()
 }

@@ -1,0 +1,98 @@
+//! `tocsin rules`: what the loaded rules cover.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::{Value as Json, json};
+use tocsin_engine::content::{Choice, Content, Rules};
+
+use crate::common_args::{ConfigArgs, print_diagnostics};
+use crate::terminal::safe;
+
+/// Arguments of `rules`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// ATT&CK coverage as a Navigator layer (JSON).
+    Coverage(Which),
+    /// List the rules: severity, id, title, pack.
+    List(Which),
+}
+
+/// Which rules, and the configuration.
+#[derive(clap::Args)]
+struct Which {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Rule files or directories, instead of the shipped rules.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    rules: Vec<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When output cannot be written.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (Command::Coverage(which) | Command::List(which)) = &args.command;
+    let loaded = match which.config.load() {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    let rules =
+        if which.rules.is_empty() { Rules::Shipped } else { Rules::Only(which.rules.clone()) };
+    let choice = Choice { rules, route: true };
+    let content = Content::load(&loaded.config.content, &loaded.config.detect, &choice);
+    print_diagnostics(&content.diagnostics);
+    let mut out = io::stdout().lock();
+    match args.command {
+        Command::Coverage(_) => {
+            writeln!(out, "{}", serde_json::to_string_pretty(&layer(&content))?)?;
+        }
+        Command::List(_) => {
+            for rule in content.rules.rules() {
+                let severity = rule.severity.as_str();
+                let (title, pack) = (safe(&rule.title), safe(&rule.pack));
+                writeln!(out, "{severity:<13} {:<36} {title}  [{pack}]", safe(&rule.id))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A layer of the ATT&CK Navigator, format 4.5: a technique's score is its number of rules.
+fn layer(content: &Content) -> Json {
+    let mut covered: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for rule in content.rules.rules() {
+        for technique in &rule.techniques {
+            covered.entry(technique).or_default().push(&rule.title);
+        }
+    }
+    let most = covered.values().map(Vec::len).max().unwrap_or(1);
+    let techniques: Vec<Json> = covered
+        .iter()
+        .map(|(technique, titles)| {
+            json!({
+                "techniqueID": technique,
+                "score": titles.len(),
+                "comment": titles.join("\n"),
+                "enabled": true,
+            })
+        })
+        .collect();
+    json!({
+        "name": "Tocsin rules",
+        "description": "Number of loaded rules by technique",
+        "domain": "enterprise-attack",
+        "versions": { "layer": "4.5" },
+        "gradient": { "colors": ["#ffffff", "#66b1ff"], "minValue": 0, "maxValue": most },
+        "techniques": techniques,
+    })
+}
