@@ -1,1 +1,37 @@
-//! Placeholder.
+//! The only crate that knows HTTP and wire JSON.
+//!
+//! In: a running engine's [`Handle`](tocsin_engine::Handle). Out: the API under `/api/v1` (with
+//! its description at `/api/openapi.json` and `/docs`), `/metrics`, live messages, and the web
+//! page. One file a resource. Never touches a stage except through the handle, never holds up
+//! the pipeline, and listens on loopback addresses only.
+
+mod app;
+mod serve;
+
+// What every request passes.
+mod error;
+mod guard;
+mod limit;
+mod limits;
+mod request_id;
+
+// Reading and answering.
+mod query;
+
+// Resources.
+mod alerts;
+mod events;
+mod ingest;
+mod metrics;
+mod overview;
+mod rules;
+mod status;
+mod stream;
+
+// Pages.
+mod docs;
+mod page;
+
+pub use app::document;
+pub use guard::CONTENT_SECURITY_POLICY;
+pub use serve::{Error, Server, serve};

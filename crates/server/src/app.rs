@@ -1,0 +1,212 @@
+//! [`App`]: what handlers share, and how the routes hang together.
+//!
+//! Resources live under `/api/v1` and are described by OpenAPI; some answer at the root too.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tocsin_engine::Handle;
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::ApiError;
+use crate::guard::Hosts;
+use crate::limits::{
+    CACHE_TIME, INGEST_MEMORY_KIB_MAX, INGEST_REQUESTS_MAX, REQUESTS_MAX, STREAMS_MAX,
+};
+use crate::query::Params;
+use crate::stream::Hub;
+use crate::{alerts, docs, error, events, guard, ingest, limit, metrics, overview, page, rules};
+use crate::{status, stream};
+
+/// Shared by all handlers.
+pub struct App {
+    /// The engine.
+    pub handle: Handle,
+    /// Live messages.
+    pub hub: Arc<Hub>,
+    /// The overview of each range.
+    pub overviews: [Cache<overview::Overview>; overview::RANGES.len()],
+    /// The status.
+    pub status: Cache<status::Status>,
+    /// Memory for ingest bodies, KiB.
+    pub ingest_memory: Arc<Semaphore>,
+    /// Streams that may still be opened.
+    pub streams: Arc<Semaphore>,
+    /// Cancelled when the server stops.
+    pub stop: CancellationToken,
+}
+
+/// What handlers get.
+pub type Shared = Arc<App>;
+
+impl App {
+    /// For one engine.
+    pub fn new(handle: Handle, stop: CancellationToken) -> Self {
+        Self {
+            hub: Arc::new(Hub::new(handle.clone())),
+            handle,
+            overviews: Default::default(),
+            status: Cache::default(),
+            ingest_memory: Arc::new(Semaphore::new(INGEST_MEMORY_KIB_MAX as usize)),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            stop,
+        }
+    }
+}
+
+/// An answer that is given again for a short while.
+pub struct Cache<T>(Mutex<Option<(Instant, Arc<T>)>>);
+
+impl<T> Default for Cache<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T: Send + Sync + 'static> Cache<T> {
+    /// The answer, computed when there is no fresh one; those who ask meanwhile wait for it.
+    pub async fn get(
+        &self,
+        compute: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<Arc<T>, ApiError> {
+        let mut held = self.0.lock().await;
+        if let Some((_, answer)) = held.as_ref().filter(|(at, _)| at.elapsed() < CACHE_TIME) {
+            return Ok(answer.clone());
+        }
+        let answer = Arc::new(blocking(compute).await?);
+        *held = Some((Instant::now(), answer.clone()));
+        Ok(answer)
+    }
+}
+
+/// Does work that blocks on disk or computes for long.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // The task is never aborted: go on panicking, the request's catcher answers.
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(ApiError::busy("tocsin is stopping")),
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tocsin",
+        description = "Alerts, events and state of one Tocsin. Alerts and events are nested ECS \
+            JSON. `GET /alerts`, `GET /alerts/{id}`, `GET /status`, `GET /health` and \
+            `POST /ingest` answer at the root too; a browser that asks for HTML there gets the \
+            page. Every failure is `{\"error\":{\"message\",\"request_id\"}}`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "alerts", description = "What was detected"),
+        (name = "events", description = "What was collected"),
+        (name = "state", description = "How Tocsin is doing"),
+    )
+)]
+struct ApiDoc;
+
+/// The description of the API.
+pub fn document() -> Document {
+    described().1
+}
+
+/// Everything the server answers.
+pub fn router(app: Shared, hosts: Hosts) -> Router {
+    let slots = Arc::new(Semaphore::new(REQUESTS_MAX));
+    let ingest_slots = Arc::new(Semaphore::new(INGEST_REQUESTS_MAX));
+    let (api, document) = described();
+    let document = Arc::new(document);
+    let document_page = move || docs::openapi(document.clone());
+    let answers = Router::new()
+        .merge(api)
+        .route("/api/openapi.json", get(document_page))
+        .route("/docs", get(docs::html))
+        .route("/docs/{file}", get(docs::file))
+        .route("/alerts", get(root_alerts))
+        .route("/alerts/{id}", get(root_alert))
+        .route("/status", get(status::status))
+        .route("/health", get(status::health))
+        .fallback(page::page)
+        .layer(from_fn_with_state(slots, limit::at_once));
+    let ingest = Router::new()
+        .route("/ingest", post(ingest::ingest))
+        .route("/api/v1/ingest", post(ingest::ingest))
+        .layer(from_fn_with_state(ingest_slots, limit::at_once));
+    // The last layer is the outermost.
+    answers
+        .merge(ingest)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::new(hosts), guard::check))
+        .layer(from_fn(limit::in_time))
+        .layer(from_fn(error::answer_errors))
+        .layer(from_fn(guard::add_headers))
+        .with_state(app)
+}
+
+/// The routes that are described, and their description.
+fn described() -> (Router<Shared>, Document) {
+    let resources = OpenApiRouter::new()
+        .routes(routes!(overview::overview))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::one))
+        .routes(routes!(events::search))
+        .routes(routes!(events::one))
+        .routes(routes!(rules::list))
+        .routes(routes!(status::status))
+        .routes(routes!(status::health))
+        .routes(routes!(stream::stream));
+    // Ingest has slots of its own, so it is only described here.
+    let ingest = OpenApiRouter::<Shared>::new().routes(routes!(ingest::ingest)).into_openapi();
+    let described = ApiDoc::openapi().nest("/api/v1", ingest);
+    OpenApiRouter::with_openapi(described)
+        .nest("/api/v1", resources)
+        .routes(routes!(metrics::metrics))
+        .split_for_parts()
+}
+
+/// `/alerts` is a page for browsers and a resource for programs.
+async fn root_alerts(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    params: Result<Params<alerts::ListParams>, ApiError>,
+) -> Response {
+    if page::wants_html(&headers) {
+        return page::index(&headers);
+    }
+    let answer = match params {
+        Ok(params) => alerts::list(State(app), params).await,
+        Err(error) => Err(error),
+    };
+    page::vary_by_accept(answer.into_response())
+}
+
+/// `/alerts/{id}` likewise.
+async fn root_alert(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    id: axum::extract::Path<String>,
+) -> Response {
+    if page::wants_html(&headers) {
+        return page::index(&headers);
+    }
+    page::vary_by_accept(alerts::one(State(app), id).await.into_response())
+}
+
+async fn wrong_method() -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method")
+}

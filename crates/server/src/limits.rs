@@ -1,0 +1,48 @@
+//! Every limit of the HTTP side, by name and with its unit. What an ingest body may hold is
+//! configuration (`collect.ingest`).
+
+use std::time::Duration;
+
+/// Connections served at the same time; further ones wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 512;
+/// A request's head must be complete within this time.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// Bytes of a request's head (line and headers).
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Requests worked on at the same time, streams and ingest apart; further ones are refused.
+pub const REQUESTS_MAX: usize = 128;
+/// A request is answered within this time.
+pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+/// A search stops after this time with what it has.
+pub const SEARCH_TIME_MAX: Duration = Duration::from_secs(10);
+/// Streams of live messages open at the same time.
+pub const STREAMS_MAX: usize = 64;
+/// Messages a stream's reader may be behind before it misses some.
+pub const STREAM_BACKLOG_MAX: usize = 256;
+/// Time between two ticks of a stream.
+pub const TICK_EVERY: Duration = Duration::from_secs(1);
+/// Ingest requests worked on at the same time; further ones are told to come back.
+pub const INGEST_REQUESTS_MAX: usize = 64;
+/// Memory that bodies of ingest requests may take together, KiB; further requests wait.
+pub const INGEST_MEMORY_KIB_MAX: u32 = 128 * 1024;
+/// How long an ingest request waits for memory before it is told to come back.
+pub const INGEST_WAIT_MAX: Duration = Duration::from_secs(10);
+/// What is still read of a body that is too large, so that the sender gets to see the answer,
+/// bytes.
+pub const DRAIN_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// For how long it is read.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);
+/// A client that is refused for now is asked to wait this long, seconds.
+pub const RETRY_AFTER_S: u32 = 2;
+/// How long computed answers (overview, status) are given again.
+pub const CACHE_TIME: Duration = Duration::from_secs(1);
+/// Time that open requests get to finish when the server stops.
+pub const STOP_TIME_MAX: Duration = Duration::from_secs(2);
+/// Alerts of one page.
+pub const ALERTS_MAX: usize = 1000;
+/// Events of one page.
+pub const EVENTS_MAX: usize = 1000;
+/// Rows of a page when the request does not say.
+pub const PAGE_DEFAULT: usize = 50;
+/// Bytes of a query (`q`).
+pub const QUERY_BYTES_MAX: usize = 8192;

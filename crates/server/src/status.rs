@@ -1,0 +1,308 @@
+//! `GET /status`, `GET /health`: how Tocsin is doing. Answers even when a part does not: what
+//! cannot be asked is zero, and `problem` says why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use tocsin_catalog::{OutboxCounts, OutboxItem, OutboxState};
+use tocsin_collect::InputSnapshot;
+use tocsin_content::diagnostic::Level;
+use tocsin_engine::Handle;
+use tocsin_model::Timestamp;
+use utoipa::ToSchema;
+
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorAnswer};
+use crate::overview::BySeverity;
+use crate::query::now;
+
+/// Waiting notices looked at for what keeps their channel.
+const NOTICES_LOOKED_AT_MAX: usize = 100;
+
+/// How Tocsin is doing.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Status {
+    /// Version of this program.
+    pub version: &'static str,
+    /// Seconds since the start.
+    pub uptime_seconds: u64,
+    /// Events since the data directory was made.
+    pub events: EventStatus,
+    /// Alerts that are there.
+    pub alerts: AlertStatus,
+    /// Everything that is collected from.
+    pub inputs: Vec<InputStatus>,
+    /// Everything that is told of alerts.
+    pub channels: Vec<ChannelStatus>,
+    /// Rules in force.
+    pub rules: RuleStatus,
+    /// What is stored.
+    pub store: StoreStatus,
+    /// What is wrong right now, with the remedy; null when nothing is.
+    pub problem: Option<String>,
+}
+
+/// Numbers of events: `received = stored + dropped`, but for those under way.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct EventStatus {
+    /// Records that arrived.
+    pub received: u64,
+    /// Events stored.
+    pub stored: u64,
+    /// Records that were lost or refused; the inputs say why.
+    pub dropped: u64,
+    /// Records that no parser understood, since the start; they are stored.
+    pub unparsed: u64,
+    /// Events per second over the last seconds.
+    pub per_second: f64,
+    /// From an event's arrival to its detection, milliseconds.
+    pub lag_ms: u64,
+}
+
+/// Numbers of alerts.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct AlertStatus {
+    /// In all.
+    pub total: u64,
+    /// By severity.
+    pub by_severity: BySeverity,
+    /// By title of the rule.
+    pub by_rule: BTreeMap<String, u64>,
+    /// By rule, for the metrics.
+    #[serde(skip)]
+    pub by_rule_id: Vec<tocsin_catalog::RuleCount>,
+}
+
+/// One input.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct InputStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it reads: a path, an address.
+    pub source: String,
+    /// The source definition or hint its lines are read with; null: found line by line.
+    pub read_as: Option<String>,
+    /// Records that arrived.
+    pub received: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// Events stored.
+    pub stored: u64,
+    /// Records that were lost or refused: the sum of those reasons in `dropped` that lose
+    /// records.
+    pub lost: u64,
+    /// What was not taken, by reason. Some reasons count no records: `oversize` (the end of a
+    /// line cut off), `invalid_frame`, `too_many_connections`, `truncated`, `too_old`.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Bytes that are there but not read yet.
+    pub lag_bytes: u64,
+    /// When the newest record arrived.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_event: Option<Timestamp>,
+    /// What is wrong with it, with the remedy.
+    pub problem: Option<String>,
+}
+
+/// One channel.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct ChannelStatus {
+    /// Its name.
+    pub name: String,
+    /// Notices that wait.
+    pub pending: u64,
+    /// Notices delivered.
+    pub delivered: u64,
+    /// Notices given up.
+    pub failed: u64,
+    /// What keeps the notices that wait.
+    pub problem: Option<String>,
+}
+
+/// Numbers of rules.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct RuleStatus {
+    /// In force.
+    pub loaded: usize,
+    /// Refusals in packs and rule files.
+    pub refused: usize,
+}
+
+/// What is stored.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct StoreStatus {
+    /// Events.
+    pub documents: u64,
+    /// Bytes on disk, alerts included.
+    pub disk_bytes: u64,
+    /// Time of the oldest event.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub oldest: Option<Timestamp>,
+}
+
+/// Well.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    pub status: &'static str,
+}
+
+/// Numbers of events and alerts, inputs, channels, rules, store.
+#[utoipa::path(
+    get,
+    path = "/status",
+    tag = "state",
+    responses((status = 200, description = "The state; at most a second old", body = Status))
+)]
+pub async fn status(State(app): State<Shared>) -> Result<Json<Arc<Status>>, ApiError> {
+    current(&app).await.map(Json)
+}
+
+/// Whether Tocsin is doing its work.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "state",
+    responses(
+        (status = 200, description = "It is", body = Health),
+        (status = 503, description = "It is not; the message says why", body = ErrorAnswer),
+    )
+)]
+pub async fn health(State(app): State<Shared>) -> Result<Json<Health>, ApiError> {
+    match app.handle.progress.problem() {
+        None => Ok(Json(Health { status: "ok" })),
+        Some(problem) => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, problem)),
+    }
+}
+
+/// The status, at most a second old.
+pub async fn current(app: &Shared) -> Result<Arc<Status>, ApiError> {
+    let handle = app.handle.clone();
+    app.status.get(move || Ok(read(&handle))).await
+}
+
+fn read(handle: &Handle) -> Status {
+    let mut problems: Vec<String> = handle.progress.problem().into_iter().collect();
+    let inputs = inputs(handle);
+    let progress = &handle.progress;
+    let load =
+        |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+    let events = EventStatus {
+        received: inputs.iter().map(|input| input.received).sum(),
+        stored: load(&progress.stored),
+        dropped: inputs.iter().map(|input| input.lost).sum(),
+        unparsed: load(&progress.unparsed),
+        per_second: (progress.per_second() * 10.0).round() / 10.0,
+        lag_ms: load(&progress.lag_ms),
+    };
+    let mut note = |problem: String| {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    };
+    let alerts = alerts(handle).unwrap_or_else(|error| {
+        note(error.to_string());
+        AlertStatus::default()
+    });
+    let channels = channels(handle).unwrap_or_else(|error| {
+        note(error.to_string());
+        Vec::new()
+    });
+    let store = handle.store.stats().unwrap_or_else(|error| {
+        note(error.to_string());
+        tocsin_store::StoreStats::default()
+    });
+    let refused = handle.diagnostics.iter().filter(|about| about.level == Level::Error).count();
+    Status {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: now().since(handle.started).as_secs(),
+        events,
+        alerts,
+        inputs,
+        channels,
+        rules: RuleStatus { loaded: handle.rules.len(), refused },
+        store: StoreStatus {
+            documents: store.documents,
+            disk_bytes: store.disk_bytes + handle.catalog.disk_bytes(),
+            oldest: store.oldest,
+        },
+        problem: (!problems.is_empty()).then(|| problems.join("; ")),
+    }
+}
+
+fn inputs(handle: &Handle) -> Vec<InputStatus> {
+    let mut watched: BTreeMap<_, _> =
+        handle.collector.watching().into_iter().map(|one| (one.input.clone(), one)).collect();
+    let mut counted: BTreeMap<_, _> =
+        handle.inputs.snapshot().into_iter().map(|one| (one.input.clone(), one)).collect();
+    let ledgers = handle.progress.ledgers();
+    let names: BTreeSet<&String> =
+        watched.keys().chain(counted.keys()).chain(ledgers.keys()).collect();
+    let names: Vec<String> = names.into_iter().cloned().collect();
+    let input = |name: String| {
+        let mut input = counted.remove(&name).map(count).unwrap_or_default();
+        if let Some(watched) = watched.remove(&name) {
+            input.source = watched.what;
+            input.read_as = watched.source;
+            input.problem = watched.problem.or(input.problem);
+        }
+        if let Some(ledger) = ledgers.get(&name) {
+            input.received = input.received.max(ledger.received + input.lost);
+            input.stored = ledger.stored;
+        }
+        InputStatus { name, ..input }
+    };
+    names.into_iter().map(input).collect()
+}
+
+fn count(snapshot: InputSnapshot) -> InputStatus {
+    let lost = |(reason, count): (&tocsin_collect::DropReason, &u64)| {
+        if reason.loses_records() { *count } else { 0 }
+    };
+    let lost = snapshot.dropped.iter().map(lost).sum();
+    InputStatus {
+        received: snapshot.received_records + lost,
+        received_bytes: snapshot.received_bytes,
+        lost,
+        dropped: snapshot.dropped.iter().map(|(why, count)| (why.as_str(), *count)).collect(),
+        lag_bytes: snapshot.lag_bytes,
+        last_event: snapshot.last_received,
+        problem: snapshot.problem,
+        ..InputStatus::default()
+    }
+}
+
+fn alerts(handle: &Handle) -> Result<AlertStatus, tocsin_catalog::CatalogError> {
+    let counts = handle.catalog.alert_counts(None, None)?;
+    let mut by_rule = BTreeMap::new();
+    for rule in &counts.by_rule {
+        *by_rule.entry(rule.title.clone()).or_default() += rule.count;
+    }
+    Ok(AlertStatus {
+        total: counts.total,
+        by_severity: BySeverity::from(&counts.by_severity),
+        by_rule,
+        by_rule_id: counts.by_rule,
+    })
+}
+
+fn channels(handle: &Handle) -> Result<Vec<ChannelStatus>, tocsin_catalog::CatalogError> {
+    let OutboxCounts { by_channel, .. } = handle.catalog.outbox_counts()?;
+    let waiting = handle.catalog.outbox_list(Some(OutboxState::Pending), NOTICES_LOOKED_AT_MAX)?;
+    let problem = |name: &str| {
+        let mut errors = waiting.iter().filter(|item: &&OutboxItem| item.notice.channel == name);
+        errors.find_map(|item| item.last_error.clone())
+    };
+    let channel = |(name, [pending, delivered, failed]): (String, [u64; 3])| ChannelStatus {
+        problem: problem(&name),
+        name,
+        pending,
+        delivered,
+        failed,
+    };
+    Ok(by_channel.into_iter().map(channel).collect())
+}
