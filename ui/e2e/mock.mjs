@@ -90,19 +90,20 @@ class World {
       alerts: { total: within.length, by_severity: bySeverity, by_rule: [...byRule.values()].toSorted((a, b) => b.count - a.count), series: alerts },
       logins: { series: steps.map((seconds, at) => ({ t: t(seconds), failed: Math.round(busy * failed(seconds, at)), succeeded: Math.round(busy * part(seconds) * (bucket / 90) * (1.4 + Math.sin(seconds / 5200))) })) },
       top_sources: busy ? [...sources.values(), { value: '10.0.0.7', events: Math.round(width / 30), alerts: 0 }].toSorted((a, b) => b.events - a.events).slice(0, 10) : [],
-      newest_alerts: within.slice(0, 12),
+      newest_alerts: within.slice(0, 12).map((alert) => ({ ...alert, tocsin: { alert: { ...alert.tocsin.alert, events: [] } } })),
     };
   }
 
   list(query) {
     const severities = (query.get('severity') ?? '').split(',').filter(Boolean);
     const asked = (query.get('q') ?? '').toLowerCase();
-    const from = Date.parse(query.get('from') ?? '') || 0;
+    const from = Date.parse(query.get('from') ?? '') || (RANGE_S[query.get('last')] ? Date.now() - RANGE_S[query.get('last')][0] * 1000 : 0);
+    const rule = query.get('rule') ?? '';
     const to = Date.parse(query.get('to') ?? '') || Infinity;
     const found = this.shown.filter((alert) => {
       const core = alert.tocsin.alert;
-      const seen = Date.parse(core.last_seen);
-      return (severities.length === 0 || severities.includes(core.severity)) && seen >= from && seen <= to
+      const seen = Date.parse(alert['@timestamp']);
+      return (rule === '' || rule === alert.rule.id) && (severities.length === 0 || severities.includes(core.severity)) && seen >= from && seen <= to
         && (asked === '' || `${alert.rule.name} ${core.reason} ${alert.source.ip} ${alert.user.name} ${alert.host.name}`.toLowerCase().includes(asked));
     });
     const offset = Number(query.get('cursor') ?? 0);

@@ -56,7 +56,7 @@ async function errorsCanBeRetried({ base, browser }) {
   await failure.waitFor();
   const text = await failure.innerText();
   ensure(text.includes('the store is not reachable') && text.includes('mock-7f3a'), `the error and its request id are shown: ${text}`);
-  ensure(/\d/.test(await page.getByTestId('live-rate').innerText()), 'the live rate does not depend on the overview');
+  await until('the live rate, which does not depend on the overview', async () => /\d/.test(await page.getByTestId('live-rate').innerText()));
   none(await axe(page), 'axe on errors');
   await control(base, { fail: [] });
   await failure.getByRole('button').click();

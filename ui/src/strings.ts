@@ -79,7 +79,7 @@ export const t = {
     pending: 'Pending',
     failed: 'Failed',
     never: 'never',
-    droppedFor: (n: number, reason: string) => `${digits.format(n)} dropped: ${reason}`,
+    droppedFor: (n: number, reason: string) => `${digits.format(n)} × ${reason}`,
     rules: (loaded: number, refused: number) =>
       `${count(loaded, 'rule', 'rules')} loaded${refused > 0 ? `, ${digits.format(refused)} refused` : ''}`,
     uptime: (time: string) => `up ${time}`,
@@ -207,7 +207,7 @@ export const t = {
     moreFailed: 'Could not load more',
     columns: {
       severity: 'Severity',
-      seen: 'Last seen',
+      raised: 'Raised',
       alert: 'Alert',
       source: 'Source',
       target: 'Target',
@@ -216,6 +216,9 @@ export const t = {
     },
     row: (severityWord: string, rule: string) => `${severityWord}: ${rule}`,
     historical: 'historical',
+    ongoing: 'ongoing',
+    rule: (title: string) => `Rule: ${title}`,
+    clearRule: 'Any rule',
     filtered: (total: number) => `None of ${count(total, 'alert', 'alerts')} matches`,
     filteredText: 'Alerts exist, but the filter hides all of them.',
     none: 'No alert yet',
@@ -269,6 +272,7 @@ export const t = {
     historical: 'Historical: read back from before Tocsin watched; nobody was notified.',
     show: (value: string) => `Show alerts with ${value}`,
     updated: 'updated just now',
+    raised: 'Raised',
   },
 
   control: (code: string) => `Invisible character ${code}`,

@@ -7,6 +7,7 @@ import {
   type InfiniteData,
 } from '@tanstack/react-query';
 import { filterParams, type AlertFilter } from '../lib/filter';
+import { intoNewest, replaced } from '../lib/merge';
 import { openingRange } from '../lib/series';
 import { stream } from '../live/stream';
 import { ApiError, getJson } from './client';
@@ -84,7 +85,7 @@ export function useAlerts(filter: AlertFilter) {
     queryFn: ({ signal, pageParam }) =>
       getJson<AlertPage>(
         `${API}/alerts`,
-        { ...filterParams(filter, Date.now()), limit: String(PAGE_ALERTS), cursor: pageParam ?? undefined },
+        { ...filterParams(filter), limit: String(PAGE_ALERTS), cursor: pageParam ?? undefined },
         signal,
       ),
     initialPageParam: null as string | null,
@@ -103,7 +104,7 @@ export function useSeverityCounts(filter: AlertFilter) {
   return useQuery({
     queryKey: ['alerts', 'counts', without],
     queryFn: async ({ signal }) => {
-      const params = filterParams(without, Date.now());
+      const params = filterParams(without);
       const pages = await Promise.all(
         SEVERITIES.map((severity) =>
           getJson<AlertPage>(`${API}/alerts`, { ...params, severity, limit: '1' }, signal)),
@@ -148,20 +149,11 @@ export function useRelated(value: string, limit: number) {
   });
 }
 
-const newer = (next: Alert, old: Alert) =>
-  next.tocsin.alert.id === old.tocsin.alert.id && next.tocsin.alert.version >= old.tocsin.alert.version;
-
-/** Puts `next` in place of its older self; the same array when it is not there. */
-export function replaced(alerts: Alert[], next: Alert): Alert[] {
-  const at = alerts.findIndex((old) => newer(next, old));
-  return at < 0 ? alerts : alerts.with(at, next);
-}
-
-function intoPages(pages: AlertPages | undefined, next: Alert): AlertPages | undefined {
+function intoPages(pages: AlertPages | undefined, news: readonly Alert[]): AlertPages | undefined {
   if (!pages) return pages;
   let changed = false;
   const after = pages.pages.map((page) => {
-    const alerts = replaced(page.alerts, next);
+    const alerts = replaced(page.alerts, news);
     if (alerts === page.alerts) return page;
     changed = true;
     return { ...page, alerts };
@@ -169,25 +161,16 @@ function intoPages(pages: AlertPages | undefined, next: Alert): AlertPages | und
   return changed ? { ...pages, pages: after } : pages;
 }
 
-const NEWEST_MAX = 20;
-
-/** The newest alerts with `next` at its place: on top when it was raised, where it was when not. */
-export function intoNewest(newest: Alert[], next: Alert): Alert[] {
-  const has = newest.some((old) => old.tocsin.alert.id === next.tocsin.alert.id);
-  if (has) return replaced(newest, next);
-  if (next.tocsin.alert.historical) return newest;
-  return [next, ...newest].slice(0, Math.max(newest.length, Math.min(NEWEST_MAX, newest.length + 1)));
-}
-
 /** Keeps cached answers in step with the live stream. Called once, when the page starts. */
 export function startLiveQueries() {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  stream.onAlert((alert) => {
-    const id = alert.tocsin.alert.id;
-    queryClient.setQueriesData<AlertPages>({ queryKey: ['alerts', 'list'] }, (pages) => intoPages(pages, alert));
-    queryClient.setQueriesData<Alert>({ queryKey: ['alert', id] }, (old) => (old && !newer(alert, old) ? old : alert));
+  stream.onAlerts((news) => {
+    queryClient.setQueriesData<AlertPages>({ queryKey: ['alerts', 'list'] }, (pages) => intoPages(pages, news));
+    for (const alert of news) {
+      queryClient.setQueryData<Alert>(['alert', alert.tocsin.alert.id], (old) => old && (replaced([old], [alert])[0] ?? old));
+    }
     queryClient.setQueriesData<Overview>({ queryKey: ['overview'] }, (old) =>
-      old && { ...old, newest_alerts: intoNewest(old.newest_alerts, alert) });
+      old && { ...old, newest_alerts: intoNewest(old.newest_alerts, news) });
     timer ??= setTimeout(() => {
       timer = undefined;
       void queryClient.invalidateQueries({ queryKey: ['overview'] });

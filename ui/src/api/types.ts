@@ -107,6 +107,8 @@ export interface SystemStatus {
   inputs: InputStatus[];
   channels: ChannelStatus[];
   rules: { loaded: number; refused: number };
+  /** What is wrong with the whole, with the remedy. */
+  problem?: string | null;
 }
 
 /** One heartbeat of `/api/v1/stream`. */

@@ -16,6 +16,8 @@ export interface AlertFilter {
   severity: Severity[];
   status: Status[];
   q: string;
+  /** Id of a rule; empty: any. */
+  rule: string;
   /** Relative range; empty: all time, unless `from`/`to` say otherwise. */
   last: Range | '';
   /** Absolute range, RFC 3339. */
@@ -23,7 +25,7 @@ export interface AlertFilter {
   to: string;
 }
 
-export const NO_FILTER: AlertFilter = { severity: [], status: [], q: '', last: '', from: '', to: '' };
+export const NO_FILTER: AlertFilter = { severity: [], status: [], q: '', rule: '', last: '', from: '', to: '' };
 
 function words<W extends string>(text: string | null, known: readonly W[]): W[] {
   const asked = new Set(text?.split(','));
@@ -42,6 +44,7 @@ export function parseFilter(search: string): AlertFilter {
     severity: words(query.get('severity'), SEVERITIES),
     status: words(query.get('status'), STATUSES),
     q: query.get('q') ?? '',
+    rule: query.get('rule') ?? '',
     last: absolute ? '' : (words(query.get('last'), RANGES)[0] ?? ''),
     from,
     to,
@@ -57,6 +60,7 @@ export function printFilter(filter: Partial<AlertFilter>): string {
   put('severity', filter.severity?.join(','));
   put('status', filter.status?.join(','));
   put('q', filter.q);
+  put('rule', filter.rule);
   put('last', filter.last);
   put('from', filter.from);
   put('to', filter.to);
@@ -75,14 +79,15 @@ export const RANGE_MS: Record<Range, number> = {
   '7d': 7 * 24 * 60 * 60_000,
 };
 
-/** The filter's words for the API, at time `now`. */
-export function filterParams(filter: AlertFilter, now: number): Record<string, string> {
-  const from = filter.last === '' ? filter.from : new Date(now - RANGE_MS[filter.last]).toISOString();
+/** The filter's words for the API. */
+export function filterParams(filter: AlertFilter): Record<string, string> {
   return {
     severity: filter.severity.join(','),
     status: filter.status.join(','),
     q: filter.q.trim(),
-    from,
+    rule: filter.rule,
+    last: filter.last,
+    from: filter.from,
     to: filter.to,
   };
 }
@@ -92,10 +97,11 @@ export function accepts(filter: AlertFilter, alert: Alert, now: number): boolean
   const core = alert.tocsin.alert;
   if (filter.severity.length > 0 && !filter.severity.includes(core.severity)) return false;
   if (filter.status.length > 0 && !filter.status.includes(core.status)) return false;
-  const seen = millis(core.last_seen);
-  if (filter.last !== '' && seen < now - RANGE_MS[filter.last]) return false;
-  if (filter.from !== '' && seen < millis(filter.from)) return false;
-  if (filter.to !== '' && seen > millis(filter.to)) return false;
+  if (filter.rule !== '' && filter.rule !== alert.rule.id && filter.rule !== alert.rule.name) return false;
+  const raised = millis(alert['@timestamp']);
+  if (filter.last !== '' && raised < now - RANGE_MS[filter.last]) return false;
+  if (filter.from !== '' && raised < millis(filter.from)) return false;
+  if (filter.to !== '' && raised >= millis(filter.to)) return false;
   const asked = filter.q.trim().toLowerCase();
   if (asked === '') return true;
   const texts = [

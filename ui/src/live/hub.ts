@@ -18,7 +18,9 @@ export type StreamMessage =
   | { kind: 'lost' }
   | { kind: 'tick'; tick: Tick }
   | { kind: 'history'; ticks: Tick[] }
-  | { kind: 'alert'; alert: Alert };
+  | { kind: 'alert'; alert: Alert }
+  /** The server says that we were too slow and missed some. */
+  | { kind: 'resync' };
 
 export type Command = 'hello' | 'bye' | 'retry';
 
@@ -57,6 +59,7 @@ export class Hub {
       const alert = parse<Alert>(event);
       if (alert) this.#send({ kind: 'alert', alert });
     });
+    source.addEventListener('resync', () => this.#send({ kind: 'resync' }));
     source.addEventListener('error', () => {
       this.#send({ kind: 'lost' });
       // The browser reconnects by itself, except after an HTTP error: then it closes for good.

@@ -11,6 +11,9 @@ import workerUrl from './sse-worker?sharedworker&url';
 
 const CHECK_MS = 500;
 
+/** Alerts within this time reach the screens together: one drawing, not hundreds. */
+const GATHER_MS = 100;
+
 export interface StreamState {
   phase: Phase;
   /** When the last heartbeat came, in this browser's time; null before the first. */
@@ -57,7 +60,8 @@ class Stream {
   #waitingSince = 0;
   #link: Link | null = null;
   readonly #listeners = new Set<() => void>();
-  readonly #alertListeners = new Set<(alert: Alert) => void>();
+  readonly #alertListeners = new Set<(alerts: readonly Alert[]) => void>();
+  #gathered: Alert[] = [];
   readonly #recoveryListeners = new Set<() => void>();
 
   /** Connects; called once, when the page starts. */
@@ -93,26 +97,37 @@ class Stream {
     return () => void this.#listeners.delete(listener);
   };
 
-  /** Calls back for each alert raised or updated. */
-  onAlert(listener: (alert: Alert) => void) {
+  /** Calls back with alerts raised or updated, oldest news first. */
+  onAlerts(listener: (alerts: readonly Alert[]) => void) {
     this.#alertListeners.add(listener);
     return () => void this.#alertListeners.delete(listener);
   }
 
-  /** Calls back when the stream is heard again after it was stale. */
+  /** Calls back when news may have been missed: after silence, or when the server says so. */
   onRecovery(listener: () => void) {
     this.#recoveryListeners.add(listener);
     return () => void this.#recoveryListeners.delete(listener);
   }
 
   readonly #receive = (message: StreamMessage) => {
-    if (message.kind === 'alert') for (const listener of this.#alertListeners) listener(message.alert);
+    if (message.kind === 'alert') this.#gather(message.alert);
+    if (message.kind === 'resync') for (const listener of this.#recoveryListeners) listener();
     if (message.kind === 'history') this.#set({ ...this.#state, ticks: message.ticks });
     if (message.kind === 'tick') {
       const ticks = [...this.#state.ticks.slice(1 - TICKS_MAX), message.tick];
       this.#set({ phase: 'live', heardAt: Date.now(), ticks });
     }
   };
+
+  #gather(alert: Alert) {
+    this.#gathered.push(alert);
+    if (this.#gathered.length > 1) return;
+    setTimeout(() => {
+      const news = this.#gathered;
+      this.#gathered = [];
+      for (const listener of this.#alertListeners) listener(news);
+    }, GATHER_MS);
+  }
 
   readonly #check = () => {
     if (document.hidden) return;

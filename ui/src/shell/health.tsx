@@ -19,7 +19,8 @@ export function problemsIn(status: SystemStatus | undefined): number {
   const rules = status.rules.refused > 0 ? 1 : 0;
   const dropped = status.events.dropped > 0 ? 1 : 0;
   const lag = status.events.lag_ms > LAG_WARN_MS ? 1 : 0;
-  return inputs + channels + rules + dropped + lag;
+  const whole = status.problem ? 1 : 0;
+  return whole + inputs + channels + rules + dropped + lag;
 }
 
 const ICONS = { ok: 'check', warn: 'warn', bad: 'cross' } as const;
@@ -70,6 +71,7 @@ export function HealthPill() {
 function Details({ status }: { status: SystemStatus }) {
   return (
     <>
+      {status.problem && <p className="warn note"><Text text={status.problem} /></p>}
       <Inputs status={status} />
       <Channels status={status} />
       <p className="foot">
@@ -103,7 +105,7 @@ function Inputs({ status }: { status: SystemStatus }) {
               <Text text={input.name} />
               {input.problem !== null && <span className="warn note"><Text text={input.problem} /></span>}
               {Object.entries(input.dropped).map(([reason, n]) => n > 0 && (
-                <span key={reason} className="note">{t.health.droppedFor(n, reason)}</span>
+                <span key={reason} className="note">{t.health.droppedFor(n, reason.replaceAll('_', ' '))}</span>
               ))}
             </th>
             <td className="mono"><Text text={input.source} /></td>

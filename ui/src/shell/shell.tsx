@@ -3,7 +3,8 @@ import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useNow } from '../lib/now';
 import { useKeys } from '../lib/keys';
-import { age } from '../lib/time';
+import { usePrefs } from '../lib/prefs';
+import { age, zoneName } from '../lib/time';
 import { stream, useStream } from '../live/stream';
 import { Icon, Logo } from '../parts/icons';
 import { t } from '../strings';
@@ -35,6 +36,11 @@ function Rail() {
   );
 }
 
+function ZoneNote() {
+  const { zone } = usePrefs();
+  return <span className="zone">{t.overview.zone(zoneName(zone))}</span>;
+}
+
 function StaleBanner() {
   const { phase, heardAt } = useStream();
   const now = useNow();
@@ -59,6 +65,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <header className="top">
         <HealthPill />
         <span className="gap" />
+        <ZoneNote />
         <Help />
         <DisplayMenu />
       </header>

@@ -34,7 +34,7 @@ function useQueue(filter: AlertFilter) {
   const query = useAlerts(filter);
   const pages = query.data?.pages;
   const alerts = useMemo(() => pages?.flatMap((page) => page.alerts) ?? NONE, [pages]);
-  const news = useNews(filter, alerts);
+  const news = useNews(filter, alerts, !query.hasNextPage);
   const { refetch } = query;
   const { clear } = news;
   const reload = useCallback(() => {
@@ -96,7 +96,7 @@ export function Alerts({ id }: { id: string | undefined }) {
     <div className={id === undefined ? 'alerts' : 'alerts split'}>
       <h1 className="hidden">{t.alerts.title}</h1>
       <section className="queue" aria-label={t.alerts.label}>
-        <FilterBar filter={filter} set={setFilter} />
+        <FilterBar filter={filter} set={setFilter} ruleTitle={queue.alerts.find((alert) => alert.rule.id === filter.rule)?.rule.name} />
         <Summary queue={queue} />
         <Rows queue={queue} filter={filter} clear={() => setFilter(NO_FILTER)} cursor={id ?? cursor} pick={(next) => open(next, id !== undefined)} open={id} />
       </section>

@@ -4,6 +4,7 @@ import type { Alert, Contribution, MatchSpan } from '../../api/types';
 import { usePrefs } from '../../lib/prefs';
 import { clock, date, fullTime, millis, span } from '../../lib/time';
 import { findEntities, lineMarks } from '../../lib/text';
+import { Skeleton } from '../../parts/panel';
 import { Text } from '../../parts/text';
 import { t } from '../../strings';
 
@@ -45,7 +46,14 @@ function RawLine({ event, matches, entities, since }: LineProps) {
   );
 }
 
-export function Contributions({ alert, entities }: { alert: Alert; entities: readonly string[] }) {
+interface ContributionsProps {
+  alert: Alert;
+  entities: readonly string[];
+  /** The lines are still on their way. */
+  partial: boolean;
+}
+
+export function Contributions({ alert, entities, partial }: ContributionsProps) {
   const { events, matches, count } = alert.tocsin.alert;
   const [all, setAll] = useState(false);
   const { head, left, tail } = ends(events, all);
@@ -59,7 +67,8 @@ export function Contributions({ alert, entities }: { alert: Alert; entities: rea
         {t.detail.contributing}
         {events.length > 0 && events.length < count && <span className="note">{t.detail.shownOf(events.length, count)}</span>}
       </h3>
-      {events.length === 0 && <p className="note">{t.detail.noEvents}</p>}
+      {events.length === 0 && partial && <Skeleton rows={4} />}
+      {events.length === 0 && !partial && <p className="note">{t.detail.noEvents}</p>}
       <ol className="mono" data-testid="lines">
         {head.map(line)}
         {left > 0 && (

@@ -11,6 +11,7 @@ import { millis, number, span } from '../../lib/time';
 import { findEntities, spanMark } from '../../lib/text';
 import { Icon, SeverityWord } from '../../parts/icons';
 import { Failure, Skeleton } from '../../parts/panel';
+import { Ongoing } from '../../parts/ongoing';
 import { Text } from '../../parts/text';
 import { Ago, FullTime } from '../../parts/time';
 import { t } from '../../strings';
@@ -47,7 +48,7 @@ export function Detail({ id, close, step, place, of }: DetailProps) {
         </div>
       )}
       {!alert && query.error && !gone && <Failure error={query.error} retry={query.refetch} />}
-      {alert && <Body alert={alert} />}
+      {alert && <Body alert={alert} partial={query.isPlaceholderData} />}
     </aside>
   );
 }
@@ -96,7 +97,8 @@ function useChanged(version: number): boolean {
   return changed;
 }
 
-function Body({ alert }: { alert: Alert }) {
+/** `partial`: from a list that leaves the raw lines out; the whole is on its way. */
+function Body({ alert, partial }: { alert: Alert; partial: boolean }) {
   const core = alert.tocsin.alert;
   const entities = useMemo(() => entitiesOf(alert), [alert]);
   const marks = useMemo(() => findEntities(core.reason, entities), [core.reason, entities]);
@@ -108,6 +110,7 @@ function Body({ alert }: { alert: Alert }) {
           <SeverityWord severity={core.severity} />
           <span className="tag">{t.status[core.status]}</span>
           {core.historical && <span className="tag" title={t.detail.historical}>{t.alerts.historical}</span>}
+          <Ongoing alert={alert} />
           <span className={changed ? 'note changed on' : 'note changed'}>{changed ? t.detail.updated : <Ago time={core.last_seen} />}</span>
         </p>
         <h2 id="detail-title" tabIndex={-1}><Text text={alert.rule.name} /></h2>
@@ -116,7 +119,7 @@ function Body({ alert }: { alert: Alert }) {
       </header>
       <Facts alert={alert} />
       <Matched alert={alert} />
-      <Contributions alert={alert} entities={entities} />
+      <Contributions alert={alert} entities={entities} partial={partial} />
       <Related alert={alert} />
       <Fields alert={alert} />
       <Rule alert={alert} />

@@ -6,6 +6,7 @@ import { isFiltered, NO_FILTER, type AlertFilter } from '../../lib/filter';
 import { usePrefs } from '../../lib/prefs';
 import { big, fullTime, millis } from '../../lib/time';
 import { Icon, SeverityMark } from '../../parts/icons';
+import { Text } from '../../parts/text';
 import { t } from '../../strings';
 
 export const SEARCH_ID = 'alert-search';
@@ -98,11 +99,25 @@ function TimeChoice({ filter, set }: Props) {
   );
 }
 
-export function FilterBar({ filter, set }: Props) {
+/** The rule asked for; by its title when some alert in sight says it. */
+function RuleChoice({ filter, set, title }: Props & { title: string | undefined }) {
+  if (filter.rule === '') return null;
+  return (
+    <span className="chip on">
+      <Text text={t.alerts.rule(title ?? filter.rule)} />
+      <button type="button" aria-label={t.alerts.clearRule} onClick={() => set({ rule: '' })}>
+        <Icon name="close" size={11} />
+      </button>
+    </span>
+  );
+}
+
+export function FilterBar({ filter, set, ruleTitle }: Props & { ruleTitle: string | undefined }) {
   return (
     <div className="filterbar" role="search">
       <SearchBox filter={filter} set={set} />
       <TimeChoice filter={filter} set={set} />
+      <RuleChoice filter={filter} set={set} title={ruleTitle} />
       <Severities filter={filter} set={set} />
       {isFiltered(filter) && (
         <button type="button" className="text-button" onClick={() => set(NO_FILTER)}>{t.alerts.clear}</button>

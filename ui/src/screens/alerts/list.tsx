@@ -5,6 +5,7 @@ import type { Alert } from '../../api/types';
 import { originOf, targetOf } from '../../lib/fields';
 import { number } from '../../lib/time';
 import { SeverityWord } from '../../parts/icons';
+import { Ongoing } from '../../parts/ongoing';
 import { Text } from '../../parts/text';
 import { Clock } from '../../parts/time';
 import { t } from '../../strings';
@@ -55,9 +56,10 @@ const Row = memo(function Row({ alert, index, top, current, open, pick }: RowPro
       onClick={() => pick(core.id)}
     >
       <span role="gridcell" className="c-severity"><SeverityWord severity={core.severity} /></span>
-      <span role="gridcell" className="c-seen"><Clock time={core.last_seen} /></span>
+      <span role="gridcell" className="c-seen"><Clock time={alert['@timestamp']} /></span>
       <span role="gridcell" className="c-alert">
         <b><Text text={alert.rule.name} /></b>
+        <Ongoing alert={alert} />
         {core.historical && <i className="tag">{t.alerts.historical}</i>}
         <span className="reason"><Text text={core.reason} /></span>
       </span>
@@ -74,7 +76,7 @@ function Head() {
   return (
     <div role="row" aria-rowindex={1} className="row head">
       <span role="columnheader" className="c-severity">{columns.severity}</span>
-      <span role="columnheader" className="c-seen">{columns.seen}</span>
+      <span role="columnheader" className="c-seen">{columns.raised}</span>
       <span role="columnheader" className="c-alert">{columns.alert}</span>
       <span role="columnheader" className="c-source">{columns.source}</span>
       <span role="columnheader" className="c-target">{columns.target}</span>

@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Alert } from '../../api/types';
 import { accepts, type AlertFilter } from '../../lib/filter';
+import { arrived } from '../../lib/merge';
 import { stream } from '../../live/stream';
 
 export interface News {
@@ -20,12 +21,13 @@ interface Heard {
 
 const NONE: ReadonlySet<string> = new Set();
 
-export function useNews(filter: AlertFilter, alerts: readonly Alert[]): News {
+/** `alerts` is what the list shows, and `whole` whether that is all there is. */
+export function useNews(filter: AlertFilter, alerts: readonly Alert[], whole: boolean): News {
   // What was heard belongs to the filter it was heard under.
   const [heard, setHeard] = useState<Heard>({ filter, ids: NONE, missed: false });
-  const latest = useRef({ filter, alerts });
+  const latest = useRef({ filter, alerts, whole });
   useEffect(() => {
-    latest.current = { filter, alerts };
+    latest.current = { filter, alerts, whole };
   });
   useEffect(
     () => stream.onRecovery(() => setHeard({ filter: latest.current.filter, ids: NONE, missed: true })),
@@ -33,14 +35,16 @@ export function useNews(filter: AlertFilter, alerts: readonly Alert[]): News {
   );
   useEffect(
     () =>
-      stream.onAlert((alert) => {
-        const { filter: asked, alerts: shown } = latest.current;
-        const id = alert.tocsin.alert.id;
-        if (shown.some((old) => old.tocsin.alert.id === id) || !accepts(asked, alert, Date.now())) return;
+      stream.onAlerts((news) => {
+        const { filter: asked, alerts: shown, whole: all } = latest.current;
+        const now = Date.now();
+        const fresh = arrived(shown, all, news)
+          .filter((alert) => accepts(asked, alert, now))
+          .map((alert) => alert.tocsin.alert.id);
+        if (fresh.length === 0) return;
         setHeard((old) => {
-          const ids = old.filter === asked ? old.ids : NONE;
-          const missed = old.filter === asked && old.missed;
-          return ids.has(id) ? old : { filter: asked, ids: new Set([...ids, id]), missed };
+          const current = old.filter === asked;
+          return { filter: asked, ids: new Set([...(current ? old.ids : NONE), ...fresh]), missed: current && old.missed };
         });
       }),
     [],

@@ -39,7 +39,7 @@ function List({ alert, value }: { alert: Alert; value: string }) {
                 <span className="hidden">{t.severity[core.severity]}</span>
                 <b><Text text={other.rule.name} /></b>
                 <span className="reason"><Text text={core.reason} /></span>
-                <Clock time={core.last_seen} />
+                <Clock time={other['@timestamp']} />
               </Link>
             </li>
           );

@@ -8,6 +8,7 @@ import { useKeys } from '../../lib/keys';
 import { problemsIn } from '../../shell/health';
 import { Icon, SeverityWord } from '../../parts/icons';
 import { Panel, type Asked } from '../../parts/panel';
+import { Ongoing } from '../../parts/ongoing';
 import { Text } from '../../parts/text';
 import { Ago } from '../../parts/time';
 import { t } from '../../strings';
@@ -42,7 +43,8 @@ function Item({ alert, fresh }: { alert: Alert; fresh: boolean }) {
         <span className="line">
           <SeverityWord severity={core.severity} />
           {origin !== undefined && <span className="mono origin"><Text text={origin} /></span>}
-          <Ago time={core.last_seen} />
+          <Ongoing alert={alert} />
+          <Ago time={alert['@timestamp']} />
         </span>
         <b><Text text={alert.rule.name} /></b>
         <span className="reason"><Text text={core.reason} /></span>

@@ -3,8 +3,6 @@ import { useEffect } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { useOpeningRange, useOverview } from '../../api/queries';
 import { RANGES, type Range } from '../../api/types';
-import { usePrefs } from '../../lib/prefs';
-import { zoneName } from '../../lib/time';
 import { Failure } from '../../parts/panel';
 import { t } from '../../strings';
 import { AlertsChart, EventsChart, LoginsChart } from './charts';
@@ -23,10 +21,8 @@ function useRange(): Range | null {
 
 function RangePicker({ range }: { range: Range | null }) {
   const [, navigate] = useLocation();
-  const { zone } = usePrefs();
   return (
     <div className="range">
-      <span className="zone">{t.overview.zone(zoneName(zone))}</span>
       <div className="segments" role="radiogroup" aria-label={t.overview.range}>
         {RANGES.map((each) => (
           <label key={each}>

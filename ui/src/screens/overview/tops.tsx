@@ -70,7 +70,7 @@ export function RulesPanel({ asked, data, range }: Props) {
               <tr key={row.rule_id}>
                 <th scope="row">
                   <Bar part={row.count / most} />
-                  <Link href={`/alerts${printFilter({ q: row.title, last: range })}`}><Text text={row.title} /></Link>
+                  <Link href={`/alerts${printFilter({ rule: row.rule_id, last: range })}`}><Text text={row.title} /></Link>
                 </th>
                 <td className="num hot">{number(row.count)}</td>
               </tr>
