@@ -228,7 +228,8 @@ impl Follower {
         let may = after.is_empty();
         let tail = &mut self.tails[index];
         tail.after = after;
-        if may {
+        if may && !tail.stored {
+            tail.stored = true;
             self.known.insert(tail.state.key(), tail.state.clone());
             self.outgoing.push(tail.state.checkpoint());
         }

@@ -243,7 +243,11 @@ impl Follower {
         let max = self.limits.line_bytes_max;
         let mut tail = Tail::new(number, path, file, gzip, state, max, (labels, stats))?;
         self.next_number += 1;
-        if after.is_empty() {
+        // Stored at once, so that a crash before its turn does not make it new again; but not
+        // over the state of former content in the same file that is still to be read.
+        let key = tail.state.key();
+        tail.stored = !self.tails.iter().any(|earlier| earlier.state.key() == key);
+        if tail.stored {
             self.known.insert(tail.state.key(), tail.state.clone());
             self.outgoing.push(tail.state.checkpoint());
         }

@@ -2,6 +2,7 @@
 //!
 //! In: patterns, names, directories. Out: paths. Never opens a file.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -149,8 +150,28 @@ pub struct Sibling {
     pub modified: SystemTime,
     /// Its size on disk in bytes.
     pub size: u64,
+    /// What its name says.
+    pub part: Part,
+}
+
+/// What the name of an older part of a rotated file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
     /// True when it is compressed with gzip.
     pub gzip: bool,
+    /// What was added to the file's name: `1`, `20261121`, `old`.
+    tag: String,
+}
+
+impl Part {
+    /// Sorts parts that were last written in the same moment: a greater number is older, a later
+    /// date is newer.
+    fn age(&self) -> (Reverse<u32>, &str) {
+        const NUMBER_DIGITS_MAX: usize = 5;
+        let number = self.tag.len() <= NUMBER_DIGITS_MAX;
+        let number = if number { self.tag.parse().unwrap_or_default() } else { 0 };
+        (Reverse(number), &self.tag)
+    }
 }
 
 /// The older parts of the file at `path`, oldest first.
@@ -160,26 +181,26 @@ pub fn siblings(path: &Path) -> Vec<Sibling> {
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
     let mut siblings = Vec::new();
     for entry in entries.flatten() {
-        let Some(gzip) = older_part(base, &entry.file_name()) else { continue };
+        let Some(part) = older_part(base, &entry.file_name()) else { continue };
         let Ok(metadata) = fs::metadata(entry.path()) else { continue };
         let Ok(modified) = metadata.modified() else { continue };
         if metadata.is_file() {
             let (id, size) = (FileId::from(&metadata), metadata.len());
-            siblings.push(Sibling { path: entry.path(), id, modified, size, gzip });
+            siblings.push(Sibling { path: entry.path(), id, modified, size, part });
         }
     }
-    // `log.2` is older than `log.1` when both were last written in the same moment.
-    siblings.sort_by(|a, b| a.modified.cmp(&b.modified).then_with(|| b.path.cmp(&a.path)));
+    siblings
+        .sort_by(|a, b| a.modified.cmp(&b.modified).then_with(|| a.part.age().cmp(&b.part.age())));
     siblings
 }
 
 /// Whether `name` is what rotating `base` leaves (`base.1`, `base-20261121`, `stem-20261121.ext`,
-/// also with `.gz`): `Some(true)` when compressed.
-pub fn older_part(base: &OsStr, name: &OsStr) -> Option<bool> {
+/// also with `.gz`).
+pub fn older_part(base: &OsStr, name: &OsStr) -> Option<Part> {
     let (base, name) = (base.to_str()?, name.to_str()?);
     let (plain, gzip) = name.strip_suffix(".gz").map_or((name, false), |plain| (plain, true));
     if plain == base {
-        return gzip.then_some(true);
+        return gzip.then(|| Part { gzip, tag: String::new() });
     }
     let after = |from: &str| {
         let rest = plain.strip_prefix(from)?.strip_prefix(['.', '-', '_'])?;
@@ -193,9 +214,8 @@ pub fn older_part(base: &OsStr, name: &OsStr) -> Option<bool> {
         let digits = |c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | 'T' | ':');
         tag == "old" || (tag.starts_with(|c: char| c.is_ascii_digit()) && tag.chars().all(digits))
     };
-    let tagged =
-        after(base).is_some_and(|tag| is_tag(&tag)) || between().is_some_and(|tag| is_tag(&tag));
-    tagged.then_some(gzip)
+    let tag = after(base).filter(is_tag).or_else(|| between().filter(is_tag))?;
+    Some(Part { gzip, tag })
 }
 
 /// Puts older parts of another of these files behind it.
@@ -248,7 +268,8 @@ mod tests {
             ("access.log", "access-admin.log", None),
             ("a", "a.", None),
         ] {
-            assert_eq!(older_part(base.as_ref(), name.as_ref()), expected, "{base} {name}");
+            let part = older_part(base.as_ref(), name.as_ref());
+            assert_eq!(part.map(|part| part.gzip), expected, "{base} {name}");
         }
     }
 
@@ -285,9 +306,18 @@ mod tests {
             let file = fs::File::create(dir.path().join(name)).unwrap();
             file.set_modified(SystemTime::now() - day * days).unwrap();
         }
+        let ages = |names: [&str; 4]| {
+            let mut parts = names.map(|name| older_part("x.log".as_ref(), name.as_ref()).unwrap());
+            parts.sort_by(|a, b| a.age().cmp(&b.age()));
+            parts.map(|part| part.tag)
+        };
+        let numbers = ages(["x.log.2.gz", "x.log.10", "x.log.1", "x.log.3"]);
+        assert_eq!(numbers, ["10", "3", "2", "1"]);
+        let dates = ages(["x.log-20261121", "x.log-20261119.gz", "x.log-20261120", "x.log.gz"]);
+        assert_eq!(dates, ["", "20261119", "20261120", "20261121"]);
         let found = siblings(&dir.path().join("x.log"));
         let names: Vec<_> = found.iter().map(|s| s.path.file_name().unwrap().to_owned()).collect();
         assert_eq!(names, ["x.log.3", "x.log.2.gz", "x.log.1"]);
-        assert_eq!(found.iter().map(|s| s.gzip).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!(found.iter().map(|s| s.part.gzip).collect::<Vec<_>>(), [false, true, false]);
     }
 }

@@ -87,7 +87,7 @@ impl Follower {
 
     fn older_part(&mut self, search: &mut Search<'_>, sibling: &Sibling) -> io::Result<()> {
         let file = File::open(&sibling.path)?;
-        let head = match sibling.gzip {
+        let head = match sibling.part.gzip {
             true => identity::read_gzip_head(&file)?,
             false => identity::read_head(&file)?,
         };
@@ -95,14 +95,14 @@ impl Follower {
         if let Some(own) = own.filter(|own| !own.copy && sibling.size >= own.offset).cloned() {
             search.orphans.retain(|orphan| orphan.id != own.id);
             let age = sibling.modified.elapsed().unwrap_or_default();
-            if !sibling.gzip && (sibling.size > own.offset || age < LEAVE_AFTER) {
+            if !sibling.part.gzip && (sibling.size > own.offset || age < LEAVE_AFTER) {
                 self.read_older(search, sibling, own, LEAVE_AFTER)?;
             }
             return Ok(());
         }
         if let Some(at) = search.orphans.iter().position(|orphan| orphan.head.is_copied_in(&head)) {
             let orphan = search.orphans.remove(at);
-            if !sibling.gzip {
+            if !sibling.part.gzip {
                 self.mark_copy(&sibling.path, sibling.id, &head);
             }
             return self.read_older(search, sibling, orphan, Duration::ZERO);
@@ -119,7 +119,7 @@ impl Follower {
             let now = Timestamp::from_system(SystemTime::now());
             let mut state = FileState::new(search.path, sibling.id, now);
             if search.history {
-                state.history_end = if sibling.gzip { u64::MAX } else { sibling.size };
+                state.history_end = if sibling.part.gzip { u64::MAX } else { sibling.size };
             }
             self.read_older(search, sibling, state, LEAVE_AFTER)?;
         }
@@ -134,7 +134,7 @@ impl Follower {
         leave_after: Duration,
     ) -> io::Result<()> {
         let file = File::open(&sibling.path)?;
-        let content = (sibling.gzip, state);
+        let content = (sibling.part.gzip, state);
         let number =
             self.push_tail(search.spec, search.path, file, content, search.tails.clone())?;
         if let Some(tail) = self.tails.last_mut() {

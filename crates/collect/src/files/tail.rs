@@ -117,6 +117,8 @@ pub struct Tail {
     pub state: FileState,
     /// Tails that must be read to their end before this one starts.
     pub after: Vec<u64>,
+    /// True when its state was stored since it was opened.
+    pub stored: bool,
     /// True when nothing more than its end is expected: it was rotated away or deleted.
     pub leaving: bool,
     /// True when it was opened as an older part of the file at `path`.
@@ -172,6 +174,7 @@ impl Tail {
             path: path.to_owned(),
             state,
             after: Vec::new(),
+            stored: false,
             leaving: gzip,
             older: false,
             leave_after: LEAVE_AFTER,
