@@ -83,7 +83,7 @@ export function makeAlert(rng, ms, over = {}) {
   const single = ['sudo_denied', 'user_created', 'log_gap', 'web_restricted_path'].includes(rule.id);
   const count = over.count ?? (single ? 1 : 5 + Math.floor(rng() * 90));
   const told = over.story ?? story(rule, rng, ip, user, host, ms, count);
-  const first = ms - count * 2400;
+  const first = ms - (count - 1) * 2400;
   serial += 1;
   const id = (serial.toString(16).padStart(6, '0') + hex(rng, 26)).slice(0, 32);
   return {
@@ -108,7 +108,7 @@ export function makeAlert(rng, ms, over = {}) {
         first_seen: iso(first),
         last_seen: iso(ms),
         historical: over.historical ?? false,
-        events: told.lines.map((line, step) => ({ event_id: hex(rng, 32), time: iso(first + (step + 1) * 2400), rule_id: rule.id, line })),
+        events: told.lines.map((line, step) => ({ event_id: hex(rng, 32), time: iso(first + step * 2400), rule_id: rule.id, line })),
         matches: told.matches,
         version: 1,
       },

@@ -41,7 +41,7 @@ async function allClear({ base, browser }) {
 async function filteredEmpty({ base, browser }) {
   const page = await open(browser);
   await page.goto(`${base}/alerts?q=nothing-like-this`);
-  await page.getByText(/None of \d+ alerts matches/).waitFor();
+  await page.getByText(/No match among \d+ alerts/).waitFor();
   await page.locator('.state').getByRole('button', { name: 'Clear filters' }).click();
   await page.locator('.row:not(.head)').first().waitFor();
   same(new URL(page.url()).search, '', 'filters in the URL');

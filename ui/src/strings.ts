@@ -111,7 +111,7 @@ export const t = {
     close: 'Close',
     move: 'Next / previous alert',
     enter: 'Open the alert',
-    escape: 'Close the alert, clear, go back',
+    escape: 'Close the alert; again: clear the filters',
     search: 'Filter alerts',
     load: 'Show new alerts',
     copy: 'Copy link to the alert',
@@ -219,7 +219,7 @@ export const t = {
     ongoing: 'ongoing',
     rule: (title: string) => `Rule: ${title}`,
     clearRule: 'Any rule',
-    filtered: (total: number) => `None of ${count(total, 'alert', 'alerts')} matches`,
+    filtered: (total: number) => `No match among ${count(total, 'alert', 'alerts')}`,
     filteredText: 'Alerts exist, but the filter hides all of them.',
     none: 'No alert yet',
     noneText: (events: number, loaded: number) =>

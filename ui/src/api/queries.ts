@@ -30,6 +30,7 @@ export const PAGE_ALERTS = 100;
 const OVERVIEW_AFTER_ALERT_MS = 2000;
 
 const OVERVIEW_EVERY_MS: Record<Range, number> = { '15m': 5000, '1h': 10_000, '24h': 30_000, '7d': 60_000 };
+const OVERVIEW_EMPTY_EVERY_MS = 2000;
 const STATUS_EVERY_MS = 5000;
 
 export const queryClient = new QueryClient({
@@ -49,7 +50,9 @@ export function useOverview(last: Range | null) {
     queryKey: ['overview', last],
     queryFn: ({ signal }) => getJson<Overview>(`${API}/overview`, { last: last ?? '24h' }, signal),
     enabled: last !== null,
-    refetchInterval: OVERVIEW_EVERY_MS[last ?? '24h'],
+    // Where nothing has arrived yet, somebody waits for the first event.
+    refetchInterval: ({ state }) =>
+      state.data?.events.total === 0 ? OVERVIEW_EMPTY_EVERY_MS : OVERVIEW_EVERY_MS[last ?? '24h'],
     placeholderData: keepPreviousData,
   });
 }

@@ -110,7 +110,7 @@ function options(props: ChartProps, zone: Zone, box: HTMLElement, hover: (plot: 
   return {
     width: box.clientWidth,
     height: box.clientHeight,
-    padding: [8, 10, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     tzDate: (at) => (zone === 'utc' ? uPlot.tzDate(new Date(at * 1000), 'Etc/UTC') : new Date(at * 1000)),
     scales: {

@@ -5,6 +5,9 @@ import { usePrefs } from '../lib/prefs';
 import { Icon } from '../parts/icons';
 import { t } from '../strings';
 
+/** Stands for the keys in between. */
+const RANGE = '…';
+
 /** Keys of one line: alternatives, each a sequence. */
 const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['j'], ['k']], t.help.move],
@@ -12,7 +15,7 @@ const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['Esc']], t.help.escape],
   [[['/']], t.help.search],
   [[['.']], t.help.load],
-  [[['1'], ['5']], t.help.severities],
+  [[['1', RANGE, '5']], t.help.severities],
   [[['y']], t.help.copy],
   [[['g', 'o']], t.help.goOverview],
   [[['g', 'a']], t.help.goAlerts],
@@ -57,8 +60,8 @@ function Keys({ sequence, first }: { sequence: readonly string[]; first: boolean
       {!first && <span>{t.help.or}</span>}
       {sequence.map((key, at) => (
         <span key={key} className="keys">
-          {at > 0 && <span>{t.help.next}</span>}
-          <kbd>{key}</kbd>
+          {at > 0 && !sequence.includes(RANGE) && <span>{t.help.next}</span>}
+          {key === RANGE ? <span>{RANGE}</span> : <kbd>{key}</kbd>}
         </span>
       ))}
     </>

@@ -15,8 +15,8 @@ interface Props {
   data: Overview | undefined;
 }
 
-/** The line begins with half a minute across the whole width and grows to two minutes. */
-const SPARK_SLOTS_MIN = 30;
+/** The line begins with a quarter minute across the whole width and grows to two minutes. */
+const SPARK_SLOTS_MIN = 15;
 const SPARK_SLOTS_MAX = 120;
 
 /** Needs only the stream, so it lives on when the overview cannot be had. */

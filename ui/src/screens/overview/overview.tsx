@@ -51,11 +51,11 @@ export function Overview() {
         <RangePicker range={range} />
       </header>
       {data && overview.error && <Failure still error={overview.error} retry={overview.refetch} />}
-      <LivePanel asked={overview} data={data} range={shown} />
       {nothing ? (
         <NoEvents range={shown} />
       ) : (
         <>
+          <LivePanel asked={overview} data={data} range={shown} />
           <SeverityPanel asked={overview} data={data} range={shown} />
           <LoginsPanel asked={overview} data={data} />
           <AlertsChart asked={overview} data={data} />
