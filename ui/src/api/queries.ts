@@ -93,11 +93,13 @@ export function useAlerts(filter: AlertFilter) {
       ),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
-    // Rows must not move under the analyst's hands: news waits behind a button.
+    // Asked anew when the screen is opened or the filter changes, and then not again: rows must
+    // not move under the analyst's hands, news waits behind a button.
+    staleTime: 0,
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
-    staleTime: Number.POSITIVE_INFINITY,
     gcTime: 60_000,
+    placeholderData: keepPreviousData,
   });
 }
 

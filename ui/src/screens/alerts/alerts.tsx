@@ -93,7 +93,7 @@ export function Alerts({ id }: { id: string | undefined }) {
     ...severityKeys(filter, setFilter),
   });
   return (
-    <div className={id === undefined ? 'alerts' : 'alerts split'}>
+    <div className={`alerts${id === undefined ? '' : ' split'}${queue.query.isPlaceholderData ? ' old' : ''}`}>
       <h1 className="hidden">{t.alerts.title}</h1>
       <section className="queue" aria-label={t.alerts.label}>
         <FilterBar filter={filter} set={setFilter} ruleTitle={queue.alerts.find((alert) => alert.rule.id === filter.rule)?.rule.name} />
@@ -126,6 +126,22 @@ function severityKeys(filter: AlertFilter, set: (patch: Partial<AlertFilter>) =>
   );
 }
 
+/** News is read out no more often than this. */
+const ANNOUNCE_EVERY_MS = 5000;
+
+/** Tells a screen reader, at a pace that can be listened to. */
+function Announce({ text }: { text: string }) {
+  const [said, setSaid] = useState('');
+  useEffect(() => {
+    if (text === said) return undefined;
+    const timer = setTimeout(() => setSaid(text), ANNOUNCE_EVERY_MS);
+    return () => clearTimeout(timer);
+    // A change of `text` must not put the announcement off.
+    // oxlint-disable-next-line react/exhaustive-deps
+  }, [said, text === said]);
+  return <span role="status" className="hidden">{said}</span>;
+}
+
 type Queue = ReturnType<typeof useQueue>;
 
 function Summary({ queue }: { queue: Queue }) {
@@ -135,7 +151,8 @@ function Summary({ queue }: { queue: Queue }) {
       <h2 data-testid="total">{query.data ? t.alerts.total(total) : t.alerts.title}</h2>
       {alerts.length < total && query.data && <span className="note">{t.alerts.shown(alerts.length)}</span>}
       <span className="gap" />
-      <span role="status">
+      <Announce text={news.count > 0 ? t.alerts.fresh(news.count) : ''} />
+      <span>
         {(news.count > 0 || news.missed) && (
           <button type="button" className="news" onClick={queue.reload}>
             {news.missed ? t.alerts.missed : t.alerts.fresh(news.count)}

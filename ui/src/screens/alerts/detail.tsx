@@ -212,7 +212,7 @@ function Fields({ alert }: { alert: Alert }) {
           {fields.map(([name, values]) => (
             <tr key={name}>
               <th scope="row">{name}</th>
-              <td>{values.map((value) => <span key={value}><Text text={value} /></span>)}</td>
+              <td>{values.map((value, at) => <span key={at}><Text text={value} /></span>)}</td>
             </tr>
           ))}
         </tbody>

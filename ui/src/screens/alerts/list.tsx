@@ -1,6 +1,6 @@
 /** The rows of the list, only those in sight being in the document. */
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useEffect, useRef, useSyncExternalStore } from 'react';
+import { memo, useEffect, useRef, useSyncExternalStore, type MouseEvent } from 'react';
 import type { Alert } from '../../api/types';
 import { originOf, targetOf } from '../../lib/fields';
 import { number } from '../../lib/time';
@@ -36,6 +36,12 @@ interface RowProps {
   pick: (id: string) => void;
 }
 
+/** A plain click belongs to the row; with a key held, the link opens a tab of its own. */
+function leaveToRow(event: MouseEvent) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) event.stopPropagation();
+  else event.preventDefault();
+}
+
 const rowId = (id: string) => `row-${id}`;
 
 const Row = memo(function Row({ alert, index, top, current, open, pick }: RowProps) {
@@ -58,7 +64,7 @@ const Row = memo(function Row({ alert, index, top, current, open, pick }: RowPro
       <span role="gridcell" className="c-severity"><SeverityWord severity={core.severity} /></span>
       <span role="gridcell" className="c-seen"><Clock time={alert['@timestamp']} /></span>
       <span role="gridcell" className="c-alert">
-        <b><Text text={alert.rule.name} /></b>
+        <a href={`/alerts/${encodeURIComponent(core.id)}`} tabIndex={-1} onClick={leaveToRow}><Text text={alert.rule.name} /></a>
         <Ongoing alert={alert} />
         {core.historical && <i className="tag">{t.alerts.historical}</i>}
         <span className="reason"><Text text={core.reason} /></span>
