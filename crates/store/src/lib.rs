@@ -22,6 +22,7 @@ pub use embedded::{Embedded, Options};
 pub use error::{Result, StoreError};
 pub use filter::{ANY_TEXT, Bound, Filter, WordsMode};
 pub use matcher::Matcher;
+pub use pattern::wildcard_matches;
 pub use request::{
     Agg, AggKind, AggResult, AggStats, Bucket, FieldInfo, Order, RangeBucket, SearchRequest,
     SearchResponse, Sort, StoreStats,

@@ -55,6 +55,12 @@ impl Pattern {
     }
 }
 
+/// Whether a text matches a wildcard pattern as [`Filter::Wildcard`](crate::Filter::Wildcard)
+/// takes it.
+pub fn wildcard_matches(pattern: &str, text: &str) -> bool {
+    Wildcard::parse(pattern).matches(text)
+}
+
 /// A wildcard pattern, cut at its `*`.
 #[derive(Debug, Clone)]
 pub(crate) struct Wildcard {
