@@ -101,6 +101,15 @@ impl Catalog {
         size("") + size("-wal")
     }
 
+    /// Makes the file "full" at so many pages of 4 KiB, or lifts that.
+    #[doc(hidden)]
+    pub fn limit_pages_for_tests(&self, pages: Option<u32>) -> Result<()> {
+        let pages = pages.unwrap_or(u32::MAX - 1);
+        lock(&self.writer)
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .map_err(|error| self.explain(Fault::Sql(error)))
+    }
+
     fn write<T>(
         &self,
         work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, Fault>,
