@@ -6,13 +6,24 @@
 //! record, whatever its bytes. Never reads a clock, disk or network, never fails, never takes
 //! more than linear time.
 
+mod decode;
+mod envelope;
 mod flatten;
+mod frame;
 mod grok;
 mod options;
 mod parser;
+mod pass;
+mod route;
+mod samples;
+mod source;
 mod text;
 mod time;
+mod worker;
 
 pub use flatten::{Dropped, Flattener, JsonError, flatten_json};
 pub use options::{FIELDS_MAX, LINE_BYTES_MAX, LIST_ITEMS_MAX, Limits, NESTING_MAX, Options};
-pub use parser::{Counters, Explained, Parser, SourceMeta, Worker};
+pub use parser::{Parser, SourceMeta};
+pub use samples::{SAMPLES_RECEIVED, SampleReport, check_samples, sample_events};
+pub use source::definition;
+pub use worker::{Counters, Explained, Worker};

@@ -1,11 +1,20 @@
-//! [`Parser`] (compiled, shared) and [`Worker`] (one per thread).
+//! [`Parser`]: all source definitions compiled, shared by the workers.
 
 use std::sync::Arc;
 
-use tocsin_content::{Diagnostic, Pack};
-use tocsin_model::{Event, EventId, Record, field};
+use ahash::AHashMap;
+use tocsin_content::{Diagnostic, FileKind, Pack, PackFile, yaml};
 
 use crate::Options;
+use crate::envelope::Keys;
+use crate::route::Router;
+use crate::source::compile::compile;
+use crate::source::definition::{DEFINITION_LINES_MAX, Definition};
+use crate::source::plan::Plan;
+use crate::worker::Worker;
+
+/// The most sources.
+const SOURCES_MAX: usize = 4096;
 
 /// What people need to know about a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,44 +33,27 @@ pub struct SourceMeta {
     pub setup: String,
 }
 
-/// What a worker has counted since it was made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Records parsed.
-    pub records: u64,
-    /// Records that no source understood.
-    pub unparsed: u64,
-    /// Records longer than the limit, kept but not parsed.
-    pub lines_over_limit: u64,
-    /// Fields dropped because the event had too many.
-    pub fields_over_limit: u64,
-    /// Fields dropped because the process has numbered too many names.
-    pub names_over_limit: u64,
-    /// Values dropped because they were nested too deep.
-    pub nesting_over_limit: u64,
-    /// List elements dropped because the list was too long.
-    pub items_over_limit: u64,
-    /// Patterns given up because the line took too many steps.
-    pub steps_over_limit: u64,
-    /// Records by source, by index of [`Parser::sources`].
-    pub by_source: Vec<u64>,
-}
-
-/// Which frame and source read a record, and why.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Explained {
-    /// The frame, for example `rfc3164`.
-    pub frame: String,
-    /// The source, for example `openssh.sshd`.
-    pub source: String,
-    /// Why this source.
-    pub why: String,
-}
-
+/// Everything that workers share.
 #[derive(Debug)]
-struct Compiled {
-    options: Options,
-    sources: Vec<SourceMeta>,
+pub(crate) struct Compiled {
+    pub options: Options,
+    pub sources: Vec<SourceMeta>,
+    pub plans: Vec<Plan>,
+    pub router: Router,
+    pub keys: Keys,
+    /// For each name and hint the sources it allows.
+    pub hints: AHashMap<String, Hint>,
+    /// The most variables of any plan.
+    pub temps: usize,
+}
+
+/// What a name or hint allows.
+#[derive(Debug)]
+pub(crate) struct Hint {
+    /// By source.
+    pub allowed: Vec<bool>,
+    /// The one source it names, which then needs no condition.
+    pub named: Option<u16>,
 }
 
 /// All source definitions, compiled. Cheap to clone.
@@ -73,8 +65,25 @@ pub struct Parser {
 impl Parser {
     /// Compiles the source definitions of `packs`. A broken one is a diagnostic, the rest work.
     pub fn load(packs: &[Pack], options: Options) -> (Self, Vec<Diagnostic>) {
-        let _ = packs;
-        (Self { compiled: Arc::new(Compiled { options, sources: Vec::new() }) }, Vec::new())
+        let mut diagnostics = Vec::new();
+        let mut loader = Loader {
+            sources: Vec::new(),
+            plans: Vec::new(),
+            router: Router::default(),
+            diagnostics: &mut diagnostics,
+        };
+        for pack in packs {
+            for file in pack.of_kind(FileKind::Source) {
+                loader.file(pack, file);
+            }
+        }
+        let (sources, plans, mut router) = (loader.sources, loader.plans, loader.router);
+        router.finish();
+        let hints = hints(&sources);
+        let temps = plans.iter().map(|plan| plan.temps).max().unwrap_or(0);
+        let keys = Keys::default();
+        let compiled = Compiled { options, sources, plans, router, keys, hints, temps };
+        (Self { compiled: Arc::new(compiled) }, diagnostics)
     }
 
     /// The sources, by name.
@@ -92,40 +101,79 @@ impl Parser {
 
     /// A worker for one thread.
     pub fn worker(&self) -> Worker {
-        Worker { compiled: Arc::clone(&self.compiled), counters: Counters::default() }
+        Worker::new(Arc::clone(&self.compiled))
     }
 }
 
-/// Parses records, with the buffers and memory of one thread.
-#[derive(Debug)]
-pub struct Worker {
-    compiled: Arc<Compiled>,
-    counters: Counters,
+struct Loader<'d> {
+    sources: Vec<SourceMeta>,
+    plans: Vec<Plan>,
+    router: Router,
+    diagnostics: &'d mut Vec<Diagnostic>,
 }
 
-impl Worker {
-    /// Parses a record into `event`, whose former content is forgotten.
-    pub fn parse(&mut self, record: &Record, event: &mut Event) {
-        event.clear();
-        event.id = EventId { stream: record.position.stream, offset: record.position.offset };
-        event.received = record.received;
-        event.time = record.received;
-        self.counters.records += 1;
-        let text = String::from_utf8_lossy(&record.bytes);
-        event.set_original(
-            &text[..text.floor_char_boundary(self.compiled.options.limits.line_bytes)],
-        );
-        event.push_str(field::MESSAGE, &text);
+impl Loader<'_> {
+    fn file(&mut self, pack: &Pack, file: &PackFile) {
+        let text = file.text();
+        let lines = text.lines().count();
+        if lines > DEFINITION_LINES_MAX {
+            let message =
+                format!("{lines} lines, at most {DEFINITION_LINES_MAX}: split the source");
+            self.diagnostics.push(Diagnostic::error(&file.path, 0, 0, message));
+            return;
+        }
+        let decoded = yaml::parse(&text).and_then(|mut documents| {
+            let root = if documents.is_empty() { None } else { Some(documents.remove(0)) };
+            let root = root.ok_or_else(|| yaml::YamlError {
+                place: yaml::Place::default(),
+                message: "no source definition".to_owned(),
+            })?;
+            let definition: Definition = root.decode()?;
+            Ok((definition, root))
+        });
+        match decoded {
+            Ok((definition, root)) => self.source(pack, file, definition, &root),
+            Err(error) => self.diagnostics.push(error.at(&file.path)),
+        }
     }
 
-    /// Like [`Worker::parse`], and says what was recognised.
-    pub fn parse_explained(&mut self, record: &Record, event: &mut Event) -> Explained {
-        self.parse(record, event);
-        Explained::default()
+    fn source(&mut self, pack: &Pack, file: &PackFile, definition: Definition, root: &yaml::Node) {
+        let name = file.inner.split('/').nth(1).unwrap_or("");
+        let full = format!("{}.{name}", pack.name);
+        if self.sources.len() >= SOURCES_MAX || self.sources.iter().any(|known| known.name == full)
+        {
+            let message = format!("source {full} is defined twice, or over {SOURCES_MAX} sources");
+            self.diagnostics.push(Diagnostic::error(&file.path, 0, 0, message));
+            return;
+        }
+        let plan = compile(&pack.name, name, &file.path, &definition, root, self.diagnostics);
+        let number = self.plans.len() as u16;
+        self.router.add(number, &definition, &file.path, self.diagnostics);
+        self.plans.push(plan);
+        self.sources.push(SourceMeta {
+            name: full,
+            pack: pack.name.clone(),
+            about: definition.about,
+            hints: definition.hints,
+            paths: definition.paths,
+            setup: definition.setup,
+        });
     }
+}
 
-    /// What was counted so far.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+fn hints(sources: &[SourceMeta]) -> AHashMap<String, Hint> {
+    let mut hints: AHashMap<String, Hint> = AHashMap::new();
+    let none = || Hint { allowed: vec![false; sources.len()], named: None };
+    for (number, source) in sources.iter().enumerate() {
+        for word in &source.hints {
+            hints.entry(word.clone()).or_insert_with(none).allowed[number] = true;
+        }
     }
+    for (number, source) in sources.iter().enumerate() {
+        let mut named = none();
+        named.allowed[number] = true;
+        named.named = Some(number as u16);
+        hints.insert(source.name.clone(), named);
+    }
+    hints
 }

@@ -16,6 +16,7 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     // Addresses and names; what is written decides whether it is an address.
     ("ADDR", r"\[?[0-9A-Za-z._:%-]+\]?"),
     ("ADDRPORT", r"\[?[0-9A-Za-z._:%-]+\]?(?:[:.#]\d+)?"),
+    ("IP", r"[0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]+"),
     ("HOST", r"[0-9A-Za-z._-]+"),
     (
         "MAC",

@@ -1,72 +1,13 @@
-//! JSON text → flat fields of an event, in one pass, without an allocation per field.
-//!
-//! Members of objects become fields with dotted names, arrays become lists, arrays of objects
-//! one list per path, containers also leave a [`Value::Object`] under their own name. Whole
-//! numbers stay exact. A literal key `a.b` wins over the path a→b; of doubled keys the last
-//! wins. Names are found by predicting that this text has the keys of the last one in the same
-//! order, which logs mostly have.
+//! The pass over a JSON text: what it reads goes straight into the event.
 
-use ahash::AHashMap;
 use memchr::memchr2;
 use tocsin_model::{Event, FieldId, Value};
 
-use crate::options::Limits;
-
-/// The most names that one flattener remembers.
-const NODES_MAX: usize = 65_536;
-/// The most places at which keys are predicted.
-const PREDICTED_MAX: usize = 4_096;
-/// Longest field name, bytes; what is deeper is dropped and counted.
-const NAME_BYTES_MAX: usize = 512;
-
-/// Why a text is no JSON object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("broken json at byte {at}: {what}")]
-pub struct JsonError {
-    /// Byte of the text.
-    pub at: usize,
-    /// What was wrong.
-    pub what: &'static str,
-}
-
-/// What was dropped, by reason, since the flattener was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Dropped {
-    /// Fields over the limit of one event.
-    pub fields: u64,
-    /// Fields whose name could not be numbered.
-    pub names: u64,
-    /// Values nested too deep.
-    pub nesting: u64,
-    /// List elements over the limit.
-    pub items: u64,
-}
-
-/// A name in the tree of names.
-#[derive(Debug)]
-struct Node {
-    name: String,
-    field: Option<FieldId>,
-    /// Whether a key on its way holds a dot.
-    literal: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Predicted {
-    parent: u32,
-    key: (u32, u32),
-    node: u32,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    text: u32,
-    literal: bool,
-}
+use super::{Flattener, JsonError, NOWHERE, ROOT};
 
 /// A scalar kept until its list is complete.
 #[derive(Debug, Clone, Copy)]
-enum Item {
+pub(super) enum Item {
     Null,
     Bool(bool),
     Int(i64),
@@ -80,143 +21,8 @@ enum Item {
     Object,
 }
 
-/// Flattens JSON texts; keeps names and buffers from one to the next.
-#[derive(Debug)]
-pub struct Flattener {
-    limits: Limits,
-    nodes: Vec<Node>,
-    children: AHashMap<u32, AHashMap<Box<str>, u32>>,
-    predicted: Vec<Predicted>,
-    keys: String,
-    seen: Vec<Seen>,
-    text: u32,
-    scratch: String,
-    items: Vec<(FieldId, Item)>,
-    dropped: Dropped,
-}
-
-const ROOT: u32 = 0;
-/// A name that could not be kept in the tree: its value is dropped.
-const NOWHERE: u32 = u32::MAX;
-
-impl Flattener {
-    /// A flattener with these limits.
-    pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            nodes: vec![Node { name: String::new(), field: None, literal: false }],
-            children: AHashMap::new(),
-            predicted: Vec::new(),
-            keys: String::new(),
-            seen: Vec::new(),
-            text: 0,
-            scratch: String::new(),
-            items: Vec::new(),
-            dropped: Dropped::default(),
-        }
-    }
-
-    /// What was dropped so far.
-    pub fn dropped(&self) -> Dropped {
-        self.dropped
-    }
-
-    /// Adds the members of the JSON object `text` to `event`. `offset` says where `text` stands
-    /// in [`Event::original`], so that strings need not be copied; `None` when it does not.
-    /// On an error nothing is added.
-    pub fn flatten(
-        &mut self,
-        text: &str,
-        offset: Option<usize>,
-        event: &mut Event,
-    ) -> Result<(), JsonError> {
-        let before = event.len();
-        self.text = self.text.wrapping_add(1);
-        if self.text == 0 {
-            self.seen.clear();
-            self.text = 1;
-        }
-        let mut pass = Pass {
-            json: text,
-            bytes: text.as_bytes(),
-            at: 0,
-            offset,
-            place: 0,
-            depth: 0,
-            in_list: false,
-            first: before,
-            names: self,
-            event,
-        };
-        let result = pass.whole();
-        self.items.clear();
-        if result.is_err() {
-            event.remove_range(before..usize::MAX);
-            self.text = self.text.wrapping_add(1);
-        }
-        result
-    }
-
-    /// Whether the text flattened last had this field.
-    pub fn saw(&self, field: FieldId) -> bool {
-        self.seen.get(field.index()).is_some_and(|seen| seen.text == self.text && self.text != 0)
-    }
-
-    /// The node of `key` under `parent`, for the key that comes at `place`.
-    fn child(&mut self, parent: u32, key: &str, place: usize) -> u32 {
-        if let Some(predicted) = self.predicted.get(place)
-            && predicted.parent == parent
-            && self.keys.as_bytes().get(predicted.key.0 as usize..predicted.key.1 as usize)
-                == Some(key.as_bytes())
-        {
-            return predicted.node;
-        }
-        let node = self.look_up(parent, key);
-        self.predict(parent, key, place, node);
-        node
-    }
-
-    fn look_up(&mut self, parent: u32, key: &str) -> u32 {
-        if parent == NOWHERE {
-            return NOWHERE;
-        }
-        if let Some(node) = self.children.get(&parent).and_then(|children| children.get(key)) {
-            return *node;
-        }
-        let above = &self.nodes[parent as usize];
-        let length = above.name.len() + key.len() + 1;
-        if self.nodes.len() >= NODES_MAX || length > NAME_BYTES_MAX || key.is_empty() {
-            return NOWHERE;
-        }
-        let name = if parent == ROOT { key.to_owned() } else { format!("{}.{key}", above.name) };
-        let literal = above.literal || key.contains('.');
-        let Some(field) = FieldId::intern(&name) else { return NOWHERE };
-        let node = self.nodes.len() as u32;
-        self.nodes.push(Node { name, field: Some(field), literal });
-        self.children.entry(parent).or_default().insert(key.into(), node);
-        node
-    }
-
-    fn predict(&mut self, parent: u32, key: &str, place: usize, node: u32) {
-        if place >= PREDICTED_MAX || node == NOWHERE {
-            return;
-        }
-        if self.keys.len() > PREDICTED_MAX * 64 {
-            self.keys.clear();
-            self.predicted.clear();
-        }
-        let start = self.keys.len() as u32;
-        self.keys.push_str(key);
-        let predicted = Predicted { parent, key: (start, self.keys.len() as u32), node };
-        if place < self.predicted.len() {
-            self.predicted[place] = predicted;
-        } else if place == self.predicted.len() {
-            self.predicted.push(predicted);
-        }
-    }
-}
-
-struct Pass<'t, 'f, 'e> {
+/// One pass over one text.
+pub(super) struct Pass<'t, 'f, 'e> {
     json: &'t str,
     bytes: &'t [u8],
     at: usize,
@@ -225,15 +31,34 @@ struct Pass<'t, 'f, 'e> {
     place: usize,
     depth: usize,
     in_list: bool,
-    /// Fields the event had before.
-    first: usize,
     names: &'f mut Flattener,
     event: &'e mut Event,
 }
 
 type Step<T> = Result<T, JsonError>;
 
-impl Pass<'_, '_, '_> {
+impl<'t, 'f, 'e> Pass<'t, 'f, 'e> {
+    pub(super) fn new(
+        json: &'t str,
+        offset: Option<usize>,
+        names: &'f mut Flattener,
+        event: &'e mut Event,
+    ) -> Self {
+        let bytes = json.as_bytes();
+        Self { json, bytes, at: 0, offset, place: 0, depth: 0, in_list: false, names, event }
+    }
+
+    /// Reads the whole text: one object.
+    pub(super) fn whole(&mut self) -> Step<()> {
+        self.expect(b'{', "an object is expected")?;
+        self.members(ROOT)?;
+        self.blanks();
+        if self.at < self.bytes.len() {
+            return self.fail("more text after the object");
+        }
+        Ok(())
+    }
+
     fn fail<T>(&self, what: &'static str) -> Step<T> {
         Err(JsonError { at: self.at, what })
     }
@@ -254,16 +79,6 @@ impl Pass<'_, '_, '_> {
             return self.fail(what);
         }
         self.at += 1;
-        Ok(())
-    }
-
-    fn whole(&mut self) -> Step<()> {
-        self.expect(b'{', "an object is expected")?;
-        self.members(ROOT)?;
-        self.blanks();
-        if self.at < self.bytes.len() {
-            return self.fail("more text after the object");
-        }
         Ok(())
     }
 
@@ -370,7 +185,7 @@ impl Pass<'_, '_, '_> {
     fn end_list(&mut self, node: u32, any: bool) {
         if !any {
             if let Some(field) = self.field(node)
-                && self.admit(node, field)
+                && self.names.admit(self.event, node, field)
             {
                 self.event.push_list(field, []);
             }
@@ -393,7 +208,7 @@ impl Pass<'_, '_, '_> {
     }
 
     fn push_items(&mut self, field: FieldId, items: &[(FieldId, Item)]) {
-        if !self.admit(NOWHERE, field) {
+        if !self.names.admit(self.event, NOWHERE, field) {
             return;
         }
         let scalars = items.iter().filter(|(_, item)| !matches!(item, Item::Object));
@@ -425,7 +240,7 @@ impl Pass<'_, '_, '_> {
             }
             return;
         }
-        if self.admit(node, field) {
+        if self.names.admit(self.event, node, field) {
             self.push(field, item);
         }
     }
@@ -438,31 +253,6 @@ impl Pass<'_, '_, '_> {
             (Item::Int(number), _) => self.event.push_int(field, number),
             _ => self.event.push(field, view(item, self.json, &self.names.scratch)),
         }
-    }
-
-    /// Whether a field may be added now: it is not there yet, or is replaced.
-    fn admit(&mut self, node: u32, field: FieldId) -> bool {
-        let index = field.index();
-        if index >= self.names.seen.len() {
-            self.names.seen.resize(index + 64, Seen::default());
-        }
-        let literal = self.names.nodes.get(node as usize).is_some_and(|node| node.literal);
-        let text = self.names.text;
-        let seen = &mut self.names.seen[index];
-        if seen.text == text {
-            if seen.literal && !literal {
-                return false;
-            }
-            seen.literal = literal;
-            self.event.remove(field);
-            return true;
-        }
-        *seen = Seen { text, literal };
-        if self.event.len() - self.first >= self.names.limits.fields {
-            self.names.dropped.fields += 1;
-            return false;
-        }
-        true
     }
 
     fn scalar(&mut self) -> Step<Item> {
@@ -634,17 +424,3 @@ fn view<'a>(item: Item, json: &'a str, scratch: &'a str) -> Value<'a> {
         Item::Object => Value::Object,
     }
 }
-
-/// Flattens one JSON object into an event; see [`Flattener::flatten`].
-pub fn flatten_json(
-    text: &str,
-    offset: Option<usize>,
-    event: &mut Event,
-    flattener: &mut Flattener,
-) -> Result<(), JsonError> {
-    flattener.flatten(text, offset, event)
-}
-
-#[cfg(test)]
-#[path = "flatten_tests.rs"]
-mod tests;

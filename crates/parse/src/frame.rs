@@ -1,0 +1,304 @@
+//! Frames of lines: syslog in its forms, the journal's text forms, container runtimes. What is
+//! around a message is a [`Head`], what is inside is the body.
+
+use std::borrow::Cow;
+
+use tocsin_model::Timestamp;
+
+use crate::time::{self, Clock, Read};
+
+/// Longest program tag, in bytes.
+const TAG_BYTES_MAX: usize = 128;
+/// Longest host name, in bytes.
+const HOST_BYTES_MAX: usize = 255;
+/// Longest process id as text, in bytes.
+const PID_BYTES_MAX: usize = 128;
+
+/// What a frame says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Head<'t> {
+    /// Name of the frame.
+    pub frame: &'static str,
+    pub time: Option<Timestamp>,
+    pub host: Option<Cow<'t, str>>,
+    /// Program as written.
+    pub tag: Option<Cow<'t, str>>,
+    pub pid: Option<Cow<'t, str>>,
+    pub priority: Option<u8>,
+    pub msgid: Option<&'t str>,
+    pub structured: Option<&'t str>,
+    pub version: Option<&'t str>,
+    /// How often the message was repeated.
+    pub repeated: Option<u32>,
+}
+
+impl Head<'_> {
+    /// The program's name: the tag without its directory and without `(module)`.
+    pub(crate) fn program(&self) -> Option<&str> {
+        let tag = self.tag.as_deref()?;
+        let start = if tag.starts_with('/') { tag.rfind('/').map_or(0, |at| at + 1) } else { 0 };
+        let name = &tag[start..];
+        match name.find('(') {
+            Some(at) if at > 0 => Some(&name[..at]),
+            _ => Some(name),
+        }
+    }
+}
+
+/// Takes the frame off a line; `None` when it has none.
+pub(crate) fn peel<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let first = *text.as_bytes().first()?;
+    let (head, body) = match first {
+        b'<' => with_priority(text, clock)?,
+        b'A'..=b'Z' => bsd(text, clock).or_else(|| weekday(text, clock))?,
+        b'0'..=b'9' => {
+            if text.starts_with("1 ")
+                && let Some(found) = rfc5424(&text[2..], "1", clock)
+            {
+                found
+            } else {
+                iso(text, clock).or_else(|| unix(text))?
+            }
+        }
+        b'[' => monotonic(text)?,
+        b'a'..=b'z' => tag_only(text)?,
+        _ => return None,
+    };
+    let (repeated, body) = unrepeat(body);
+    Some((Head { repeated, ..head }, body))
+}
+
+/// `<34>…`: RFC 5424 or RFC 3164.
+fn with_priority<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let (number, rest) = text[1..].split_once('>')?;
+    if number.is_empty() || number.len() > 3 {
+        return None;
+    }
+    let priority: u16 = number.parse().ok()?;
+    let priority = u8::try_from(priority).ok().filter(|priority| *priority <= 191)?;
+    let version = rest.find(' ').filter(|at| *at <= 2).map(|at| &rest[..at]);
+    if let Some(version) = version
+        && version.bytes().all(|byte| byte.is_ascii_digit())
+        && let Some((head, body)) = rfc5424(&rest[version.len() + 1..], version, clock)
+    {
+        return Some((Head { priority: Some(priority), ..head }, body));
+    }
+    let rest = rest.trim_start();
+    let inner = bsd(rest, clock).or_else(|| iso(rest, clock)).or_else(|| tag_only(rest));
+    let (head, body) = inner.unwrap_or((Head::default(), rest));
+    Some((Head { frame: "rfc3164", priority: Some(priority), ..head }, body))
+}
+
+/// `TIMESTAMP HOST APP PROCID MSGID SD MSG`, after the version.
+fn rfc5424<'t>(
+    text: &'t str,
+    version: &'t str,
+    clock: &mut Clock<'_>,
+) -> Option<(Head<'t>, &'t str)> {
+    let (time, rest) = text.split_once(' ')?;
+    let time = match time {
+        "-" => None,
+        _ => Some(time::iso(time.as_bytes(), clock).filter(|read| read.len == time.len())?.time),
+    };
+    let (host, rest) = rest.split_once(' ')?;
+    let (app, rest) = rest.split_once(' ')?;
+    let (pid, rest) = rest.split_once(' ')?;
+    let (msgid, rest) = rest.split_once(' ')?;
+    let (structured, body) = structured(rest)?;
+    let given = |text: &'t str| (text != "-").then_some(text);
+    let head = Head {
+        frame: "rfc5424",
+        time,
+        host: given(host).map(Cow::Borrowed),
+        tag: given(app).map(Cow::Borrowed),
+        pid: given(pid).map(Cow::Borrowed),
+        msgid: given(msgid),
+        structured,
+        version: Some(version),
+        ..Head::default()
+    };
+    Some((head, body.trim_start_matches([' ', '\u{feff}'])))
+}
+
+/// `-` or `[id name="value"]…`, and the message.
+fn structured(text: &str) -> Option<(Option<&str>, &str)> {
+    if let Some(rest) = text.strip_prefix('-') {
+        return Some((None, rest.strip_prefix(' ').unwrap_or(rest)));
+    }
+    let bytes = text.as_bytes();
+    let (mut at, mut quoted, mut open) = (0, false, false);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quoted => at += 1,
+            b'"' => quoted = !quoted,
+            b'[' if !quoted => open = true,
+            b']' if !quoted => open = false,
+            b' ' if !quoted && !open => break,
+            _ if !quoted && !open => return None,
+            _ => {}
+        }
+        at += 1;
+    }
+    if quoted || open || at == 0 {
+        return None;
+    }
+    let body = text.get(at.min(text.len())..).unwrap_or("");
+    Some((text.get(..at), body.strip_prefix(' ').unwrap_or(body)))
+}
+
+/// `Nov 21 00:11:50 vm sshd[1]: …` and Cisco's `Nov 21 2026 00:11:50 host : …`.
+fn bsd<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let read = time::bsd(text.as_bytes(), clock)?;
+    let rest = &text[read.len..];
+    // Cisco ends the time with a colon and leaves the host out.
+    if let Some(body) = rest.strip_prefix(':') {
+        let head = Head { frame: "rfc3164", time: Some(read.time), ..Head::default() };
+        return Some((head, body.trim_start()));
+    }
+    let (head, body) = host_and_tag(rest);
+    Some((Head { frame: "rfc3164", time: Some(read.time), ..head }, body))
+}
+
+/// `2026-11-21T00:11:50.095617+00:00 vm sshd[1]: …`: only with a host and a tag, because many
+/// other logs begin with such a time.
+fn iso<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let read = time::iso(text.as_bytes(), clock)?;
+    tagged(text, read, "iso")
+}
+
+fn weekday<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let read = time::weekday(text.as_bytes(), clock)?;
+    tagged(text, read, "journal short-full")
+}
+
+fn unix(text: &str) -> Option<(Head<'_>, &str)> {
+    let read = time::unix(text.as_bytes())?;
+    tagged(text, read, "journal short-unix")
+}
+
+/// `[ 1234.567] vm sshd[1]: …`.
+fn monotonic(text: &str) -> Option<(Head<'_>, &str)> {
+    let (uptime, rest) = text[1..].split_once(']')?;
+    let uptime = uptime.trim_start();
+    let number =
+        !uptime.is_empty() && uptime.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if !number || !rest.starts_with(' ') {
+        return None;
+    }
+    let (head, body) = host_and_tag(rest);
+    (head.tag.is_some() && head.host.is_some())
+        .then_some((Head { frame: "journal short-monotonic", ..head }, body))
+}
+
+fn tagged<'t>(text: &'t str, read: Read, frame: &'static str) -> Option<(Head<'t>, &'t str)> {
+    let rest = &text[read.len..];
+    if !rest.starts_with(' ') {
+        return None;
+    }
+    let (head, body) = host_and_tag(rest);
+    let host = head.host.as_deref()?;
+    head.tag.as_ref()?;
+    if is_level(host) {
+        return None;
+    }
+    Some((Head { frame, time: Some(read.time), ..head }, body))
+}
+
+/// Words that stand where a host would in logs of applications.
+fn is_level(word: &str) -> bool {
+    let known = [
+        "info", "warn", "warning", "error", "debug", "trace", "fatal", "notice", "critical", "err",
+        "severe", "fine", "main", "log", "crit", "alert", "emerg", "stdout", "stderr",
+    ];
+    known.iter().any(|level| word.eq_ignore_ascii_case(level))
+}
+
+/// `sshd[1]: …` alone, as some tools forward it.
+fn tag_only(text: &str) -> Option<(Head<'_>, &str)> {
+    let (tag, pid, body) = tag(text)?;
+    let pid = pid.filter(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let head = Head {
+        frame: "tag",
+        tag: Some(Cow::Borrowed(tag)),
+        pid: Some(Cow::Borrowed(pid)),
+        ..Head::default()
+    };
+    Some((head, body))
+}
+
+/// ` vm sshd[1]: …`: host and tag, either of which may be missing.
+fn host_and_tag(text: &str) -> (Head<'_>, &str) {
+    let text = text.trim_start_matches(' ');
+    let end = text.find(' ').unwrap_or(text.len());
+    let first = &text[..end];
+    let mut head = Head::default();
+    let mut rest = text;
+    // A word that ends as a tag does is the tag, and the host is missing.
+    if !first.ends_with(':') && is_host(first) && end < text.len() {
+        head.host = Some(Cow::Borrowed(first));
+        rest = text[end..].trim_start_matches(' ');
+    }
+    // Cisco and others write a colon of its own between host and message.
+    if let Some(body) = rest.strip_prefix(": ") {
+        return (head, body.trim_start());
+    }
+    if let Some((tag, pid, body)) = tag(rest) {
+        head.tag = Some(Cow::Borrowed(tag));
+        head.pid = pid.map(Cow::Borrowed);
+        return (head, body);
+    }
+    (head, rest)
+}
+
+/// `sshd[1]: …`, `sudo: …`: tag, pid and message.
+fn tag(text: &str) -> Option<(&str, Option<&str>, &str)> {
+    let bytes = text.as_bytes();
+    let limit = bytes.len().min(TAG_BYTES_MAX);
+    let mut at = 0;
+    loop {
+        match *bytes[..limit].get(at)? {
+            b'[' if at > 0 => break,
+            b':' if at > 0 && matches!(bytes.get(at + 1), None | Some(b' ')) => {
+                return Some((&text[..at], None, text[at + 1..].trim_start()));
+            }
+            byte if byte <= b' ' || b"=\"{}<>|,;[".contains(&byte) => return None,
+            _ => at += 1,
+        }
+    }
+    let (pid, rest) = text[at + 1..].split_once(']')?;
+    if pid.len() > PID_BYTES_MAX || pid.contains(' ') {
+        return None;
+    }
+    let body = rest.strip_prefix(':').or_else(|| rest.starts_with(' ').then_some(rest));
+    let body = body.or_else(|| rest.is_empty().then_some(rest))?;
+    Some((&text[..at], Some(pid).filter(|pid| !pid.is_empty()), body.trim_start()))
+}
+
+fn is_host(word: &str) -> bool {
+    !word.is_empty()
+        && word.len() <= HOST_BYTES_MAX
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:%@/".contains(&byte))
+        && !word.starts_with('%')
+}
+
+/// `message repeated 3 times: [ … ]` → 3 and what is inside.
+fn unrepeat(body: &str) -> (Option<u32>, &str) {
+    let inside = || {
+        let rest = body.strip_prefix("message repeated ")?;
+        let (count, rest) = rest.split_once(" times: [")?;
+        let count = count.parse().ok()?;
+        let inside = rest.strip_suffix(']').unwrap_or(rest);
+        Some((count, inside.trim()))
+    };
+    inside().map_or((None, body), |(count, inside)| (Some(count), inside))
+}
+
+/// `2026-11-21T00:11:50.123456789Z stdout F …`, as CRI runtimes write.
+pub(crate) fn cri<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let read = time::iso(text.as_bytes(), clock)?;
+    let rest = text[read.len..].strip_prefix(' ')?;
+    let rest = rest.strip_prefix("stdout ").or_else(|| rest.strip_prefix("stderr "))?;
+    let (flags, body) = rest.split_once(' ')?;
+    let known = flags.split(':').all(|flag| flag == "F" || flag == "P");
+    known.then_some((Head { frame: "cri", time: Some(read.time), ..Head::default() }, body))
+}
