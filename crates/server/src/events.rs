@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
 use tocsin_model::EventId;
+use tocsin_search::{Context, parse_in};
 use tocsin_store::SearchRequest;
 use utoipa::{IntoParams, ToSchema};
 
@@ -116,7 +117,7 @@ fn read(params: &SearchParams) -> Result<SearchRequest, ApiError> {
     if text.len() > QUERY_BYTES_MAX {
         return Err(ApiError::bad_request(format!("q is longer than {QUERY_BYTES_MAX} bytes")));
     }
-    let filter = tocsin_search::parse_at(text, now)?;
+    let filter = parse_in(text, Context { now, fields: None })?;
     let (from, to) = span(&params.last, &params.from, &params.to, now)?;
     Ok(SearchRequest {
         filter,

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{CACHE_CONTROL, HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -83,6 +83,9 @@ pub async fn add_headers(request: Request, next: Next) -> Response {
     for (name, value) in &HEADERS {
         response.headers_mut().insert(name.clone(), value.clone());
     }
+    // What says nothing of its age is of this moment.
+    let age = response.headers_mut().entry(CACHE_CONTROL);
+    age.or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

@@ -1,0 +1,180 @@
+//! `POST /ingest`: what is accepted arrives at the pipeline, what is not is named.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::io::Write;
+use std::net::IpAddr;
+
+use common::{Answer, Rig};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+use tocsin_collect::{DropReason, JournalEntry};
+use tocsin_model::Record;
+
+/// Limits small enough to run into.
+async fn small_rig() -> Rig {
+    Rig::with(|config| {
+        config.collect.ingest.body_bytes_max = 64 * 1024;
+        config.collect.ingest.event_bytes_max = 1024;
+    })
+    .await
+}
+
+async fn post(rig: &Rig, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    rig.ask("POST", "/ingest", headers, body).await
+}
+
+/// The next records that arrive at the pipeline.
+async fn arrived(rig: &mut Rig, count: usize) -> Vec<Record> {
+    let mut records = Vec::new();
+    while records.len() < count {
+        records.extend(rig.batches.recv().await.unwrap().records);
+    }
+    assert_eq!(records.len(), count);
+    records
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}
+
+#[tokio::test]
+async fn batches_arrive_in_every_form() {
+    let mut rig = small_rig().await;
+    let long = format!("\"{}\"", "x".repeat(2000));
+    let cases: &[(&str, &str, usize, usize)] = &[
+        ("application/json", r#"{"events":[{"src_ip":"192.0.2.1"},{"a":1}]}"#, 2, 0),
+        ("application/json", r#"[{"a":1},"a line",7]"#, 2, 1),
+        ("application/x-ndjson", "{\"a\":1}\n{\"a\":2}\nbroken\n", 2, 1),
+        ("application/json", r#"{"format":"auth","raw":"Nov 21 sshd[1]: x"}"#, 1, 0),
+        ("text/plain", "one line\nanother\n", 2, 0),
+        ("application/json", &format!("[{{\"a\":1}},{long}]"), 1, 1),
+    ];
+    for (place, (kind, body, accepted, refused)) in cases.iter().enumerate() {
+        // Both addresses take it.
+        let target = if place % 2 == 0 { "/ingest" } else { "/api/v1/ingest" };
+        let answer = rig.ask("POST", target, &[("Content-Type", kind)], body.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{body}: {}", answer.text());
+        let json = answer.json();
+        assert_eq!(json["accepted"], *accepted, "{body}: {json}");
+        assert_eq!(json["refused"].as_array().unwrap().len(), *refused, "{body}: {json}");
+        assert_eq!(json["refused_total"], *refused);
+        let records = arrived(&mut rig, *accepted).await;
+        assert_eq!(records[0].peer, Some(IpAddr::from([127, 0, 0, 1])));
+        assert_eq!(&*records[0].input, "http");
+    }
+    assert_eq!(rig.handle.inputs.input("http").dropped_count(DropReason::Refused), 3);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn hints_and_bytes_arrive_as_sent() {
+    let mut rig = small_rig().await;
+    let body = br#"[{"format":"nginx","raw":"GET /?q=' OR 1=1"},{"user":"root"}]"#;
+    assert_eq!(post(&rig, &[], body).await.status, 200);
+    let records = arrived(&mut rig, 2).await;
+    assert_eq!(records[0].hint.as_deref(), Some("nginx"));
+    assert_eq!(&records[0].bytes[..], b"GET /?q=' OR 1=1");
+    assert_eq!(records[1].hint.as_deref(), Some("json"));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_holds_nothing_good_is_refused_with_reasons() {
+    let rig = small_rig().await;
+    let cases: &[(&str, &[u8])] = &[
+        ("application/json", b"{\"events\":"),
+        ("application/json", b"[1,2,3]"),
+        ("application/json", b"not json at all"),
+        ("application/json", b"\xff\xfe\x00"),
+        ("application/json", &[b'['; 60_000]),
+    ];
+    for (kind, body) in cases {
+        let answer = post(&rig, &[("Content-Type", kind)], body).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        let json = answer.json();
+        assert_eq!(json["accepted"], 0);
+        assert!(json["refused"][0]["reason"].is_string(), "{json}");
+    }
+    for body in [&b"[]"[..], b"{\"events\":[]}"] {
+        let answer = post(&rig, &[("Content-Type", "application/json")], body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.json(), json!({"accepted": 0, "refused": [], "refused_total": 0}));
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn packed_bodies_are_unpacked_up_to_the_limit() {
+    let mut rig = small_rig().await;
+    let packed = [("Content-Encoding", "gzip"), ("Content-Type", "application/json")];
+    let answer = post(&rig, &packed, &gzip(br#"[{"a":1}]"#)).await;
+    assert_eq!((answer.status, answer.json()["accepted"].as_u64()), (200, Some(1)));
+    arrived(&mut rig, 1).await;
+    // 64 MiB of spaces in some 64 KiB.
+    let bomb = gzip(&vec![b' '; 48 * 1024 * 1024]);
+    assert!(bomb.len() < 64 * 1024, "{}", bomb.len());
+    let cases: &[(&str, &[u8], u16)] = &[
+        ("gzip", &bomb, 413),
+        ("gzip", b"this is not gzip", 400),
+        ("gzip", &gzip(b"[{\"a\":1}]")[..12], 400),
+        ("br", b"x", 415),
+        ("gzip, gzip", b"x", 415),
+        ("deflate", b"x", 415),
+    ];
+    for (encoding, body, status) in cases {
+        let answer = post(&rig, &[("Content-Encoding", encoding)], body).await;
+        assert_eq!(answer.status, *status, "{encoding}: {}", answer.text());
+        answer.failure();
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_large_are_answered_however_they_are_sent() {
+    let rig = small_rig().await;
+    let large = vec![b'x'; 1024 * 1024];
+    let answer = post(&rig, &[], &large).await;
+    assert_eq!(answer.status, 413);
+    assert!(answer.failure().contains("collect.ingest.body_bytes_max"));
+    let chunk = [b"10000\r\n", &large[..0x10000], b"\r\n"].concat();
+    let chunked = [&chunk.repeat(4)[..], b"0\r\n\r\n"].concat();
+    let answer = post(&rig, &[("Transfer-Encoding", "chunked")], &chunked).await;
+    assert_eq!(answer.status, 413, "{}", answer.text());
+    answer.failure();
+    // A body that ends before its declared length is nobody's event; there is nobody to answer.
+    let head = format!("POST /ingest HTTP/1.1\r\nHost: {}\r\nContent-Length: 99\r\n\r\n", rig.addr);
+    let mut stream = tokio::net::TcpStream::connect(rig.addr).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+    drop(stream);
+    assert_eq!(rig.get("/health").await.status, 200);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_journal_says_when_to_come_back() {
+    let rig = Rig::with(|config| {
+        config.collect.journal.segment_bytes = 4096;
+        config.collect.journal.total_bytes_max = 8192;
+    })
+    .await;
+    let entry = JournalEntry {
+        input: "http".into(),
+        hint: None,
+        peer: None,
+        received: common::now(),
+        bytes: vec![b'x'; 1000].into(),
+    };
+    while rig.handle.journal.append(vec![entry.clone()]).await.is_ok() {}
+    let body = format!("[{{\"a\":\"{}\"}}]", "x".repeat(1000));
+    let answer = post(&rig, &[], body.as_bytes()).await;
+    assert_eq!(answer.status, 429, "{}", answer.text());
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    assert!(answer.failure().contains("collect.journal.total_bytes_max"));
+    rig.stop().await;
+}
