@@ -22,7 +22,7 @@ use tocsin_engine::{Handle, Live};
 use tocsin_model::{Alert, Timestamp};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
@@ -71,16 +71,20 @@ impl Hub {
         let mut live = self.handle.live.subscribe();
         let mut ticks = interval(TICK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut flush = interval(GATHER);
-        flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut flush_at = Instant::now();
         let mut gathered: Vec<Arc<Alert>> = Vec::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => self.tick().await,
-                _ = flush.tick(), if !gathered.is_empty() => self.send_alerts(&mut gathered),
+                () = sleep_until(flush_at), if !gathered.is_empty() => {
+                    self.send_alerts(&mut gathered);
+                }
                 news = live.recv() => match news {
                     Ok(Live::Alert(alert)) => {
+                        if gathered.is_empty() {
+                            flush_at = Instant::now() + GATHER;
+                        }
                         gather(&mut gathered, alert);
                         if gathered.len() >= GATHERED_MAX {
                             self.send_alerts(&mut gathered);
