@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tantivy::DateTime;
 use tantivy::columnar::MonotonicallyMappableToU64;
-use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, Occur, PhraseQuery, Query, RangeQuery};
+use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, PhraseQuery, Query, RangeQuery};
 use tantivy::schema::{Field, Term, Type};
 use tocsin_model::{EventId, Timestamp};
 
-use crate::embedded::keys::{Accept, ColumnQuery, Keys, KeysQuery};
+use crate::embedded::keys::{Accept, ColumnQuery, Keys, KeysQuery, NotQuery};
 use crate::embedded::schema::Fields;
 use crate::embedded::tokens::{LINE_END, MESSAGE_START};
 use crate::filter::WordsMode;
@@ -33,7 +33,7 @@ impl Compiler<'_> {
             Node::None => Box::new(EmptyQuery),
             Node::And(nodes) => all(nodes.iter().map(|node| self.query(node)).collect()),
             Node::Or(nodes) => any(nodes.iter().map(|node| self.query(node)).collect()),
-            Node::Not(node) => not(self.query(node)),
+            Node::Not(node) => Box::new(NotQuery(self.query(node))),
             Node::Exists(name) => self.exists(name),
             Node::Ids(ids) => any(ids.iter().map(|id| self.id(*id)).collect()),
             Node::Value { field, class, test } => self.value(field, *class, test),
@@ -340,9 +340,4 @@ fn all(mut queries: Vec<Box<dyn Query>>) -> Box<dyn Query> {
         1 => queries.remove(0),
         _ => Box::new(BooleanQuery::intersection(queries)),
     }
-}
-
-fn not(query: Box<dyn Query>) -> Box<dyn Query> {
-    let every: Box<dyn Query> = Box::new(AllQuery);
-    Box::new(BooleanQuery::new(vec![(Occur::Must, every), (Occur::MustNot, query)]))
 }

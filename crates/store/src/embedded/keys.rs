@@ -129,6 +129,40 @@ pub(crate) fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
+/// Events that another query does not mean.
+#[derive(Debug)]
+pub(crate) struct NotQuery(pub Box<dyn Query>);
+
+impl Clone for NotQuery {
+    fn clone(&self) -> Self {
+        Self(self.0.box_clone())
+    }
+}
+
+impl Query for NotQuery {
+    fn weight(&self, scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(NotWeight(self.0.weight(scoring)?)))
+    }
+}
+
+struct NotWeight(Box<dyn Weight>);
+
+impl Weight for NotWeight {
+    fn scorer(&self, reader: &SegmentReader, boost: f32) -> tantivy::Result<Box<dyn Scorer>> {
+        let mut documents = BitSet::with_max_value_and_full(reader.max_doc());
+        self.0.for_each_no_score(reader, &mut |found| {
+            for document in found {
+                documents.remove(*document);
+            }
+        })?;
+        Ok(Box::new(ConstScorer::new(BitSetDocSet::from(documents), boost)))
+    }
+
+    fn explain(&self, _: &SegmentReader, _: DocId) -> tantivy::Result<Explanation> {
+        Err(TantivyError::InvalidArgument("nothing here is scored".to_owned()))
+    }
+}
+
 /// Asked about a value of a column, as order-preserving bits.
 pub(crate) type AcceptBits = Arc<dyn Fn(u64) -> bool + Send + Sync>;
 

@@ -24,6 +24,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -117,6 +118,17 @@ impl Embedded {
         })
     }
 
+    /// Asks the index. A panic in there is a failed request and no more: nothing that readers
+    /// share can be left half changed.
+    fn guarded<T>(&self, ask: impl FnOnce() -> Result<T>) -> Result<T> {
+        catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
+            Err(StoreError::Failed {
+                path: self.dir.clone(),
+                reason: "the index failed to answer this request; please report it".to_owned(),
+            })
+        })
+    }
+
     fn set_partitions(&self, partitions: Vec<Arc<Partition>>) {
         *self.partitions.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(partitions);
     }
@@ -149,16 +161,18 @@ impl EventStore for Embedded {
     }
 
     fn get(&self, id: EventId) -> Result<Option<Json>> {
-        for partition in self.partitions().iter().rev() {
-            if let Some(event) = search::get(partition, id)? {
-                return Ok(Some(event));
+        self.guarded(|| {
+            for partition in self.partitions().iter().rev() {
+                if let Some(event) = search::get(partition, id)? {
+                    return Ok(Some(event));
+                }
             }
-        }
-        Ok(None)
+            Ok(None)
+        })
     }
 
     fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
-        search::search(&self.partitions(), request)
+        self.guarded(|| search::search(&self.partitions(), request))
     }
 
     fn count(
@@ -167,7 +181,7 @@ impl EventStore for Embedded {
         from: Option<Timestamp>,
         to: Option<Timestamp>,
     ) -> Result<u64> {
-        search::count(&self.partitions(), filter, from, to)
+        self.guarded(|| search::count(&self.partitions(), filter, from, to))
     }
 
     fn fields(&self) -> Result<Vec<FieldInfo>> {
