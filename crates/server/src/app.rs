@@ -3,7 +3,7 @@
 //! Resources live under `/api/v1` and are described by OpenAPI; some answer at the root too.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -21,9 +21,7 @@ use utoipa_axum::routes;
 
 use crate::error::ApiError;
 use crate::guard::Hosts;
-use crate::limits::{
-    CACHE_TIME, INGEST_MEMORY_KIB_MAX, INGEST_REQUESTS_MAX, REQUESTS_MAX, STREAMS_MAX,
-};
+use crate::limits::{INGEST_MEMORY_KIB_MAX, INGEST_REQUESTS_MAX, REQUESTS_MAX, STREAMS_MAX};
 use crate::query::Params;
 use crate::stream::Hub;
 use crate::{alerts, docs, error, events, guard, ingest, limit, metrics, overview, page, rules};
@@ -75,13 +73,15 @@ impl<T> Default for Cache<T> {
 }
 
 impl<T: Send + Sync + 'static> Cache<T> {
-    /// The answer, computed when there is no fresh one; those who ask meanwhile wait for it.
+    /// The answer, computed when there is none younger than `fresh`; those who ask meanwhile
+    /// wait for it.
     pub async fn get(
         &self,
+        fresh: Duration,
         compute: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Arc<T>, ApiError> {
         let mut held = self.0.lock().await;
-        if let Some((_, answer)) = held.as_ref().filter(|(at, _)| at.elapsed() < CACHE_TIME) {
+        if let Some((_, answer)) = held.as_ref().filter(|(at, _)| at.elapsed() < fresh) {
             return Ok(answer.clone());
         }
         let answer = Arc::new(blocking(compute).await?);

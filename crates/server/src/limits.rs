@@ -34,8 +34,10 @@ pub const DRAIN_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);
 /// A client that is refused for now is asked to wait this long, seconds.
 pub const RETRY_AFTER_S: u32 = 2;
-/// How long computed answers (overview, status) are given again.
-pub const CACHE_TIME: Duration = Duration::from_secs(1);
+/// How long an overview is given again before it is computed anew.
+pub const OVERVIEW_CACHE_TIME: Duration = Duration::from_secs(1);
+/// How long a status is.
+pub const STATUS_CACHE_TIME: Duration = Duration::from_millis(200);
 /// Time that open requests get to finish when the server stops.
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 /// Alerts of one page.

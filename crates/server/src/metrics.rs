@@ -145,6 +145,8 @@ impl Page {
         self.single("tocsin_store_events", "gauge", "Events in the store.", store.documents);
         let help = "Bytes on disk, alerts included.";
         self.single("tocsin_store_bytes", "gauge", help, store.disk_bytes);
+        let help = "Bytes that wait in the journal to be stored.";
+        self.single("tocsin_journal_bytes", "gauge", help, store.journal_bytes);
         self.single("tocsin_rules_loaded", "gauge", "Rules in force.", status.rules.loaded);
         let help = "Refusals in packs and rule files.";
         self.single("tocsin_rules_refused", "gauge", help, status.rules.refused);

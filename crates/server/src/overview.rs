@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Shared;
 use crate::error::{ApiError, ErrorAnswer};
-use crate::limits::SEARCH_TIME_MAX;
+use crate::limits::{OVERVIEW_CACHE_TIME, SEARCH_TIME_MAX};
 use crate::query::{Params, given, now};
 
 /// The ranges with their length and the width of a bucket.
@@ -190,7 +190,7 @@ pub async fn overview(
     let handle = app.handle.clone();
     let (_, length, width) = RANGES[place];
     let compute = move || Window::new(now(), length, width).overview(&handle);
-    app.overviews[place].get(compute).await.map(Json)
+    app.overviews[place].get(OVERVIEW_CACHE_TIME, compute).await.map(Json)
 }
 
 /// A range cut into buckets.

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::app::Shared;
 use crate::error::{ApiError, ErrorAnswer};
+use crate::limits::STATUS_CACHE_TIME;
 use crate::overview::BySeverity;
 use crate::query::now;
 
@@ -95,8 +96,9 @@ pub struct InputStatus {
     /// Records that were lost or refused: the sum of those reasons in `dropped` that lose
     /// records.
     pub lost: u64,
-    /// What was not taken, by reason. Some reasons count no records: `oversize` (the end of a
-    /// line cut off), `invalid_frame`, `too_many_connections`, `truncated`, `too_old`.
+    /// What was not taken, by reason. `journal_full`, `queue_full`, `kernel_buffer_full` and
+    /// `refused` count records (see `lost`); the others count what is none: ends of long lines
+    /// that were cut off, connections, parts of files.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub dropped: BTreeMap<&'static str, u64>,
     /// Bytes that are there but not read yet.
@@ -139,6 +141,8 @@ pub struct StoreStatus {
     pub documents: u64,
     /// Bytes on disk, alerts included.
     pub disk_bytes: u64,
+    /// Bytes that wait in the journal to be stored.
+    pub journal_bytes: u64,
     /// Time of the oldest event.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub oldest: Option<Timestamp>,
@@ -156,7 +160,7 @@ pub struct Health {
     get,
     path = "/status",
     tag = "state",
-    responses((status = 200, description = "The state; at most a second old", body = Status))
+    responses((status = 200, description = "The state", body = Status))
 )]
 pub async fn status(State(app): State<Shared>) -> Result<Json<Arc<Status>>, ApiError> {
     current(&app).await.map(Json)
@@ -179,10 +183,10 @@ pub async fn health(State(app): State<Shared>) -> Result<Json<Health>, ApiError>
     }
 }
 
-/// The status, at most a second old.
+/// The status, a moment old at most.
 pub async fn current(app: &Shared) -> Result<Arc<Status>, ApiError> {
     let handle = app.handle.clone();
-    app.status.get(move || Ok(read(&handle))).await
+    app.status.get(STATUS_CACHE_TIME, move || Ok(read(&handle))).await
 }
 
 fn read(handle: &Handle) -> Status {
@@ -228,6 +232,7 @@ fn read(handle: &Handle) -> Status {
         store: StoreStatus {
             documents: store.documents,
             disk_bytes: store.disk_bytes + handle.catalog.disk_bytes(),
+            journal_bytes: handle.journal.used_bytes(),
             oldest: store.oldest,
         },
         problem: (!problems.is_empty()).then(|| problems.join("; ")),
@@ -291,7 +296,11 @@ fn alerts(handle: &Handle) -> Result<AlertStatus, tocsin_catalog::CatalogError> 
 }
 
 fn channels(handle: &Handle) -> Result<Vec<ChannelStatus>, tocsin_catalog::CatalogError> {
-    let OutboxCounts { by_channel, .. } = handle.catalog.outbox_counts()?;
+    let OutboxCounts { mut by_channel, .. } = handle.catalog.outbox_counts()?;
+    // A channel that was never told anything is a channel, too.
+    for name in handle.config.notify.channels.keys() {
+        by_channel.entry(name.clone()).or_default();
+    }
     let waiting = handle.catalog.outbox_list(Some(OutboxState::Pending), NOTICES_LOOKED_AT_MAX)?;
     let problem = |name: &str| {
         let mut errors = waiting.iter().filter(|item: &&OutboxItem| item.notice.channel == name);
