@@ -1,0 +1,183 @@
+//! What webhook, Slack and Discord share: one POST, and how to read its answer.
+
+use std::error::Error as _;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, StatusCode, Url};
+
+use super::{Failure, SendError, tls};
+use crate::error::NotifyError;
+use crate::secret::Secret;
+use crate::view::clean;
+
+/// The most of an answer's body that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 4096;
+/// The most of an answer that is shown, in characters.
+const ANSWER_CHARS_MAX: usize = 300;
+/// The longest wait that a service may ask for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One address to POST to.
+pub(crate) struct HttpPost {
+    client: Client,
+    url: Url,
+}
+
+/// Whether plain http:// may leave this machine.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum PlainHttp {
+    Anywhere,
+    Loopback,
+}
+
+impl HttpPost {
+    /// `headers` go with every request.
+    pub(crate) fn new(
+        url: Option<Secret>,
+        plain: PlainHttp,
+        headers: HeaderMap,
+        ca_file: Option<&Path>,
+        timeout_seconds: u64,
+    ) -> Result<Self, NotifyError> {
+        let wrong = |why: &str| NotifyError::Config(why.to_owned());
+        let url = url.ok_or_else(|| wrong("url is missing; give url, url_file or url_env"))?;
+        // The error of `parse` does not repeat the address, which may hold a token.
+        let url: Url = url
+            .reveal()
+            .trim()
+            .parse()
+            .map_err(|error| wrong(&format!("url is not an address: {error}")))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if plain == PlainHttp::Anywhere || is_loopback(&url) => {}
+            "http" => return Err(wrong("url holds a secret, so it must begin with https://")),
+            _ => return Err(wrong("url must begin with http:// or https://")),
+        }
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls::client_config(ca_file)?)
+            .user_agent(concat!("tocsin/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(Duration::from_secs(timeout_seconds.max(1)))
+            .build()
+            .map_err(|error| wrong(&format!("http cannot be set up: {}", chain(&error))))?;
+        Ok(Self { client, url })
+    }
+
+    /// The address, for building others from it.
+    pub(crate) fn url_mut(&mut self) -> &mut Url {
+        &mut self.url
+    }
+
+    /// Posts JSON and gives the answer: status and the start of its body.
+    pub(crate) async fn post(
+        &self,
+        body: Vec<u8>,
+        headers: HeaderMap,
+    ) -> Result<String, SendError> {
+        let request = self
+            .client
+            .post(self.url.clone())
+            .header("content-type", "application/json")
+            .headers(headers)
+            .body(body);
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| SendError::channel(chain(&error.without_url())))?;
+        let status = response.status();
+        let wait = retry_after(response.headers());
+        let mut text = Vec::new();
+        while text.len() < ANSWER_BYTES_MAX
+            && let Ok(Some(part)) = response.chunk().await
+        {
+            text.extend_from_slice(&part[..part.len().min(ANSWER_BYTES_MAX - text.len())]);
+        }
+        let text = clean(&String::from_utf8_lossy(&text), ANSWER_CHARS_MAX);
+        let answer = if text.is_empty() { status.to_string() } else { format!("{status}: {text}") };
+        judge(status, wait, answer)
+    }
+}
+
+fn judge(status: StatusCode, wait: Option<Duration>, answer: String) -> Result<String, SendError> {
+    let kind = match (status.as_u16(), wait) {
+        (200..=299, _) => return Ok(answer),
+        (429 | 503, Some(wait)) => Failure::Wait(wait.min(RETRY_AFTER_MAX)),
+        (400 | 413 | 415 | 422, _) => Failure::Message,
+        (300..=399, _) => {
+            let answer = format!("{answer} (redirects are not followed; set the final address)");
+            return Err(SendError { kind: Failure::Channel, answer });
+        }
+        _ => Failure::Channel,
+    };
+    Err(SendError { kind, answer })
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    // Discord says fractions of a second; dates are not used by these services.
+    let seconds: f64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        None => false,
+    }
+}
+
+/// An error with its causes; `reqwest` alone says too little.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_judged() {
+        let wait = Some(Duration::from_secs(7));
+        let table = [
+            (200, None, None),
+            (204, None, None),
+            (302, None, Some(Failure::Channel)),
+            (400, None, Some(Failure::Message)),
+            (401, None, Some(Failure::Channel)),
+            (404, None, Some(Failure::Channel)),
+            (413, None, Some(Failure::Message)),
+            (429, wait, Some(Failure::Wait(Duration::from_secs(7)))),
+            (429, None, Some(Failure::Channel)),
+            (503, Some(Duration::MAX), Some(Failure::Wait(RETRY_AFTER_MAX))),
+            (500, wait, Some(Failure::Channel)),
+        ];
+        for (status, wait, want) in table {
+            let status = StatusCode::from_u16(status).unwrap();
+            let got = judge(status, wait, String::new()).err().map(|error| error.kind);
+            assert_eq!(got, want, "{status}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read() {
+        for (text, want) in [("3", Some(3000)), ("0.5", Some(500)), ("-1", None), ("soon", None)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            assert_eq!(retry_after(&headers), want.map(Duration::from_millis), "{text}");
+        }
+    }
+}

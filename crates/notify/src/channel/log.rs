@@ -1,0 +1,128 @@
+//! The alert log: one line of nested ECS JSON for each alert raised, appended to a file. A line
+//! is on disk before its notice counts as delivered, and an alert whose line is there is not
+//! written again, so a crash in between neither loses nor doubles it. The file may be renamed
+//! or emptied by others at any time.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value as Json;
+use tocsin_model::NoticeKind;
+
+use super::SendError;
+use crate::error::NotifyError;
+use crate::view::Message;
+
+/// How much of the file's end is looked at for ids on start, in bytes. A crash can leave at most
+/// one batch of lines behind that the outbox does not know of.
+pub const TAIL_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// How many ids are remembered.
+pub const IDS_MAX: usize = 20_000;
+
+/// The alert log.
+#[derive(Debug)]
+pub struct LogChannel {
+    path: PathBuf,
+    written: Mutex<Written>,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    ids: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Written {
+    fn add(&mut self, id: String) {
+        if self.order.len() >= IDS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        if self.ids.insert(id.clone()) {
+            self.order.push_back(id);
+        }
+    }
+}
+
+impl LogChannel {
+    /// Opens the log, making it when it is not there. A last line that a crash cut short is
+    /// removed: its notice was not delivered yet and comes again.
+    pub fn open(path: PathBuf) -> Result<Self, NotifyError> {
+        let mut written = Written::default();
+        read_tail(&path, &mut written)
+            .map_err(|source| NotifyError::AlertLog { path: path.clone(), source })?;
+        Ok(Self { path, written: Mutex::new(written) })
+    }
+
+    /// Path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends what is not there yet; returns once it is on disk.
+    pub(crate) fn append(&self, messages: &[Message]) -> Result<String, SendError> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = Vec::new();
+        let mut ids = Vec::new();
+        for message in messages {
+            let Message::Alert(view) = message else { continue };
+            let id = view.alert.id.0.clone();
+            let wanted = view.kind == NoticeKind::Raised;
+            if wanted && !written.ids.contains(&id) && !ids.contains(&id) {
+                text.extend_from_slice(view.alert.to_json().to_string().as_bytes());
+                text.push(b'\n');
+                ids.push(id);
+            }
+        }
+        let done = write_whole(&self.path, &text);
+        done.map_err(|error| SendError::channel(format!("{}: {error}", self.path.display())))?;
+        for id in ids {
+            written.add(id);
+        }
+        Ok(format!("{} can be written", self.path.display()))
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).read(true).open(path)
+}
+
+/// Writes all or nothing: what a full disk left of it is taken back.
+fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = open(path)?;
+    if text.is_empty() {
+        return Ok(());
+    }
+    let before = file.metadata()?.len();
+    if let Err(error) = file.write_all(text).and_then(|()| file.sync_data()) {
+        // When this fails too, the next start removes the half line.
+        let _ = file.set_len(before);
+        return Err(error);
+    }
+    Ok(())
+}
+
+fn read_tail(path: &Path, written: &mut Written) -> io::Result<()> {
+    let mut file = open(path)?;
+    let length = file.metadata()?.len();
+    let start = length.saturating_sub(TAIL_BYTES_MAX);
+    file.seek(SeekFrom::Start(start))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    let whole = tail.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    if whole < tail.len() && (whole > 0 || start == 0) {
+        file.set_len(start + whole as u64)?;
+        file.sync_data()?;
+    }
+    for line in tail[..whole].split(|&byte| byte == b'\n') {
+        let Ok(alert) = serde_json::from_slice::<Json>(line) else { continue };
+        if let Some(id) = alert.pointer("/tocsin/alert/id").and_then(Json::as_str) {
+            written.add(id.to_owned());
+        }
+    }
+    Ok(())
+}

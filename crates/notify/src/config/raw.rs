@@ -1,0 +1,83 @@
+//! A channel as written: all keys of all types. Reading it first keeps the place of a mistyped
+//! key in the error, which a tagged enum alone would lose.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::{ChannelConfig, MailTls, MinSeverity, RateLimit, StdoutFormat};
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Log,
+    Stdout,
+    Webhook,
+    Slack,
+    Discord,
+    Email,
+}
+
+macro_rules! raw_channel {
+    ($($key:ident: $type:ty,)*) => {
+        /// Secrets are plain text here, so this does not implement `Debug`.
+        #[derive(Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct RawChannel {
+            #[serde(rename = "type", skip_serializing)]
+            kind: Kind,
+            $(
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                $key: Option<$type>,
+            )*
+        }
+    };
+}
+
+raw_channel! {
+    ca_file: PathBuf,
+    format: StdoutFormat,
+    from: String,
+    headers: BTreeMap<String, String>,
+    host: String,
+    min_severity: MinSeverity,
+    password: String,
+    password_env: String,
+    password_file: PathBuf,
+    path: PathBuf,
+    port: u16,
+    rate_limit: RateLimit,
+    signing_secret: String,
+    signing_secret_env: String,
+    signing_secret_file: PathBuf,
+    timeout_seconds: u64,
+    tls: MailTls,
+    to: Vec<String>,
+    url: String,
+    url_env: String,
+    url_file: PathBuf,
+    user: String,
+}
+
+impl RawChannel {
+    /// The channel, when it has no key of another type.
+    pub(super) fn into_channel(self) -> Result<ChannelConfig, String> {
+        let keys = serde_json::to_value(&self).map_err(|error| error.to_string())?;
+        Ok(match self.kind {
+            Kind::Log => ChannelConfig::Log(typed("log", keys)?),
+            Kind::Stdout => ChannelConfig::Stdout(typed("stdout", keys)?),
+            Kind::Webhook => ChannelConfig::Webhook(typed("webhook", keys)?),
+            Kind::Slack => ChannelConfig::Slack(typed("slack", keys)?),
+            Kind::Discord => ChannelConfig::Discord(typed("discord", keys)?),
+            Kind::Email => ChannelConfig::Email(typed("email", keys)?),
+        })
+    }
+}
+
+fn typed<T: DeserializeOwned>(kind: &str, keys: Json) -> Result<T, String> {
+    // All values have their types already, so what remains is a key of another kind.
+    serde_json::from_value(keys).map_err(|error| format!("in a channel of type {kind}: {error}"))
+}

@@ -1,0 +1,81 @@
+//! [`Outbox`]: where notices wait until they are delivered, durably.
+
+use tocsin_catalog::{Catalog, CatalogError};
+use tocsin_model::{Notice, Timestamp};
+
+/// Why an outbox refused.
+pub type OutboxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A notice that is due.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// [`Notice::key`].
+    pub key: String,
+    /// The notice.
+    pub notice: Notice,
+    /// Tries so far.
+    pub attempts: u32,
+    /// Not to be tried before.
+    pub next_try: Timestamp,
+    /// When it was put in.
+    pub created: Timestamp,
+    /// What the last try said.
+    pub last_error: Option<String>,
+}
+
+/// Where notices wait. Calls block; they are made off the asynchronous threads.
+pub trait Outbox: Send + Sync + 'static {
+    /// Notices of one channel that are due at `now`, the longest due first.
+    fn due(&self, channel: &str, now: Timestamp, limit: usize) -> Result<Vec<Due>, OutboxError>;
+    /// The delivery is done.
+    fn delivered(&self, key: &str, now: Timestamp) -> Result<(), OutboxError>;
+    /// A try failed; the next one is due at `next_try`.
+    fn failed(&self, key: &str, next_try: Timestamp, error: &str) -> Result<(), OutboxError>;
+    /// Not due before `until`, without a try having been made.
+    fn postpone(&self, key: &str, until: Timestamp) -> Result<(), OutboxError>;
+    /// The delivery is given up.
+    fn dead(&self, key: &str, error: &str) -> Result<(), OutboxError>;
+    /// Names of channels for which something waits.
+    fn waiting_channels(&self) -> Result<Vec<String>, OutboxError>;
+}
+
+impl Outbox for Catalog {
+    fn due(&self, channel: &str, now: Timestamp, limit: usize) -> Result<Vec<Due>, OutboxError> {
+        let items = self.outbox_due_of(channel, now, limit)?;
+        let due = items.into_iter().map(|item| Due {
+            key: item.key,
+            notice: item.notice,
+            attempts: item.attempts,
+            next_try: item.next_try,
+            created: item.created,
+            last_error: item.last_error,
+        });
+        Ok(due.collect())
+    }
+
+    fn delivered(&self, key: &str, now: Timestamp) -> Result<(), OutboxError> {
+        boxed(self.outbox_delivered(key, now))
+    }
+
+    fn failed(&self, key: &str, next_try: Timestamp, error: &str) -> Result<(), OutboxError> {
+        boxed(self.outbox_failed(key, next_try, error))
+    }
+
+    fn postpone(&self, key: &str, until: Timestamp) -> Result<(), OutboxError> {
+        boxed(self.outbox_postpone(key, until))
+    }
+
+    fn dead(&self, key: &str, error: &str) -> Result<(), OutboxError> {
+        boxed(self.outbox_dead(key, error))
+    }
+
+    fn waiting_channels(&self) -> Result<Vec<String>, OutboxError> {
+        let counts = self.outbox_counts()?;
+        let waiting = counts.by_channel.into_iter().filter(|(_, [pending, ..])| *pending > 0);
+        Ok(waiting.map(|(channel, _)| channel).collect())
+    }
+}
+
+fn boxed(result: Result<(), CatalogError>) -> Result<(), OutboxError> {
+    result.map_err(OutboxError::from)
+}
