@@ -5,6 +5,7 @@
 //! twice and nothing is skipped, wherever the process was killed.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tocsin_model::Record;
@@ -25,6 +26,11 @@ pub struct Batch {
     /// True when these records were already there when their input was first seen: they tell of
     /// the past, and an alert about them must notify nobody.
     pub historical: bool,
+    /// Which sequence the records belong to, for ordering several by time: records of one lane
+    /// come in order. `None`: nothing is said.
+    pub lane: Option<u64>,
+    /// True when more of the lane is there already: newer events of other lanes should wait.
+    pub behind: bool,
 }
 
 /// How far one stream was read.
@@ -85,6 +91,31 @@ impl Checkpoints {
     /// When `text` is not a JSON object of strings.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
+    }
+}
+
+/// How far lanes are ahead of each other, told by the engine: an input whose events wait for
+/// older ones of another need not read on. What keeps memory bounded while history is merged.
+#[derive(Debug, Default)]
+pub struct Pace {
+    waiting: Mutex<HashMap<u64, usize>>,
+}
+
+impl Pace {
+    /// Events of one lane that may wait before it is read no further.
+    pub const WAITING_MAX: usize = 8192;
+
+    /// Sets how many events wait, by lane; lanes that are not named have none.
+    pub fn set(&self, lanes: impl Iterator<Item = (u64, usize)>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.clear();
+        waiting.extend(lanes);
+    }
+
+    /// Whether a lane should not be read on for now.
+    pub fn is_ahead(&self, lane: u64) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.get(&lane).is_some_and(|waiting| *waiting >= Self::WAITING_MAX)
     }
 }
 

@@ -145,6 +145,9 @@ impl Follower {
         self.scan();
         self.first_scan = false;
         let _ = ready.send(());
+        if !self.announce() {
+            return;
+        }
         let mut scanned = Instant::now();
         let mut renamed = false;
         while !self.out.shutdown.is_cancelled() {
@@ -169,6 +172,20 @@ impl Follower {
         }
     }
 
+    /// Tells which files have something to read already, before the first of it: their events
+    /// are then put in order. False when Tocsin is stopping.
+    fn announce(&mut self) -> bool {
+        for tail in &mut self.tails {
+            tail.told_behind = tail.is_behind();
+            let lane = Some(tail.lane);
+            if tail.told_behind && !self.out.send(Batch { lane, behind: true, ..Batch::default() })
+            {
+                return false;
+            }
+        }
+        true
+    }
+
     /// One turn for each file that may be read; true when one had something. `None` when Tocsin
     /// is stopping.
     fn read_all(&mut self) -> Option<bool> {
@@ -178,6 +195,13 @@ impl Follower {
             return None;
         }
         while index < self.tails.len() {
+            if self.stats.pace.is_ahead(self.tails[index].lane) {
+                // Soon, when others have caught up.
+                std::thread::sleep(GATHER);
+                progress = true;
+                index += 1;
+                continue;
+            }
             if !self.may_read(index) {
                 index += 1;
                 continue;
@@ -189,10 +213,14 @@ impl Follower {
                     self.send(index, batch)?;
                     index += 1;
                 }
-                Ok(Turn::Quiet) => index += 1,
+                Ok(Turn::Quiet) => {
+                    self.caught_up(index)?;
+                    index += 1;
+                }
                 Ok(Turn::Ended(batch)) => {
                     progress = true;
                     self.send(index, batch)?;
+                    self.caught_up(index)?;
                     let tail = self.tails.remove(index);
                     if tail.is_deleted() {
                         self.forget(&tail.state.key());
@@ -200,6 +228,7 @@ impl Follower {
                 }
                 Ok(Turn::Replaced) => {
                     progress = true;
+                    self.caught_up(index)?;
                     self.replaced(index)?;
                 }
                 Err(error) => {
@@ -236,11 +265,33 @@ impl Follower {
         may && self.send_outgoing()
     }
 
-    fn send(&mut self, index: usize, batch: Batch) -> Option<()> {
+    /// Tells that a file which was behind is read to its end.
+    fn caught_up(&mut self, index: usize) -> Option<()> {
+        if !self.tails[index].told_behind || self.is_followed(index) {
+            return Some(());
+        }
+        let tail = &mut self.tails[index];
+        tail.told_behind = false;
+        self.out.send(Batch { lane: Some(tail.lane), ..Batch::default() }).then_some(())
+    }
+
+    /// Whether a newer part of the same log is still to be read.
+    fn is_followed(&self, index: usize) -> bool {
         let tail = &self.tails[index];
+        self.tails
+            .iter()
+            .any(|other| other.lane == tail.lane && other.number != tail.number && !other.drained)
+    }
+
+    fn send(&mut self, index: usize, mut batch: Batch) -> Option<()> {
         if batch.checkpoints.is_empty() {
             return Some(());
         }
+        let behind = self.tails[index].is_behind() || self.is_followed(index);
+        let tail = &mut self.tails[index];
+        tail.told_behind = behind;
+        batch.lane = Some(tail.lane);
+        batch.behind = behind;
         self.known.insert(tail.state.key(), tail.state.clone());
         // In this order: an older state must not come after a newer one.
         (self.send_outgoing() && self.out.send(batch)).then_some(())

@@ -24,7 +24,7 @@ mod journald;
 mod stdin;
 mod syslog;
 
-pub use batch::{Batch, Checkpoint, Checkpoints, Sender};
+pub use batch::{Batch, Checkpoint, Checkpoints, Pace, Sender};
 pub use collector::{Collector, Watched};
 pub use config::{
     CollectConfig, FileInput, IngestLimits, JournalLimits, JournaldConfig, JournaldMode, Limits,

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 use tocsin_model::Timestamp;
 
+use crate::batch::Pace;
+
 /// Why bytes or records were not passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,6 +79,8 @@ impl DropReason {
 /// Counters of all inputs.
 #[derive(Debug, Default)]
 pub struct Stats {
+    /// How far lanes are ahead of each other.
+    pub pace: Pace,
     inputs: RwLock<BTreeMap<Arc<str>, Arc<InputStats>>>,
 }
 

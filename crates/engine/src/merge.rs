@@ -84,6 +84,11 @@ impl Merger {
         self.waiting
     }
 
+    /// How many events wait, by lane.
+    pub fn waiting_by_lane(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.lanes.iter().map(|(id, lane)| (*id, lane.waiting.len()))
+    }
+
     /// How many events of one lane wait.
     pub fn waiting_in(&self, lane: u64) -> usize {
         self.lanes.get(&lane).map_or(0, |lane| lane.waiting.len())

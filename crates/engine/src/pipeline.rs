@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tocsin_alert::{Alerts, Outcome};
 use tocsin_catalog::Catalog;
-use tocsin_collect::{Batch, Checkpoints, Journal};
+use tocsin_collect::{Batch, Checkpoints, Journal, Stats};
 use tocsin_detect::{Detector, RuleSet};
 use tocsin_model::{AlertId, Event, Finding, NoticeKind, Timestamp, field};
 use tocsin_notify::Notifier;
@@ -48,6 +48,7 @@ pub struct Parts {
     pub notifier: Arc<Notifier>,
     pub states: StateDir,
     pub progress: Arc<Progress>,
+    pub inputs: Arc<Stats>,
     pub live: broadcast::Sender<Live>,
     pub payload: Payload,
     pub commit_every: Duration,
@@ -147,9 +148,11 @@ impl Pipeline {
 
     /// Parses a batch into its lanes.
     fn take(&mut self, mut batch: Batch) {
-        let lane = batch.records.first().map(|record| record.position.stream);
+        let stream = batch.records.first().map(|record| record.position.stream);
+        let lane = batch.lane.or(stream);
         if let Some(lane) = lane {
-            self.merger.set_behind(lane, batch.historical);
+            self.merger
+                .set_behind(lane, batch.behind || (batch.lane.is_none() && batch.historical));
         }
         let mut checkpoints = std::mem::take(&mut batch.checkpoints);
         let last = batch.records.len().checked_sub(1);
@@ -162,7 +165,7 @@ impl Pipeline {
             let after =
                 if Some(index) == last { std::mem::take(&mut checkpoints) } else { Vec::new() };
             let merged = Merged { event, historical: batch.historical, after };
-            self.merger.push(record.position.stream, merged);
+            self.merger.push(lane.unwrap_or_default(), merged);
             self.received(&record.input);
         }
         if last.is_none() {
@@ -190,15 +193,16 @@ impl Pipeline {
 
     fn pass_on(&mut self) {
         self.merger.ready(&mut self.ready);
+        self.parts.inputs.pace.set(self.merger.waiting_by_lane());
         self.detect();
     }
 
     /// Nothing came for a while.
     fn quiet(&mut self) {
         let since = self.last_batch.elapsed();
-        if self.merger.waiting() > 0 && since > BEHIND_WAIT_MAX {
+        if since > BEHIND_WAIT_MAX && self.merger.any_behind() {
             self.merger.flush(&mut self.ready);
-            self.detect();
+            self.pass_on();
         }
         if since > QUIET && self.merger.waiting() == 0 && !self.merger.any_behind() {
             self.parts.detector.advance(now(), &mut self.findings);

@@ -129,6 +129,7 @@ impl Engine {
             notifier: opened.notifier.clone(),
             states: opened.states,
             progress: progress.clone(),
+            inputs: inputs.clone(),
             live: live.clone(),
             payload: opened.payload,
             commit_every: Duration::from_millis(config.store.commit_ms.max(10)),

@@ -23,7 +23,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const FORGET_AFTER: Duration = Duration::from_secs(30 * 86_400);
 
 /// File times come from a coarser clock than ours.
-const CLOCK_SLACK: Duration = Duration::from_millis(100);
+pub(super) const CLOCK_SLACK: Duration = Duration::from_millis(100);
 
 /// A file that was opened to be followed.
 pub(super) struct Opened {
@@ -168,6 +168,11 @@ impl Follower {
         let history = first_sight && start == Start::Recent;
         let (after, found) = self.older_parts(spec, path, opened.id, replaced.as_ref(), history);
         self.push_tail(spec, path, opened.file, (false, state), after)?;
+        if let (0, Ok(modified), Some(tail)) =
+            (opened.metadata.len(), opened.metadata.modified(), self.tails.last_mut())
+        {
+            tail.was_empty(modified);
+        }
         Ok(found)
     }
 
@@ -251,6 +256,8 @@ impl Follower {
             self.known.insert(tail.state.key(), tail.state.clone());
             self.outgoing.push(tail.state.checkpoint());
         }
+        let older = self.tails.iter().find(|earlier| after.contains(&earlier.number));
+        tail.lane = older.map_or(number, |older| older.lane);
         tail.after = after;
         self.board.report_file(&self.stats, path, source, None);
         self.tails.push(tail);

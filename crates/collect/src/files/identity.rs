@@ -6,6 +6,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,16 +81,19 @@ pub fn read_gzip_head(file: &File) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// The stream id of the content that begins with `head`, the `generation`th in this file.
+/// The stream id of the content that begins with `head`, the `generation`th in this file, which
+/// was `born` then (its number may have been another file's before).
 ///
-/// It comes from the first line only (which no longer changes once it is complete), so that the
-/// same file gives the same ids again when a crash came before the first checkpoint.
-pub fn stream(id: FileId, generation: u32, head: &[u8]) -> u64 {
+/// Of the content it takes only the first line, which no longer changes once it is complete, so
+/// that the same file gives the same ids again when a crash came before the first checkpoint.
+pub fn stream(id: FileId, born: Option<SystemTime>, generation: u32, head: &[u8]) -> u64 {
     let line = memchr::memchr(b'\n', head).map_or(head, |newline| &head[..=newline]);
     let mut hash = blake3::Hasher::new();
     hash.update(b"file");
     hash.update(&id.dev.to_le_bytes());
     hash.update(&id.inode.to_le_bytes());
+    let born = born.and_then(|born| born.duration_since(SystemTime::UNIX_EPOCH).ok());
+    hash.update(&born.unwrap_or_default().as_nanos().to_le_bytes());
     hash.update(&generation.to_le_bytes());
     hash.update(line);
     let mut stream = [0; 8];
@@ -120,10 +124,12 @@ mod tests {
     #[test]
     fn a_stream_depends_on_file_generation_and_first_line_only() {
         let id = FileId { dev: 1, inode: 2 };
-        let first = stream(id, 0, b"one\n");
-        assert_eq!(first, stream(id, 0, b"one\ntwo\n"));
-        assert_ne!(first, stream(id, 0, b"two\n"));
-        assert_ne!(first, stream(id, 1, b"one\n"));
-        assert_ne!(first, stream(FileId { dev: 1, inode: 3 }, 0, b"one\n"));
+        let born = SystemTime::now();
+        let first = stream(id, Some(born), 0, b"one\n");
+        assert_eq!(first, stream(id, Some(born), 0, b"one\ntwo\n"));
+        assert_ne!(first, stream(id, Some(born), 0, b"two\n"));
+        assert_ne!(first, stream(id, Some(born), 1, b"one\n"));
+        assert_ne!(first, stream(id, None, 0, b"one\n"));
+        assert_ne!(first, stream(FileId { dev: 1, inode: 3 }, Some(born), 0, b"one\n"));
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use tocsin_model::Timestamp;
 
 use super::Follower;
+use super::follow::CLOCK_SLACK;
 use super::identity::{self, FileId};
 use super::paths::{self, Sibling};
 use super::tail::{self, FileState, LEAVE_AFTER};
@@ -115,7 +116,7 @@ impl Follower {
         {
             return Ok(());
         }
-        if search.missed_since.is_some_and(|since| sibling.modified > since) {
+        if search.missed_since.is_some_and(|since| sibling.modified + CLOCK_SLACK > since) {
             let now = Timestamp::from_system(SystemTime::now());
             let mut state = FileState::new(search.path, sibling.id, now);
             if search.history {

@@ -127,12 +127,18 @@ pub struct Tail {
     pub leave_after: Duration,
     /// True when all that is there was read at least once.
     pub drained: bool,
+    /// Lane of its events: its own number, or that of the older parts of the same log.
+    pub lane: u64,
+    /// Whether the engine was last told that more is there.
+    pub told_behind: bool,
     content: Content,
     splitter: LineSplitter,
     labels: Labels,
     stats: Arc<InputStats>,
     /// How the content begins, as last seen.
     head: Vec<u8>,
+    /// When the file was made.
+    born: Option<SystemTime>,
     /// Size and time of the last look that found nothing new.
     quiet: Option<(u64, SystemTime)>,
 }
@@ -161,6 +167,7 @@ impl Tail {
         line_bytes_max: usize,
         (labels, stats): (Labels, Arc<InputStats>),
     ) -> io::Result<Self> {
+        let born = file.metadata()?.created().ok();
         let content = if gzip {
             let mut decoder = Box::new(MultiGzDecoder::new(file));
             io::copy(&mut decoder.by_ref().take(state.offset), &mut io::sink())?;
@@ -179,13 +186,22 @@ impl Tail {
             older: false,
             leave_after: LEAVE_AFTER,
             drained: false,
+            told_behind: false,
+            lane: number,
             content,
             splitter,
             labels,
             stats,
             head: Vec::new(),
+            born,
             quiet: None,
         })
+    }
+
+    /// Says that the file was empty and last written at `modified` when its older parts were
+    /// looked for.
+    pub fn was_empty(&mut self, modified: SystemTime) {
+        self.quiet = Some((0, modified));
     }
 
     /// How the content began when it was last looked at.
@@ -259,6 +275,12 @@ impl Tail {
         }
         self.head = head;
         if chunk.is_empty() {
+            let written = self.quiet.is_some_and(|(_, before)| before != modified);
+            if written && size == 0 && !self.leaving {
+                // It was written to and truncated before we looked: an older part has it.
+                self.quiet = None;
+                return Ok(Turn::Replaced);
+            }
             self.quiet = Some((size, modified));
             return Ok(self.rest_or_quiet(modified, now));
         }
@@ -273,6 +295,16 @@ impl Tail {
             Turn::Ended(self.finish(now))
         } else {
             Turn::Quiet
+        }
+    }
+
+    /// Whether more is there now than was read, as far as is known.
+    pub fn is_behind(&self) -> bool {
+        match &self.content {
+            Content::Gzip(_) => !self.drained,
+            Content::Plain(file) => {
+                file.metadata().is_ok_and(|metadata| metadata.len() > self.splitter.position())
+            }
         }
     }
 
@@ -295,7 +327,7 @@ impl Tail {
         let received = Timestamp::from_system(now);
         let next = last.next;
         let stream = *self.state.stream.get_or_insert_with(|| {
-            identity::stream(self.state.id, self.state.generation, &self.head)
+            identity::stream(self.state.id, self.born, self.state.generation, &self.head)
         });
         let mut batch = Batch { historical: next <= self.state.history_end, ..Batch::default() };
         let mut bytes = 0;

@@ -74,7 +74,7 @@ impl JournalReader {
             records.push(record);
         }
         let checkpoints = records.last().map(|last| self.checkpoint(last.position.next));
-        Ok(Batch { records, checkpoints: checkpoints.into_iter().collect(), historical: false })
+        Ok(Batch { records, checkpoints: checkpoints.into_iter().collect(), ..Batch::default() })
     }
 
     /// Bytes that were damaged on disk and left out, since the last call.

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use serde_json::Value as Json;
 
-use super::schema::{alternatives, json_schema, variable_part};
 use super::Config;
+use super::schema::{alternatives, json_schema, variable_part};
 
 /// Widest line of the reference, characters.
 const WIDTH: usize = 96;
@@ -66,7 +66,9 @@ fn members(root: &Json, node: &Json, indent: &str, text: &mut String) {
     let mut nodes = Vec::new();
     alternatives(root, node, &mut nodes);
     let inner = nodes.iter().find_map(|node| {
-        node.get("items").or_else(|| node.get("additionalProperties")).filter(|inner| inner.is_object())
+        node.get("items")
+            .or_else(|| node.get("additionalProperties"))
+            .filter(|inner| inner.is_object())
     });
     let Some(inner) = inner else { return };
     let mut kinds = Vec::new();
@@ -136,7 +138,9 @@ mod tests {
         let path = dir.path().join("tocsin.yml");
         std::fs::write(&path, &text).unwrap();
         super::super::load(Some(&path), []).unwrap();
-        for section in ["server:", "collect:", "content:", "detect:", "alerts:", "notify:", "store:"] {
+        for section in
+            ["server:", "collect:", "content:", "detect:", "alerts:", "notify:", "store:"]
+        {
             assert!(text.contains(&format!("\n{section}\n")), "{section}");
         }
     }
