@@ -2,18 +2,23 @@
 //!
 //! Each writes through a [`Raw`]: names are found and limited in one place.
 
+mod audit;
+mod cef;
 mod csv;
 mod kv;
-mod other;
+mod syscalls;
+mod windows;
 
 use tocsin_model::FieldId;
 
 use crate::flatten::Flattener;
 use crate::source::sink::Sink;
 
+pub(crate) use audit::audit;
+pub(crate) use cef::{cef, leef};
 pub(crate) use csv::csv;
 pub(crate) use kv::kv;
-pub(crate) use other::{audit, cef, leef, windows_xml};
+pub(crate) use windows::windows_xml;
 
 /// Adds raw fields to an event.
 pub(crate) struct Raw<'r, 's> {

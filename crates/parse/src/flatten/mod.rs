@@ -7,6 +7,7 @@
 //! order, which logs mostly have.
 
 mod scan;
+mod windows;
 
 use ahash::AHashMap;
 use tocsin_model::{Event, FieldId};
@@ -169,7 +170,11 @@ impl Flattener {
         }
         let name = if parent == ROOT { key.to_owned() } else { format!("{}.{key}", above.name) };
         let literal = above.literal || key.contains('.');
-        let Some(field) = FieldId::intern(&name) else { return NOWHERE };
+        // Fields of Windows events have the names that Sigma gives them, whatever wraps them.
+        let shown = windows::flat_name(&name);
+        let Some(field) = FieldId::intern(shown.as_deref().unwrap_or(&name)) else {
+            return NOWHERE;
+        };
         let node = self.nodes.len() as u32;
         self.nodes.push(Node { name, field: Some(field), literal });
         self.children.entry(parent).or_default().insert(key.into(), node);

@@ -125,6 +125,11 @@ impl Compiler<'_> {
                 _ => {}
             }
         }
+        match (name, kind) {
+            ("source.address", "port") => return Some(Target::AddressPort(SOURCE)),
+            ("destination.address", "port") => return Some(Target::AddressPort(DESTINATION)),
+            _ => {}
+        }
         let id = self.intern(name)?;
         if kind.is_empty() {
             return Some(Target::Field(id, Kind::of(id)));

@@ -45,6 +45,8 @@ pub(crate) enum Target {
     Temp(usize),
     /// An address or name, alone or with a port, at one end.
     Address(Side),
+    /// An address that always has a port behind it, after IPv6 without brackets too.
+    AddressPort(Side),
     /// The event's time.
     Time,
     /// A URL or path, which is taken apart.
@@ -164,6 +166,7 @@ impl Sink<'_> {
             }
             _ if is_nothing(text) => {}
             Target::Address(side) => self.address(side, text),
+            Target::AddressPort(side) => self.address_port(side, text),
             Target::Time => self.time(text),
             Target::Url => self.url(text),
             Target::Field(id, kind) => self.convert(id, kind, text),
@@ -261,14 +264,26 @@ impl Sink<'_> {
         }
         match ip_of(host) {
             Some(ip) => {
-                self.text(side.address, host);
                 self.ip(side.ip, ip, host);
+                self.ip(side.address, ip, host);
             }
             None if is_host(host) => {
                 self.text(side.address, host);
                 self.text(side.domain, host);
             }
             None => {}
+        }
+    }
+
+    fn address_port(&mut self, side: Side, text: &str) {
+        let bare_v6 =
+            text.bytes().filter(|byte| *byte == b':').count() > 1 && !text.starts_with('[');
+        match text.rsplit_once(':') {
+            Some((host, port)) if bare_v6 && port.parse::<u16>().is_ok() => {
+                self.address(side, host);
+                self.write(Target::Field(side.port, Kind::Long), port);
+            }
+            _ => self.address(side, text),
         }
     }
 

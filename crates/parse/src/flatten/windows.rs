@@ -1,0 +1,42 @@
+//! Names of fields of Windows events in JSON, as Sigma has them: what `evtx` tools and
+//! Winlogbeat wrap around them is left out.
+
+/// Prefixes of fields that are known by their last part alone.
+const WRAPPERS: &[&str] =
+    &["Event.EventData.", "winlog.event_data.", "Event.System.", "event_data.", "EventData."];
+
+/// The flat name for a path; `None` when it is no Windows field.
+pub(super) fn flat_name(path: &str) -> Option<String> {
+    let inner = WRAPPERS.iter().find_map(|wrapper| path.strip_prefix(wrapper));
+    let inner = match inner {
+        Some(inner) => inner,
+        // The element inside has a name of its own that says nothing.
+        None => path.strip_prefix("Event.UserData.")?.split_once('.')?.1,
+    };
+    let inner = inner.strip_prefix("Data.").unwrap_or(inner);
+    let inner = inner.strip_suffix(".#text").unwrap_or(inner);
+    let flat = inner.replace(".#attributes.", "_").replace(".@", "_").replace(' ', "");
+    (!flat.is_empty()).then_some(flat)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn wrapped_names() {
+        let table = [
+            ("Event.EventData.Image", Some("Image")),
+            ("Event.EventData.Source Name", Some("SourceName")),
+            ("Event.System.EventID", Some("EventID")),
+            ("Event.System.EventID.#text", Some("EventID")),
+            ("Event.System.Provider.#attributes.Name", Some("Provider_Name")),
+            ("Event.UserData.LogFileCleared.SubjectUserName", Some("SubjectUserName")),
+            ("Event.UserData.LogFileCleared", None),
+            ("winlog.event_data.TargetUserName", Some("TargetUserName")),
+            ("winlog.channel", None),
+            ("Event.Other", None),
+        ];
+        for (path, expected) in table {
+            assert_eq!(super::flat_name(path).as_deref(), expected, "{path}");
+        }
+    }
+}
