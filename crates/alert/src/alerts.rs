@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
-use tocsin_model::finding::CONTRIBUTIONS_MAX;
+use tocsin_model::finding::{CONTRIBUTION_LINE_BYTES_MAX, CONTRIBUTIONS_MAX};
 use tocsin_model::{Alert, AlertId, AlertStatus, Contribution, Finding, Timestamp, field};
 
 use crate::allow::AllowList;
@@ -244,7 +244,7 @@ impl Alerts {
             historical,
             reason: String::new(),
             fields: carry::fields(finding),
-            events: finding.contributions.clone(),
+            events: contributions(finding),
             matches: finding.matches.clone(),
             version: 1,
         };
@@ -331,15 +331,30 @@ fn merge(events: &mut Vec<Contribution>, finding: &Finding, own_rule: bool) -> u
         }
         _ => 1,
     };
-    for contribution in &finding.contributions {
+    for contribution in contributions(finding) {
         if events.len() >= CONTRIBUTIONS_MAX {
             break;
         }
         if !known(events, contribution.event_id) {
-            events.push(contribution.clone());
+            events.push(contribution);
         }
     }
     weight
+}
+
+/// The events of a finding; for plain rules the one that matched.
+fn contributions(finding: &Finding) -> Vec<Contribution> {
+    if !finding.contributions.is_empty() {
+        return finding.contributions.clone();
+    }
+    let line = finding.event.original();
+    let end = line.floor_char_boundary(CONTRIBUTION_LINE_BYTES_MAX);
+    vec![Contribution {
+        event_id: finding.event.id,
+        time: finding.event.time,
+        rule_id: finding.rule.id.clone(),
+        line: line[..end].to_owned(),
+    }]
 }
 
 #[cfg(test)]

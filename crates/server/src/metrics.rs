@@ -169,8 +169,8 @@ impl Page {
         self.single("tocsin_correlation_bytes", "gauge", help, counters.state_bytes);
         let help = "Groups given up because of a limit since the start.";
         self.single("tocsin_correlation_evicted_total", "counter", help, counters.groups_evicted);
-        let help = "Events too late to be correlated since the start.";
-        self.single("tocsin_correlation_late_total", "counter", help, counters.late_dropped);
+        let help = "Matched events later than the lateness bound since the start.";
+        self.single("tocsin_correlation_late_total", "counter", help, counters.late);
     }
 }
 

@@ -71,7 +71,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             let explained = worker.parse_explained(&record, &mut event);
             let mut value = event.to_json();
             if let Some(root) = value.as_object_mut() {
-                let explained = serde_json::to_value(explained)?;
+                let explained = serde_json::json!({
+                    "frame": explained.frame,
+                    "source": explained.source,
+                    "why": explained.why,
+                });
                 tocsin_model::event::insert_nested(root, "tocsin.parse.explained", explained);
             }
             serde_json::to_writer(&mut out, &value)?;

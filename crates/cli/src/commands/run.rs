@@ -103,7 +103,8 @@ fn announce(handle: &Handle, addr: &str, file: Option<&str>, about_rules: &str) 
         eprintln!("  NOT reading    {}: {}", safe(&watched.what), safe(problem));
     }
     for (name, channel) in &handle.config.notify.channels {
-        eprintln!("  telling        {} ({}, from {})", safe(name), channel.kind(), channel.min_severity());
+        let least = Severity::from(channel.min_severity());
+        eprintln!("  telling        {} ({}, from {least})", safe(name), channel.kind());
     }
 }
 
