@@ -1,3 +1,5 @@
+//! What becomes of findings: raised, joined, escalated, allowed, restored.
+
 use std::sync::Arc;
 
 use tocsin_model::{Event, EventId, RuleMeta, Severity, Value};
