@@ -97,7 +97,8 @@ fn hostile_bytes_on_every_input_harm_nothing() {
         assert!((200..500).contains(&status), "{answer}");
         let _: serde_json::Value = serde_json::from_str(&answer).unwrap();
     }
-    let (status, _) = server.ask("POST", "/ingest", b"{\"events\":[{\"message\":\"still here\"}]}").unwrap();
+    let (status, _) =
+        server.ask("POST", "/ingest", b"{\"events\":[{\"message\":\"still here\"}]}").unwrap();
     assert_eq!(status, 200);
     wait_for("the event after the noise", || {
         let found = server.get("/api/v1/events?q=%22still%20here%22")?;
@@ -114,7 +115,8 @@ fn hostile_bytes_on_every_input_harm_nothing() {
 #[test]
 fn parse_answers_one_for_one_whatever_the_bytes() {
     let mut input = Vec::new();
-    let lines: &[&[u8]] = &[b"", b"\xff\xff", b"{", b"\x00", b"Nov 21 00:11:50 vm sshd[1]: x", b"<"];
+    let lines: &[&[u8]] =
+        &[b"", b"\xff\xff", b"{", b"\x00", b"Nov 21 00:11:50 vm sshd[1]: x", b"<"];
     for line in lines {
         input.extend_from_slice(line);
         input.extend_from_slice(b"\r\n");
@@ -131,7 +133,8 @@ fn a_broken_rule_is_named_and_the_rest_still_run() {
     fs::create_dir(&rules).unwrap();
     let good = "title: Good\nlogsource: {category: test}\ndetection:\n  selection:\n    a: 1\n  condition: selection\n";
     fs::write(rules.join("good.yml"), good).unwrap();
-    fs::write(rules.join("bad.yml"), good.replace("condition: selection", "condition: selektion")).unwrap();
+    fs::write(rules.join("bad.yml"), good.replace("condition: selection", "condition: selektion"))
+        .unwrap();
     let scan = |extra: &[&str]| {
         let mut command = tocsin();
         command.args(["scan", "--no-route", "--findings", "--rules"]).arg(&rules).args(extra);

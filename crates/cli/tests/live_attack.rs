@@ -16,8 +16,13 @@ const BRUTE_FORCE: &str = "Login brute force from one address";
 const THEN_SUCCESS: &str = "brute force";
 
 /// Programs the attack needs; their Debian packages are what `cargo xtask test` installs.
-const NEEDED: &[&str] =
-    &["/usr/sbin/sshd", "/usr/bin/hydra", "/usr/bin/sshpass", "/usr/sbin/rsyslogd", "/usr/bin/sudo"];
+const NEEDED: &[&str] = &[
+    "/usr/sbin/sshd",
+    "/usr/bin/hydra",
+    "/usr/bin/sshpass",
+    "/usr/sbin/rsyslogd",
+    "/usr/bin/sudo",
+];
 
 fn can_attack() -> bool {
     let root = fs::metadata("/proc/self").unwrap().uid() == 0;
@@ -88,7 +93,10 @@ async fn the_alert_arrives_during_the_attack_and_once_despite_kills() {
     let server = Server::start(&setup.config);
     wait_for("the second attacker", || {
         let alerts = server.alerts();
-        of_rule(&alerts, BRUTE_FORCE).iter().any(|alert| text_at(alert, "source.ip") == "::1").then_some(())
+        of_rule(&alerts, BRUTE_FORCE)
+            .iter()
+            .any(|alert| text_at(alert, "source.ip") == "::1")
+            .then_some(())
     });
     server.kill();
     let server = Server::start(&setup.config);
@@ -131,8 +139,7 @@ fn check_alerts(alerts: &[Json]) {
 
 /// Every alert stands once in the alert log, came once by mail and once by webhook.
 fn check_told_once(setup: &Setup, catcher: &Catcher, alerts: &[Json]) {
-    let ids: Vec<String> =
-        alerts.iter().map(|alert| text_at(alert, "tocsin.alert.id")).collect();
+    let ids: Vec<String> = alerts.iter().map(|alert| text_at(alert, "tocsin.alert.id")).collect();
     let logged = setup.alert_log();
     let mails = catcher.mails();
     let requests = catcher.requests();
@@ -144,8 +151,10 @@ fn check_told_once(setup: &Setup, catcher: &Catcher, alerts: &[Json]) {
         }
         let by_mail = mails.iter().filter(|mail| mail.text.contains(id.as_str())).count();
         assert_eq!(by_mail, 1, "mail: {alert:#}");
-        let by_hook =
-            requests.iter().filter(|request| request.body.to_string().contains(id.as_str())).count();
+        let by_hook = requests
+            .iter()
+            .filter(|request| request.body.to_string().contains(id.as_str()))
+            .count();
         assert_eq!(by_hook, 1, "webhook: {alert:#}");
     }
 }

@@ -1,0 +1,200 @@
+//! `kill -9` at arbitrary moments under load: every line of a file and every acknowledged event is
+//! stored exactly once, every attack is one alert, and every alert is told.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use support::{Server, Setup, text_at, wait_for};
+use tocsin_simulate::catch::{CatchOptions, Catcher};
+
+/// How often the server is killed.
+const KILLS: u64 = 12;
+/// Failed logins of one attacker; five make an alert.
+const TRIES: u64 = 6;
+
+/// Appends failed logins to a log until told to stop; gives the number of attackers.
+fn write_log(path: PathBuf, stop: Arc<AtomicBool>, written: Arc<AtomicU64>) -> JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let mut file = File::create(path).unwrap();
+        let mut attacker = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let (high, low) = (attacker / 250, attacker % 250 + 1);
+            for attempt in 0..TRIES {
+                let now = tocsin_model::Timestamp::from_system(std::time::SystemTime::now());
+                let number = attacker * TRIES + attempt;
+                let line = format!(
+                    "{now} gate sshd[{number}]: Failed password for root from 198.51.{high}.{low} port 40000 ssh2\n"
+                );
+                // In two parts, so that half lines are seen.
+                let (start, rest) = line.split_at(line.len() / 2);
+                file.write_all(start.as_bytes()).unwrap();
+                file.write_all(rest.as_bytes()).unwrap();
+                written.fetch_add(1, Ordering::Relaxed);
+            }
+            attacker += 1;
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        attacker
+    })
+}
+
+/// Posts numbered events until told to stop; gives the numbers that were acknowledged.
+fn post_events(
+    addr: SocketAddr,
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicU64>,
+) -> JoinHandle<BTreeSet<u64>> {
+    std::thread::spawn(move || {
+        let mut accepted = BTreeSet::new();
+        let mut next = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let numbers: Vec<u64> = (next..next + 10).collect();
+            next += 10;
+            let events: Vec<String> = numbers
+                .iter()
+                .map(|number| format!("{{\"message\":\"posted\",\"number\":{number}}}"))
+                .collect();
+            let body = format!("{{\"events\":[{}]}}", events.join(","));
+            let answer = support::ask(&addr.to_string(), "POST", "/ingest", body.as_bytes());
+            match answer {
+                Some((200, _)) => {
+                    accepted.extend(numbers);
+                    acknowledged.fetch_add(10, Ordering::Relaxed);
+                }
+                // The server is down: what was not acknowledged may be stored or not.
+                _ => std::thread::park_timeout(Duration::from_millis(20)),
+            }
+        }
+        accepted
+    })
+}
+
+/// All stored events that match, by the value of one field, with how often it is there.
+fn stored(server: &Server, query: &str, field: &str) -> BTreeMap<u64, u64> {
+    let mut found = BTreeMap::new();
+    let mut cursor = String::new();
+    loop {
+        let page = server
+            .get(&format!("/api/v1/events?q={query}&limit=1000&last=7d{cursor}"))
+            .expect("a page of events");
+        for event in page["events"].as_array().expect("events") {
+            let number = text_at(event, field).parse().unwrap();
+            *found.entry(number).or_insert(0) += 1;
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return found,
+        }
+    }
+}
+
+/// A loopback port that is free now.
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_lose_and_double_nothing() {
+    let catcher = Catcher::start(CatchOptions::on_free_ports()).await.unwrap();
+    let hook = catcher.http_addr().unwrap();
+    let setup = Setup::new(&format!(
+        "collect:\n  discover: false\n  syslog: {{ udp: null, tcp: null }}\n  files:\n    \
+         - {{ paths: [DIR/auth.log] }}\n\
+         notify:\n  channels:\n    hook:\n      type: webhook\n      url: http://{hook}/alert\n      \
+         rate_limit: {{ per_hour: 0, per_group: 0 }}\n"
+    ));
+    let addr = free_port();
+    let text = std::fs::read_to_string(&setup.config).unwrap();
+    std::fs::write(&setup.config, text.replace("127.0.0.1:0", &addr.to_string())).unwrap();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let (written, acknowledged) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let mut server = Server::start(&setup.config);
+    let writer = write_log(setup.path("auth.log"), stop.clone(), written.clone());
+    let poster = post_events(addr, stop.clone(), acknowledged.clone());
+    for kill in 0..KILLS {
+        // A different point of the epoch each time, by how much was written meanwhile.
+        let (lines, events) =
+            (written.load(Ordering::Relaxed), acknowledged.load(Ordering::Relaxed));
+        wait_for("some load", || {
+            let more_lines = written.load(Ordering::Relaxed) >= lines + 40 + kill * 37;
+            let more_events = acknowledged.load(Ordering::Relaxed) >= events + 10 + kill * 7;
+            (more_lines && more_events).then_some(())
+        });
+        server.kill();
+        server = Server::start(&setup.config);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let attackers = writer.join().unwrap();
+    let accepted = poster.join().unwrap();
+
+    let lines = attackers * TRIES;
+    wait_for("all lines and events to be stored", || {
+        let in_file = server.get("/api/v1/events?q=event.dataset:openssh.sshd&limit=1&last=7d")?;
+        let posted = server.get("/api/v1/events?q=message:posted&limit=1&last=7d")?;
+        (in_file["total"].as_u64()? >= lines && posted["total"].as_u64()? >= accepted.len() as u64)
+            .then_some(())
+    });
+    let in_file = stored(&server, "event.dataset:openssh.sshd", "process.pid");
+    let doubled: Vec<_> = in_file.iter().filter(|(_, times)| **times != 1).collect();
+    assert!(doubled.is_empty(), "lines stored more than once: {doubled:?}");
+    assert!(in_file.keys().copied().eq(0..lines), "{} of {lines} lines stored", in_file.len());
+    let posted = stored(&server, "message:posted", "number");
+    let doubled: Vec<_> = posted.iter().filter(|(_, times)| **times != 1).collect();
+    assert!(doubled.is_empty(), "posted events stored more than once: {doubled:?}");
+    let lost: Vec<_> = accepted.iter().filter(|number| !posted.contains_key(number)).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    check_alerts(&server, &setup, &catcher, attackers);
+}
+
+fn check_alerts(server: &Server, setup: &Setup, catcher: &Catcher, attackers: u64) {
+    let all = || -> Vec<Json> {
+        let mut alerts = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = server.get(&format!("/api/v1/alerts?limit=500{cursor}")).unwrap();
+            alerts.extend(page["alerts"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return alerts,
+            }
+        }
+    };
+    wait_for("an alert for every attacker", || (all().len() as u64 >= attackers).then_some(()));
+    let mut by_address: BTreeMap<String, u64> = BTreeMap::new();
+    for alert in all() {
+        *by_address.entry(text_at(&alert, "source.ip")).or_insert(0) += 1;
+        assert_eq!(alert["tocsin"]["alert"]["count"].as_u64(), Some(TRIES), "{alert:#}");
+    }
+    let doubled: Vec<_> = by_address.iter().filter(|(_, times)| **times != 1).collect();
+    assert!(doubled.is_empty(), "attacks with more than one alert: {doubled:?}");
+    assert_eq!(by_address.len() as u64, attackers);
+    let ids: BTreeSet<String> =
+        all().iter().map(|alert| text_at(alert, "tocsin.alert.id")).collect();
+    wait_for("every alert in the log", || (setup.alert_log().len() >= ids.len()).then_some(()));
+    let logged: Vec<String> =
+        setup.alert_log().iter().map(|line| text_at(line, "tocsin.alert.id")).collect();
+    assert_eq!(logged.len(), ids.len(), "the alert log holds an alert twice");
+    assert_eq!(logged.into_iter().collect::<BTreeSet<_>>(), ids);
+    wait_for("every alert told by webhook", || {
+        let told: BTreeSet<String> = catcher
+            .requests()
+            .iter()
+            .map(|request| text_at(&request.body, "alert.tocsin.alert.id"))
+            .collect();
+        (told.len() >= ids.len()).then_some(())
+    });
+    // A kill between the receiver's answer and its receipt repeats one delivery, with its key.
+    let repeated = catcher.requests().len() - ids.len();
+    assert!(repeated as u64 <= KILLS, "{repeated} deliveries were repeated over {KILLS} kills");
+}
