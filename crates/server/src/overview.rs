@@ -231,7 +231,8 @@ impl Window {
             limit: NEWEST_MAX,
             ..AlertQuery::default()
         })?;
-        let range = Range { from: self.from, to: self.to, bucket_seconds: self.width.as_secs() };
+        let to_millis = Timestamp::from_millis(self.to.millis());
+        let range = Range { from: self.from, to: to_millis, bucket_seconds: self.width.as_secs() };
         let rule_sum = |rule: tocsin_catalog::RuleCount| RuleSum {
             rule_id: rule.rule_id,
             title: rule.title,
@@ -271,6 +272,7 @@ impl Window {
     fn logins(&self, handle: &Handle) -> Result<Logins, ApiError> {
         let attempts = |outcome: &str| -> Result<BTreeMap<i64, u64>, ApiError> {
             let logins = Filter::term("event.category", "authentication")
+                .and(Filter::Not(Box::new(Filter::term("event.type", "end"))))
                 .and(Filter::term("event.outcome", outcome));
             let histogram = Agg::date_histogram("@timestamp", self.width)
                 .with("attempts", Agg::stats("tocsin.attempts"));
