@@ -1,5 +1,7 @@
 //! Following files: what grows, appears, is rotated, and is read again after a crash.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 mod harness;
 
 use std::fs::{self, File};

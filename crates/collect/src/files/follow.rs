@@ -109,7 +109,7 @@ impl Follower {
             }
         };
         let id = FileId::from(&metadata);
-        let mut reading = self.tails.iter_mut().filter(|tail| tail.state.id == id).peekable();
+        let mut reading = self.tails.iter_mut().filter(|tail| tail.file_id == id).peekable();
         if reading.peek().is_some() {
             // It may have been moved away and back.
             reading
@@ -158,12 +158,14 @@ impl Follower {
         let first_sight = own.is_none() && !path_known && existed;
         let resumes =
             |own: &FileState| own.head.matches(&opened.head) && opened.metadata.len() >= own.offset;
-        let (state, replaced) = match own {
+        let (mut state, replaced) = match own {
             Some(own) if resumes(&own) => (own, None),
             Some(own) => (own.next_generation(now), Some(own)),
             None if first_sight => (self.first_state(spec, path, &opened, now)?, None),
             None => (FileState::new(path, opened.id, now), None),
         };
+        // So that the first turn notices when the content is replaced before it.
+        state.head.grow(&opened.head);
         let start = self.specs[spec].start;
         let history = first_sight && start == Start::Recent;
         let (after, found) = self.older_parts(spec, path, opened.id, replaced.as_ref(), history);
@@ -185,6 +187,7 @@ impl Follower {
         let path_text = path.to_string_lossy();
         let moved = self.known.values().find(|state| {
             state.id.inode == opened.id.inode
+                && state.id.born == opened.id.born
                 && state.path == path_text
                 && state.head.is_copied_in(&opened.head)
                 && opened.metadata.len() >= state.offset

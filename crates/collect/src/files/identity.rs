@@ -20,11 +20,17 @@ pub struct FileId {
     pub dev: u64,
     /// The file's number on its device; may be given to another file once this one is deleted.
     pub inode: u64,
+    /// When it was made, nanoseconds since 1970, so that the next file with its number is another
+    /// one; 0 where the file system does not know.
+    pub born: u64,
 }
 
 impl From<&Metadata> for FileId {
     fn from(metadata: &Metadata) -> Self {
-        Self { dev: metadata.dev(), inode: metadata.ino() }
+        let born = metadata.created().ok();
+        let born = born.and_then(|born| born.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let born = u64::try_from(born.unwrap_or_default().as_nanos()).unwrap_or_default();
+        Self { dev: metadata.dev(), inode: metadata.ino(), born }
     }
 }
 
@@ -43,6 +49,13 @@ impl Head {
         let length = bytes.len().min(HEAD_BYTES);
         let hash = blake3::hash(&bytes[..length]).to_hex();
         Self { length, hash: hash[..32].to_owned() }
+    }
+
+    /// Takes over how the same file begins now.
+    pub fn grow(&mut self, bytes: &[u8]) {
+        if self.length < bytes.len().min(HEAD_BYTES) {
+            *self = Self::of(bytes);
+        }
     }
 
     /// True when a file that begins with `bytes` may be the same one, grown.
@@ -81,19 +94,17 @@ pub fn read_gzip_head(file: &File) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// The stream id of the content that begins with `head`, the `generation`th in this file, which
-/// was `born` then (its number may have been another file's before).
+/// The stream id of the content that begins with `head`, the `generation`th in this file.
 ///
 /// Of the content it takes only the first line, which no longer changes once it is complete, so
 /// that the same file gives the same ids again when a crash came before the first checkpoint.
-pub fn stream(id: FileId, born: Option<SystemTime>, generation: u32, head: &[u8]) -> u64 {
+pub fn stream(id: FileId, generation: u32, head: &[u8]) -> u64 {
     let line = memchr::memchr(b'\n', head).map_or(head, |newline| &head[..=newline]);
     let mut hash = blake3::Hasher::new();
     hash.update(b"file");
     hash.update(&id.dev.to_le_bytes());
     hash.update(&id.inode.to_le_bytes());
-    let born = born.and_then(|born| born.duration_since(SystemTime::UNIX_EPOCH).ok());
-    hash.update(&born.unwrap_or_default().as_nanos().to_le_bytes());
+    hash.update(&id.born.to_le_bytes());
     hash.update(&generation.to_le_bytes());
     hash.update(line);
     let mut stream = [0; 8];
@@ -123,13 +134,12 @@ mod tests {
 
     #[test]
     fn a_stream_depends_on_file_generation_and_first_line_only() {
-        let id = FileId { dev: 1, inode: 2 };
-        let born = SystemTime::now();
-        let first = stream(id, Some(born), 0, b"one\n");
-        assert_eq!(first, stream(id, Some(born), 0, b"one\ntwo\n"));
-        assert_ne!(first, stream(id, Some(born), 0, b"two\n"));
-        assert_ne!(first, stream(id, Some(born), 1, b"one\n"));
-        assert_ne!(first, stream(id, None, 0, b"one\n"));
-        assert_ne!(first, stream(FileId { dev: 1, inode: 3 }, Some(born), 0, b"one\n"));
+        let id = FileId { dev: 1, inode: 2, born: 3 };
+        let first = stream(id, 0, b"one\n");
+        assert_eq!(first, stream(id, 0, b"one\ntwo\n"));
+        assert_ne!(first, stream(id, 0, b"two\n"));
+        assert_ne!(first, stream(id, 1, b"one\n"));
+        assert_ne!(first, stream(FileId { inode: 3, ..id }, 0, b"one\n"));
+        assert_ne!(first, stream(FileId { born: 4, ..id }, 0, b"one\n"));
     }
 }

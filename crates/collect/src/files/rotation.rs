@@ -42,7 +42,7 @@ impl Follower {
     ) -> (Vec<u64>, bool) {
         let mut search = self.search(spec, path, current, replaced, history);
         for sibling in paths::siblings(path) {
-            let being_read = self.tails.iter().any(|tail| tail.state.id == sibling.id);
+            let being_read = self.tails.iter().any(|tail| tail.file_id == sibling.id);
             if sibling.id == current || being_read {
                 search.orphans.retain(|orphan| orphan.id != sibling.id);
                 continue;
@@ -118,7 +118,12 @@ impl Follower {
         }
         if search.missed_since.is_some_and(|since| sibling.modified + CLOCK_SLACK > since) {
             let now = Timestamp::from_system(SystemTime::now());
-            let mut state = FileState::new(search.path, sibling.id, now);
+            let former = self.known.get(&tail::key(sibling.id)).filter(|former| !former.copy);
+            let mut state = former.map_or_else(
+                || FileState::new(search.path, sibling.id, now),
+                |former| former.next_generation(now),
+            );
+            state.head.grow(&head);
             if search.history {
                 state.history_end = if sibling.part.gzip { u64::MAX } else { sibling.size };
             }

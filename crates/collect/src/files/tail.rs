@@ -86,7 +86,7 @@ pub const KEY_PREFIX: &str = "file:";
 
 /// The checkpoint key of a file.
 pub fn key(id: FileId) -> String {
-    format!("{KEY_PREFIX}{}:{}", id.dev, id.inode)
+    format!("{KEY_PREFIX}{}:{}:{}", id.dev, id.inode, id.born)
 }
 
 /// What a file's records carry besides their bytes.
@@ -113,6 +113,8 @@ pub struct Tail {
     pub number: u64,
     /// Where the file is followed.
     pub path: PathBuf,
+    /// The file that is read: another than the state's when its content is read from a copy.
+    pub file_id: FileId,
     /// How far it was read.
     pub state: FileState,
     /// Tails that must be read to their end before this one starts.
@@ -137,8 +139,8 @@ pub struct Tail {
     stats: Arc<InputStats>,
     /// How the content begins, as last seen.
     head: Vec<u8>,
-    /// When the file was made.
-    born: Option<SystemTime>,
+    /// True when there was nothing in the file yet when its older parts were looked for.
+    began_empty: bool,
     /// Size and time of the last look that found nothing new.
     quiet: Option<(u64, SystemTime)>,
 }
@@ -167,7 +169,7 @@ impl Tail {
         line_bytes_max: usize,
         (labels, stats): (Labels, Arc<InputStats>),
     ) -> io::Result<Self> {
-        let born = file.metadata()?.created().ok();
+        let file_id = FileId::from(&file.metadata()?);
         let content = if gzip {
             let mut decoder = Box::new(MultiGzDecoder::new(file));
             io::copy(&mut decoder.by_ref().take(state.offset), &mut io::sink())?;
@@ -179,6 +181,7 @@ impl Tail {
         Ok(Self {
             number,
             path: path.to_owned(),
+            file_id,
             state,
             after: Vec::new(),
             stored: false,
@@ -193,7 +196,7 @@ impl Tail {
             labels,
             stats,
             head: Vec::new(),
-            born,
+            began_empty: false,
             quiet: None,
         })
     }
@@ -202,6 +205,7 @@ impl Tail {
     /// looked for.
     pub fn was_empty(&mut self, modified: SystemTime) {
         self.quiet = Some((0, modified));
+        self.began_empty = true;
     }
 
     /// How the content began when it was last looked at.
@@ -267,20 +271,15 @@ impl Tail {
         chunk.truncate(read);
         // Looked at after reading: what was read belongs to this beginning.
         let head = identity::read_head(file)?;
-        if size < position || !self.state.head.matches(&head) {
+        // A file that was empty may have been written and truncated more than once before we
+        // looked: older parts would have that.
+        let first_content = self.began_empty && !self.leaving;
+        if size < position || !self.state.head.matches(&head) || first_content {
             return Ok(Turn::Replaced);
         }
-        if self.state.head.length < head.len() {
-            self.state.head = Head::of(&head);
-        }
+        self.state.head.grow(&head);
         self.head = head;
         if chunk.is_empty() {
-            let written = self.quiet.is_some_and(|(_, before)| before != modified);
-            if written && size == 0 && !self.leaving {
-                // It was written to and truncated before we looked: an older part has it.
-                self.quiet = None;
-                return Ok(Turn::Replaced);
-            }
             self.quiet = Some((size, modified));
             return Ok(self.rest_or_quiet(modified, now));
         }
@@ -327,7 +326,7 @@ impl Tail {
         let received = Timestamp::from_system(now);
         let next = last.next;
         let stream = *self.state.stream.get_or_insert_with(|| {
-            identity::stream(self.state.id, self.born, self.state.generation, &self.head)
+            identity::stream(self.state.id, self.state.generation, &self.head)
         });
         let mut batch = Batch { historical: next <= self.state.history_end, ..Batch::default() };
         let mut bytes = 0;

@@ -29,6 +29,8 @@ pub struct Machine {
     pub committed: Checkpoints,
     /// Records by id (stream and offset), as a store keeps them: one id is stored once.
     pub stored: BTreeMap<(u64, u64), String>,
+    /// What of it was stored at the last commit.
+    safe: BTreeMap<(u64, u64), String>,
     /// Every record in the order it arrived first: whether historical, and its text.
     pub arrived: Vec<(bool, String)>,
     pub stats: Arc<Stats>,
@@ -61,6 +63,7 @@ impl Machine {
             config,
             committed: Checkpoints::default(),
             stored: BTreeMap::new(),
+            safe: BTreeMap::new(),
             arrived: Vec::new(),
             stats: Arc::new(Stats::default()),
         }
@@ -157,6 +160,7 @@ impl Machine {
     /// Stores all that was received; a restart goes on behind it.
     pub fn commit(&mut self, run: &Run) {
         self.committed = run.reached.clone();
+        self.safe = self.stored.clone();
         for (key, state) in self.committed.iter() {
             let (key, state) = (key.to_owned(), state.to_owned());
             run.journal.release(&tocsin_collect::Checkpoint { key, state });
@@ -168,6 +172,11 @@ impl Machine {
         run.shutdown.cancel();
         drop(run.batches);
         run.collector.join().await;
+    }
+
+    /// Forgets what was not committed, as a store does. Without this, ids must be the same again.
+    pub fn forget_uncommitted(&mut self) {
+        self.stored = self.safe.clone();
     }
 
     /// Nothing more arrives, and what arrived is exactly `expected`, each line once.
