@@ -172,18 +172,13 @@ thresh=5
 
 fn print(figures: &[Figure]) {
     println!(
-        "\n{:<18} {:>12} {:>10} {:>14} {:>10}",
-        "", "events", "CPU s", "events/CPU s", "RSS MiB"
+        "\n{:<18} {:>10} {:>9} {:>9} {:>17}",
+        "", "events", "CPU s", "wall s", "events per CPU s"
     );
     for figure in figures {
-        println!(
-            "{:<18} {:>12} {:>10.2} {:>14.0} {:>10}",
-            figure.name,
-            figure.events,
-            figure.cpu_seconds,
-            figure.rate(),
-            figure.rss_kib_max / 1024,
-        );
+        let Figure { name, events, cpu_seconds, wall_seconds } = figure;
+        let rate = figure.rate();
+        println!("{name:<18} {events:>10} {cpu_seconds:>9.2} {wall_seconds:>9.2} {rate:>17.0}");
     }
     let Some(detect) = figures.iter().find(|figure| figure.name == "parse + detect") else {
         return;

@@ -20,8 +20,6 @@ pub struct Figure {
     pub cpu_seconds: f64,
     /// Time on the clock.
     pub wall_seconds: f64,
-    /// The most memory that a child of ours has had until now, KiB.
-    pub rss_kib_max: i64,
 }
 
 impl Figure {
@@ -53,7 +51,6 @@ pub fn run(name: &str, events: u64, command: &mut Command) -> Result<Figure> {
         events,
         cpu_seconds: cpu_seconds(&after) - cpu_seconds(&before),
         wall_seconds,
-        rss_kib_max: after.max_rss(),
     })
 }
 
