@@ -56,10 +56,29 @@ pub(crate) fn split_spaces(chars: &[Ch]) -> impl Iterator<Item = &[Ch]> {
     chars.split(|c| c.is_space()).filter(|part| !part.is_empty())
 }
 
-/// The parts between characters that are neither letters, digits nor `*`.
-pub(crate) fn split_words(chars: &[Ch]) -> impl Iterator<Item = &[Ch]> {
-    let separates = |c: &Ch| c.char().is_some_and(|c| !c.is_alphanumeric());
-    chars.split(separates).filter(|part| !part.is_empty())
+/// The parts that are words with `*` in them: between characters that are neither letters, digits
+/// nor `*`, but a dot among digits belongs to its word.
+pub(crate) fn split_words(chars: &[Ch]) -> Vec<&[Ch]> {
+    let digit_or_star = |at: Option<usize>| {
+        let c = at.and_then(|at| chars.get(at));
+        c.is_some_and(|c| c.char().is_none_or(|c| c.is_ascii_digit()))
+    };
+    let separates = |at: usize| match chars[at].char() {
+        None => false,
+        Some('.') => !digit_or_star(at.checked_sub(1)) || !digit_or_star(Some(at + 1)),
+        Some(c) => !c.is_alphanumeric(),
+    };
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for at in 0..=chars.len() {
+        if at == chars.len() || separates(at) {
+            if start < at {
+                parts.push(&chars[start..at]);
+            }
+            start = at + 1;
+        }
+    }
+    parts
 }
 
 /// As a pattern of [`tocsin_store::Filter::Wildcard`].

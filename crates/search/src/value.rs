@@ -199,6 +199,7 @@ fn words(field: Option<&str>, literal: &Literal, place: &Range<usize>) -> Result
 /// `*.exe` → the word `exe`; `fail*` → words that start so; `*a.b*` → both.
 fn word_patterns(field: Option<&str>, part: &[Ch], mode: WordsMode) -> Option<Filter> {
     let mut all: Vec<Filter> = literal::split_words(part)
+        .into_iter()
         .filter(|word| !literal::is_star(word))
         .map(|word| match literal::text(word) {
             Some(text) => Filter::Words { field: field.map(str::to_owned), text, mode },

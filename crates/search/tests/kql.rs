@@ -129,6 +129,8 @@ fn words_are_looked_for_in_text() {
         ("event.original: sshd", words(Some("event.original"), "sshd", Any)),
         ("fail*", prefix("_text", "fail")),
         ("*.exe", free("exe")),
+        ("192.0.2.*", prefix("_text", "192.0.2.")),
+        ("*a.b*", Filter::And(vec![like("_text", "*a"), prefix("_text", "b")])),
         ("failed pass*", Filter::And(vec![free("failed"), prefix("_text", "pass")])),
         ("message: fail*", prefix("message", "fail")),
         ("message: *", Filter::exists("message")),

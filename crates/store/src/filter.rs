@@ -12,7 +12,8 @@ pub const ANY_TEXT: &str = "_text";
 /// - keyword and wildcard fields: exact, case counts; numbers and booleans by their text
 /// - numbers: by value; addresses: by value (`::ffff:192.0.2.1` is `192.0.2.1`; a value with `/`
 ///   is a network); dates: RFC 3339, by instant
-/// - text fields (`message`, `error.message`): by word, case does not count
+/// - text fields (`message`, `error.message`, and the raw line: of one that is JSON, the
+///   values): by word, case does not count
 /// - fields that the dictionary does not know: by text, and by value where both are numbers
 ///
 /// A list matches when any element does. Null and the empty list match nothing.
@@ -113,9 +114,9 @@ pub enum Bound {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WordsMode {
-    /// One of them is enough.
+    /// One of them is enough. What stands together without a space between is one of them.
     Any,
-    /// All of them, anywhere.
+    /// All of them, anywhere. What stands together without a space between is one of them.
     All,
     /// All of them, one after the other.
     Phrase,

@@ -4,10 +4,10 @@
 use tocsin_model::{Event, FieldId, Value, field};
 
 use crate::error::Result;
-use crate::filter::{Filter, WordsMode};
+use crate::filter::Filter;
 use crate::plan::{Node, plan};
 use crate::test::{Canon, Class, Test, canon, class_of};
-use crate::words::for_each_word;
+use crate::words::{for_each_text, for_each_word};
 
 /// A filter, compiled.
 #[derive(Debug, Clone)]
@@ -37,17 +37,10 @@ fn matches(node: &Node, event: &Event) -> bool {
         Node::Ids(ids) => ids.contains(&event.id),
         Node::Exists(name) => exists(event, name),
         Node::Value { field, class, test } => value_matches(event, field, *class, test),
-        Node::Words { field, class, words, mode } => {
+        Node::Words { field, class, phrases, all } => {
             let texts = texts(event, field, *class);
-            match mode {
-                WordsMode::Phrase => texts.iter().any(|text| has_phrase(text, words)),
-                WordsMode::All => {
-                    words.iter().all(|word| texts.iter().any(|text| text.contains(word)))
-                }
-                WordsMode::Any => {
-                    words.iter().any(|word| texts.iter().any(|text| text.contains(word)))
-                }
-            }
+            let has = |phrase: &Vec<String>| texts.iter().any(|text| has_phrase(text, phrase));
+            if *all { phrases.iter().all(has) } else { phrases.iter().any(has) }
         }
         Node::Word { field, class, test } => texts(event, field, *class)
             .iter()
@@ -87,11 +80,7 @@ fn exists(event: &Event, name: &str) -> bool {
 fn value_matches(event: &Event, name: &str, class: Class, test: &Test) -> bool {
     match class {
         Class::Time => return test.accepts(&Canon::Time(event.time.0)),
-        Class::Ingested => {
-            // Indexed to the millisecond.
-            let millis = event.received.millis().saturating_mul(1_000_000);
-            return test.accepts(&Canon::Time(millis));
-        }
+        Class::Ingested => return test.accepts(&Canon::Time(event.received.0)),
         _ => {}
     }
     let Some(value) = FieldId::lookup(name).and_then(|id| event.get(id)) else { return false };
@@ -112,7 +101,7 @@ fn texts(event: &Event, name: &str, class: Class) -> Vec<Vec<String>> {
     };
     let id = match class {
         Class::AnyText => {
-            add(event.original());
+            for_each_text(event.original(), &mut add);
             Some(field::MESSAGE)
         }
         _ => FieldId::lookup(name),

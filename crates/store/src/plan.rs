@@ -28,12 +28,12 @@ pub(crate) enum Node {
     Exists(String),
     /// The event is one of these.
     Ids(Vec<EventId>),
-    /// Each of the words occurs in the text, in one phrase or anywhere.
+    /// All or any of the phrases occur in the text.
     Words {
         field: String,
         class: Class,
-        words: Vec<String>,
-        mode: WordsMode,
+        phrases: Vec<Vec<String>>,
+        all: bool,
     },
     /// A word of the text satisfies the test.
     Word {
@@ -170,16 +170,22 @@ impl Planner<'_> {
             // Fields without words: the text is one value, as in Kibana.
             _ => return self.values(field, &[text.to_owned()]),
         }
-        let words = words(text);
-        if words.len() > WORDS_MAX {
+        // What stands together is meant together: `a-b` is a phrase of two words.
+        let mut phrases: Vec<Vec<String>> = match mode {
+            WordsMode::Phrase => vec![words(text)],
+            WordsMode::All | WordsMode::Any => text.split_whitespace().map(words).collect(),
+        };
+        phrases.retain(|phrase| !phrase.is_empty());
+        if phrases.iter().map(Vec::len).sum::<usize>() > WORDS_MAX {
             return Err(StoreError::BadRequest(format!(
                 "{:?}… has more than {WORDS_MAX} words",
                 cut(text, 40)
             )));
         }
-        if words.is_empty() {
+        if phrases.is_empty() {
             return Ok(Node::None);
         }
-        Ok(Node::Words { field: field.to_owned(), class, words, mode })
+        let all = mode != WordsMode::Any;
+        Ok(Node::Words { field: field.to_owned(), class, phrases, all })
     }
 }

@@ -35,7 +35,7 @@ pub(crate) enum Class {
     Dynamic,
     /// `@timestamp`.
     Time,
-    /// `event.ingested`, to the millisecond.
+    /// `event.ingested`.
     Ingested,
     /// `event.id`.
     Id,

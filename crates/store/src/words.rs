@@ -1,7 +1,9 @@
 //! Text → words: what "occurs as a word" means, for the index and for [`Matcher`](crate::Matcher)
 //! alike.
 //!
-//! A word is a run of letters and digits of any script, lower case. Everything else separates.
+//! A word is a run of letters and digits of any script, lower case; a dot between two digits
+//! belongs to it (`192.0.2.1`, `8.9p1`), and three or more pairs of hexadecimal digits with
+//! colons between are one word (clock times, hardware addresses). Everything else separates.
 
 use std::borrow::Cow;
 
@@ -37,13 +39,85 @@ pub(crate) fn next_word<'a>(rest: &mut &'a str) -> Option<&'a str> {
     Some(&from[..len])
 }
 
+/// Bytes of the word that `text` starts with.
 fn word_len(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut len = run_len(text);
+    if len == 2
+        && let Some(pairs) = pairs_len(bytes)
+    {
+        return pairs;
+    }
+    while bytes.get(len) == Some(&b'.')
+        && bytes[len - 1].is_ascii_digit()
+        && bytes.get(len + 1).is_some_and(u8::is_ascii_digit)
+    {
+        len += 1 + run_len(&text[len + 1..]);
+    }
+    len
+}
+
+/// Bytes of the run of letters and digits that `text` starts with.
+fn run_len(text: &str) -> usize {
     let bytes = text.as_bytes();
     let ascii = bytes.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(bytes.len());
     if bytes.get(ascii).is_none_or(u8::is_ascii) {
         return ascii;
     }
     text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len())
+}
+
+/// Bytes of the pairs that the text starts with, when there are three or more.
+fn pairs_len(bytes: &[u8]) -> Option<usize> {
+    let is_pair = |at: usize| {
+        let pair = bytes.get(at..at + 2)?;
+        let ends = bytes.get(at + 2).is_none_or(|b| b.is_ascii() && !b.is_ascii_alphanumeric());
+        (pair.iter().all(u8::is_ascii_hexdigit) && ends).then_some(())
+    };
+    is_pair(0)?;
+    let mut len = 2;
+    while bytes.get(len) == Some(&b':') && is_pair(len + 1).is_some() {
+        len += 3;
+    }
+    (len >= 8).then_some(len)
+}
+
+/// The parts of a raw line that are searched by word, each a text of its own: the values where
+/// the line is a JSON object, else the line.
+pub(crate) fn for_each_text<'a>(line: &'a str, mut each: impl FnMut(&'a str)) {
+    let line = cut(line, TEXT_BYTES_MAX);
+    if !line.starts_with('{') {
+        if !line.is_empty() {
+            each(line);
+        }
+        return;
+    }
+    let bytes = line.as_bytes();
+    let mut at = 1;
+    while at < bytes.len() {
+        let start = at;
+        if bytes[at] != b'"' {
+            // Numbers and words up to what ends them; nothing for punctuation.
+            let end = |b: &u8| matches!(b, b'"' | b',' | b':' | b'{' | b'}' | b'[' | b']');
+            at += bytes[at..].iter().position(end).unwrap_or(bytes.len() - at).max(1);
+            if at > start + 1 || bytes[start].is_ascii_alphanumeric() {
+                each(&line[start..at]);
+            }
+            continue;
+        }
+        at += 1;
+        while at < bytes.len() && bytes[at] != b'"' {
+            at += if bytes[at] == b'\\' { 2 } else { 1 };
+        }
+        let end = at.min(bytes.len());
+        at += 1;
+        let after = bytes.get(at..).unwrap_or_default();
+        let is_key = after.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
+        // A backslash before the end may leave half a character: then there is no text here.
+        if !is_key && let Some(value) = line.get(start + 1..end).filter(|value| !value.is_empty()) {
+            each(value);
+        }
+    }
 }
 
 /// The word in lower case, cut to [`WORD_BYTES_MAX`].
@@ -88,7 +162,12 @@ mod tests {
             ("", &[]),
             (" .-", &[]),
             ("Failed password for ROOT", &["failed", "password", "for", "root"]),
-            ("sshd[1]: from 192.0.2.1", &["sshd", "1", "from", "192", "0", "2", "1"]),
+            ("sshd[1]: from 192.0.2.1.", &["sshd", "1", "from", "192.0.2.1"]),
+            ("10.1.2.3:443/x.1", &["10.1.2.3", "443", "x", "1"]),
+            ("a.b 1.b a.1 8.9p1 é1.2", &["a", "b", "1", "b", "a", "1", "8.9p1", "é1.2"]),
+            ("[21/Nov/2026:10:30:05 +0000]", &["21", "nov", "2026", "10:30:05", "0000"]),
+            ("52:54:00:AB:cd:ef 12:34", &["52:54:00:ab:cd:ef", "12", "34"]),
+            ("12:34:56é 12:34:567", &["12", "34", "56é", "12", "34", "567"]),
             ("pam_unix(sshd:auth)", &["pam", "unix", "sshd", "auth"]),
             ("Grüße aus Köln, ПРИВЕТ", &["grüße", "aus", "köln", "привет"]),
             ("a\0b\u{7f}c", &["a", "b", "c"]),
@@ -96,6 +175,14 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(&words(text), expected, "{text:?}");
+        }
+        let json =
+            r#"{"user":"Bob \"x\"", "n":[12,null], "o": {"k":true,"e":""},"ip":"192.0.2.1"}"#;
+        let mut texts = Vec::new();
+        for_each_text(json, |text| texts.push(text));
+        assert_eq!(texts, [r#"Bob \"x\""#, "12", "null", "true", "192.0.2.1"]);
+        for broken in ["{", "{\"", "{\"a", "{\"a\\", "{\"a\":\"é\\", "{é", "{\"a\": x"] {
+            for_each_text(broken, |text| assert!(!text.is_empty()));
         }
         assert_eq!(words(&"x".repeat(1000))[0].len(), WORD_BYTES_MAX);
         assert_eq!(words(&"É".repeat(200))[0].len(), WORD_BYTES_MAX - 1);

@@ -13,12 +13,8 @@ use tocsin_model::{EventId, Timestamp};
 use crate::embedded::keys::{Accept, ColumnQuery, Keys, KeysQuery, NotQuery};
 use crate::embedded::schema::Fields;
 use crate::embedded::tokens::{LINE_END, MESSAGE_START};
-use crate::filter::WordsMode;
 use crate::plan::Node;
 use crate::test::{Canon, Class, Number, Test, time_range, whole_range};
-
-/// Nanoseconds in a millisecond.
-const MILLI: i64 = 1_000_000;
 
 /// Builds the query for one index.
 pub(crate) struct Compiler<'a> {
@@ -37,13 +33,10 @@ impl Compiler<'_> {
             Node::Exists(name) => self.exists(name),
             Node::Ids(ids) => any(ids.iter().map(|id| self.id(*id)).collect()),
             Node::Value { field, class, test } => self.value(field, *class, test),
-            Node::Words { field, class, words, mode } => {
+            Node::Words { field, class, phrases, all: each } => {
                 let texts = self.texts(field, *class);
-                match mode {
-                    WordsMode::Phrase => self.phrase(&texts, *class, words),
-                    WordsMode::All => all(words.iter().map(|word| word_in(&texts, word)).collect()),
-                    WordsMode::Any => any(words.iter().map(|word| word_in(&texts, word)).collect()),
-                }
+                let found = phrases.iter().map(|words| self.phrase(&texts, *class, words));
+                if *each { all(found.collect()) } else { any(found.collect()) }
             }
             Node::Word { field, class, test } => {
                 let scan = |field: &Field| text_scan(*field, Vec::new(), test, true);
@@ -86,8 +79,8 @@ impl Compiler<'_> {
 
     fn value(&self, name: &str, class: Class, test: &Test) -> Box<dyn Query> {
         match class {
-            Class::Time => return times(self.fields.timestamp, test, 1),
-            Class::Ingested => return times(self.fields.ingested, test, MILLI),
+            Class::Time => return times(self.fields.timestamp, test),
+            Class::Ingested => return times(self.fields.ingested, test),
             _ => {}
         }
         let Some(field) = self.fields.typed(name).filter(|_| class != Class::Dynamic) else {
@@ -97,7 +90,7 @@ impl Compiler<'_> {
             Class::Keyword => return keyword(field, test),
             Class::Long => longs(field, test),
             Class::Ip => addresses(field, test),
-            _ => times(field, test, 1),
+            _ => times(field, test),
         };
         // A value that did not fit its field is in the dynamic one.
         any(vec![typed, self.dynamic(name, test)])
@@ -237,17 +230,11 @@ fn longs(field: Field, test: &Test) -> Box<dyn Query> {
     }
 }
 
-fn times(field: Field, test: &Test, precision: i64) -> Box<dyn Query> {
+fn times(field: Field, test: &Test) -> Box<dyn Query> {
     let range = |low: i64, high: i64| -> Box<dyn Query> {
-        // Stored times are multiples of the precision.
-        let low = low.div_euclid(precision) + i64::from(low.rem_euclid(precision) > 0);
-        let high = high.div_euclid(precision);
-        if low > high {
-            return Box::new(EmptyQuery);
-        }
         Box::new(RangeQuery::new(
-            Bound::Included(date_term(field, low.saturating_mul(precision))),
-            Bound::Included(date_term(field, high.saturating_mul(precision))),
+            Bound::Included(date_term(field, low)),
+            Bound::Included(date_term(field, high)),
         ))
     };
     match test {
@@ -306,10 +293,6 @@ fn exact(field: Field, keys: Vec<Vec<u8>>) -> Box<dyn Query> {
         return Box::new(EmptyQuery);
     }
     Box::new(KeysQuery { field, keys: Keys::Exact(keys) })
-}
-
-fn word_in(texts: &[Field], word: &str) -> Box<dyn Query> {
-    any(texts.iter().map(|field| exact(*field, vec![word.as_bytes().to_vec()])).collect())
 }
 
 fn phrase_in(field: Field, words: Vec<String>) -> Box<dyn Query> {

@@ -12,7 +12,7 @@ use crate::embedded::source;
 use crate::embedded::tokens::{LINE_END, MESSAGE_START};
 use crate::matcher::is_present;
 use crate::test::{Canon, Class, KEYWORD_BYTES_MAX, canon, class_of};
-use crate::words::TEXT_BYTES_MAX;
+use crate::words::{TEXT_BYTES_MAX, for_each_text};
 
 /// The most names outside the dictionary that one partition indexes; later ones are kept in the
 /// event, but not searched by.
@@ -63,7 +63,7 @@ impl Builder {
         document.add_u64(self.fields.offset, event.id.offset);
         let time = DateTime::from_timestamp_nanos(event.time.0);
         document.add_date(self.fields.timestamp, time);
-        let received = DateTime::from_timestamp_millis(event.received.millis());
+        let received = DateTime::from_timestamp_nanos(event.received.0);
         document.add_date(self.fields.ingested, received);
         self.add_texts(&mut document, event);
         let mut dynamic = Vec::new();
@@ -188,8 +188,9 @@ impl Builder {
             document.add_text(message_field, &self.text);
             return;
         }
-        if !original.is_empty() {
-            document.add_text(self.fields.line, plain(original));
+        // A message that is the whole line is found as the message.
+        if message.and_then(Value::as_str) != Some(original) {
+            for_each_text(original, |text| document.add_text(self.fields.line, plain(text)));
         }
         let unindexed = &mut self.unindexed;
         if let Some(value) = message {
@@ -217,8 +218,10 @@ fn cut_message(original: &str, message: &str) -> Option<usize> {
         return None;
     }
     let before = original.strip_suffix(message)?;
+    // A word may go on over `.` and `:`.
+    let joins = |c: char| c.is_alphanumeric() || matches!(c, '.' | ':');
     let cuts_a_word =
-        before.ends_with(char::is_alphanumeric) && message.starts_with(char::is_alphanumeric);
+        before.starts_with('{') || (before.ends_with(joins) && message.starts_with(joins));
     let marks = before.starts_with(MESSAGE_START)
         || before.ends_with(LINE_END)
         || message.starts_with(MESSAGE_START)

@@ -105,6 +105,12 @@ impl Embedded {
         })
     }
 
+    /// Waits until the merges under way have ended: for tests and measurements. What is not
+    /// committed is forgotten.
+    pub fn settle(&self) -> Result<()> {
+        self.writer().settle()
+    }
+
     fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
         Arc::clone(&self.partitions.read().unwrap_or_else(PoisonError::into_inner))
     }

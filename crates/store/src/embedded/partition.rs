@@ -12,16 +12,16 @@ use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::Value as _;
 use tantivy::{
-    DateTime, DocAddress, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyDocument,
-    TantivyError,
+    DateTime, DocAddress, DocId, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher,
+    SegmentReader, TantivyDocument, TantivyError,
 };
-use tocsin_model::Timestamp;
 use tocsin_model::field::DICTIONARY;
+use tocsin_model::{EventId, Timestamp};
 
 use crate::embedded::Options;
 use crate::embedded::fault::explain;
-use crate::embedded::schema::{self, Fields, TIMESTAMP};
-use crate::embedded::source;
+use crate::embedded::schema::{self, Fields, INGESTED, OFFSET, STREAM, TIMESTAMP};
+use crate::embedded::source::{self, Head};
 use crate::error::{Result, StoreError};
 
 /// Blocks of stored events that a reader keeps uncompressed, per segment.
@@ -216,10 +216,13 @@ impl Partition {
 
     /// A stored event.
     pub(crate) fn event(&self, searcher: &Searcher, address: DocAddress) -> Result<Json> {
-        let document: TantivyDocument =
-            searcher.doc(address).map_err(|error| explain(&self.path, &error))?;
+        let fail = |error: TantivyError| explain(&self.path, &error);
+        let document: TantivyDocument = searcher.doc(address).map_err(fail)?;
+        let head = head(searcher.segment_reader(address.segment_ord), address.doc_id);
+        let head = head.map_err(fail)?;
         let bytes = document.get_first(self.fields.source).and_then(|value| value.as_bytes());
-        bytes.and_then(source::decode).ok_or_else(|| StoreError::Damaged {
+        let event = head.zip(bytes).and_then(|(head, bytes)| source::decode(head, bytes));
+        event.ok_or_else(|| StoreError::Damaged {
             path: self.path.clone(),
             reason: "a stored event cannot be read".to_owned(),
         })
@@ -267,6 +270,19 @@ impl Partition {
         fs::rename(&self.path, &trash).map_err(fail)?;
         fs::remove_dir_all(&trash).map_err(fail)
     }
+}
+
+/// Identity and times of a document.
+fn head(segment: &SegmentReader, doc: DocId) -> tantivy::Result<Option<Head>> {
+    let columns = segment.fast_fields();
+    let time = |name| {
+        let time = columns.date(name)?.first(doc);
+        Ok::<_, TantivyError>(time.map(|time| Timestamp(time.into_timestamp_nanos())))
+    };
+    let (stream, offset) = (columns.u64(STREAM)?.first(doc), columns.u64(OFFSET)?.first(doc));
+    let id = stream.zip(offset).map(|(stream, offset)| EventId { stream, offset });
+    let times = time(TIMESTAMP)?.zip(time(INGESTED)?);
+    Ok(id.zip(times).map(|(id, (time, received))| Head { id, time, received }))
 }
 
 /// Least memory per indexing thread, bytes; Tantivy takes no less.

@@ -123,16 +123,12 @@ pub(crate) fn schema() -> Schema {
         .set_fast(RAW)
         .set_expand_dots_enabled();
     builder.add_json_field(DYNAMIC, dynamic);
-    let date = DateOptions::default().set_fast();
-    builder.add_date_field(INGESTED, date.clone().set_precision(DateTimePrecision::Milliseconds));
-    let date = date.set_precision(DateTimePrecision::Nanoseconds);
+    let date = DateOptions::default().set_fast().set_precision(DateTimePrecision::Nanoseconds);
+    builder.add_date_field(INGESTED, date.clone());
     for spec in DICTIONARY {
         match spec.kind {
-            FieldKind::Keyword | FieldKind::Object => {
-                builder.add_text_field(spec.name, keyword(true))
-            }
-            FieldKind::Wildcard | FieldKind::Flattened => {
-                builder.add_text_field(spec.name, keyword(has_column(spec.name)))
+            FieldKind::Keyword | FieldKind::Object | FieldKind::Wildcard | FieldKind::Flattened => {
+                builder.add_text_field(spec.name, keyword(has_column(spec.name, spec.kind)))
             }
             FieldKind::Text => builder.add_text_field(spec.name, text()),
             FieldKind::Long => builder.add_i64_field(spec.name, column.clone()),
@@ -152,16 +148,34 @@ pub(crate) fn current_fields() -> Option<&'static Fields> {
     FIELDS.as_ref()
 }
 
-/// Long texts that people still sort and count by.
-fn has_column(name: &str) -> bool {
-    matches!(
-        name,
-        "url.path"
-            | "user_agent.original"
-            | "process.executable"
-            | "process.parent.executable"
-            | "file.path"
-    )
+/// Whether people sort or count by the values of a field of texts. Columns of values that are
+/// almost all different, or the same as another field's, cost more than they give.
+fn has_column(name: &str, kind: FieldKind) -> bool {
+    match kind {
+        FieldKind::Wildcard | FieldKind::Flattened => matches!(
+            name,
+            "url.path"
+                | "user_agent.original"
+                | "process.executable"
+                | "process.parent.executable"
+                | "file.path"
+        ),
+        _ => !matches!(
+            name,
+            "source.address"
+                | "destination.address"
+                | "log.source.address"
+                | "host.hostname"
+                | "log.syslog.hostname"
+                | "log.syslog.procid"
+                | "process.entity_id"
+                | "http.request.id"
+                | "network.community_id"
+                | "email.message_id"
+                | "winlog.record_id"
+                | "event.url"
+        ),
+    }
 }
 
 fn keyword(fast: bool) -> TextOptions {

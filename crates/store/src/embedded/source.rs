@@ -1,8 +1,9 @@
 //! The stored form of an event: everything that [`Event::to_json`] would say, compactly.
 //!
-//! A version byte, the identity, the times, all field names in one piece (events of one kind have
-//! the same piece, which the block compression then stores once), the values, the raw line. Text
-//! that is a part of the raw line is stored as its place there.
+//! A version byte, all field names in one piece (events of one kind have the same piece, which the
+//! block compression then stores once), the values, the raw line. Text that is a part of the raw
+//! line is stored as its place there. Identity and times are in columns of the index and given
+//! back to [`decode`].
 
 use serde_json::{Map, Value as Json};
 use tocsin_model::event::insert_nested;
@@ -25,10 +26,6 @@ const OBJECT: u8 = 9;
 /// Appends the stored form of the event.
 pub(crate) fn encode(event: &Event, out: &mut Vec<u8>) {
     out.push(VERSION);
-    out.extend_from_slice(&event.id.stream.to_le_bytes());
-    put(out, event.id.offset);
-    out.extend_from_slice(&event.time.0.to_le_bytes());
-    put_signed(out, event.received.0.wrapping_sub(event.time.0));
     put(out, event.len() as u64);
     for (id, _) in event.iter() {
         let name = id.name().as_bytes();
@@ -100,16 +97,20 @@ fn put_signed(out: &mut Vec<u8>, number: i64) {
     put(out, ((number << 1) ^ (number >> 63)) as u64);
 }
 
+/// What the index holds of an event in columns.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Head {
+    pub id: EventId,
+    pub time: Timestamp,
+    pub received: Timestamp,
+}
+
 /// Reads the stored form as nested ECS JSON; `None` when the bytes are not one.
-pub(crate) fn decode(bytes: &[u8]) -> Option<Json> {
+pub(crate) fn decode(head: Head, bytes: &[u8]) -> Option<Json> {
     let mut reader = Reader { bytes };
     if reader.byte()? != VERSION {
         return None;
     }
-    let stream = u64::from_le_bytes(reader.take(8)?.try_into().ok()?);
-    let id = EventId { stream, offset: reader.number()? };
-    let time = i64::from_le_bytes(reader.take(8)?.try_into().ok()?);
-    let received = time.wrapping_add(reader.signed()?);
     let count = usize::try_from(reader.number()?).ok()?;
     let mut names = Vec::with_capacity(count.min(1024));
     for _ in 0..count {
@@ -122,7 +123,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Json> {
     }
     let original = std::str::from_utf8(reader.bytes).ok()?;
     let mut root = Map::new();
-    root.insert("@timestamp".to_owned(), Json::String(Timestamp(time).to_string()));
+    root.insert("@timestamp".to_owned(), Json::String(head.time.to_string()));
     for (name, value) in names.into_iter().zip(values) {
         if name != field::TIMESTAMP.name() && !matches!(value, Raw::Object) {
             insert_nested(&mut root, name, value.json(original)?);
@@ -131,8 +132,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Json> {
     if !original.is_empty() {
         insert_nested(&mut root, "event.original", original.into());
     }
-    insert_nested(&mut root, "event.id", id.to_string().into());
-    insert_nested(&mut root, "event.ingested", Timestamp(received).to_string().into());
+    insert_nested(&mut root, "event.id", head.id.to_string().into());
+    insert_nested(&mut root, "event.ingested", head.received.to_string().into());
     Some(Json::Object(root))
 }
 
@@ -236,9 +237,10 @@ mod tests {
     fn check(event: &Event) {
         let mut bytes = Vec::new();
         encode(event, &mut bytes);
-        assert_eq!(decode(&bytes), Some(event.to_json()));
+        let head = Head { id: event.id, time: event.time, received: event.received };
+        assert_eq!(decode(head, &bytes), Some(event.to_json()));
         for len in 0..bytes.len() {
-            let _ = decode(&bytes[..len]);
+            let _ = decode(head, &bytes[..len]);
         }
     }
 
@@ -269,11 +271,11 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut bytes = bytes;
-            let _ = decode(&bytes);
+            let _ = decode(Head::default(), &bytes);
             if let Some(first) = bytes.first_mut() {
                 *first = VERSION;
             }
-            let _ = decode(&bytes);
+            let _ = decode(Head::default(), &bytes);
         }
     }
 }

@@ -188,6 +188,15 @@ impl Writer {
         File::open(&path).and_then(|dir| dir.sync_all()).map_err(|error| of_io(&path, &error))
     }
 
+    /// Waits until the merges under way have ended. What is not committed is forgotten.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        self.pending = 0;
+        let (Some(open), Some(newest)) = (self.open.take(), &self.newest) else { return Ok(()) };
+        self.unindexed += open.builder.unindexed;
+        let settled = open.index.wait_merging_threads().and_then(|()| newest.reload());
+        settled.map_err(|error| explain(&newest.path, &error))
+    }
+
     /// Forgets everything since the last commit.
     pub(crate) fn forget(&mut self) {
         self.take_unindexed_of_open();
