@@ -222,9 +222,7 @@ impl Follower {
                     self.send(index, batch)?;
                     self.caught_up(index)?;
                     let tail = self.tails.remove(index);
-                    if tail.is_deleted() {
-                        self.forget(&tail.state.key());
-                    }
+                    self.ended(&tail);
                 }
                 Ok(Turn::Replaced) => {
                     progress = true;

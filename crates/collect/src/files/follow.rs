@@ -143,7 +143,8 @@ impl Follower {
         let opened = Opened::open(path)?;
         let now = Timestamp::from_system(SystemTime::now());
         let own = self.own_state(path, &opened);
-        if let Some(own) = own.as_ref().filter(|own| own.copy && own.head.matches(&opened.head)) {
+        if let Some(own) = own.as_ref().filter(|own| own.read_out && own.head.matches(&opened.head))
+        {
             self.left_out.insert(own.id);
             return Ok(true);
         }
@@ -308,7 +309,7 @@ impl Follower {
         });
         let Some(followed) = followed else { return false };
         if followed.state.head.is_copied_in(&opened.head) {
-            self.mark_copy(path, opened.id, &opened.head);
+            self.mark_read_out(path, opened.id, &opened.head);
             return true;
         }
         let age = opened.metadata.modified().map(|at| at.elapsed().unwrap_or_default());
@@ -316,14 +317,31 @@ impl Follower {
     }
 
     /// Remembers that the file holds only what was read from another.
-    pub(super) fn mark_copy(&mut self, path: &Path, id: FileId, head: &[u8]) {
+    pub(super) fn mark_read_out(&mut self, path: &Path, id: FileId, head: &[u8]) {
         let now = Timestamp::from_system(SystemTime::now());
         let mut state = FileState::new(path, id, now);
         state.head = identity::Head::of(head);
-        state.copy = true;
+        state.read_out = true;
         self.outgoing.push(state.checkpoint());
         self.known.insert(state.key(), state);
         self.left_out.insert(id);
+    }
+
+    /// Remembers how it stands with a file that is not read any more.
+    pub(super) fn ended(&mut self, tail: &Tail) {
+        let key = tail.state.key();
+        let from_copy = tail.file_id != tail.state.id;
+        if tail.is_deleted() || from_copy {
+            // Unless the file has new content, which is read next.
+            if !self.tails.iter().any(|other| other.state.key() == key) {
+                self.forget(&key);
+            }
+        } else if tail.is_gzip() {
+            let mut state = tail.state.clone();
+            state.read_out = true;
+            self.outgoing.push(state.checkpoint());
+            self.known.insert(key, state);
+        }
     }
 }
 

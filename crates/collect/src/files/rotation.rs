@@ -68,7 +68,8 @@ impl Follower {
         history: bool,
     ) -> Search<'a> {
         let path_text = path.to_string_lossy();
-        let of_path = || self.known.values().filter(|state| state.path == path_text && !state.copy);
+        let of_path =
+            || self.known.values().filter(|state| state.path == path_text && !state.read_out);
         let read: HashSet<_> = self.tails.iter().map(|tail| tail.state.id).collect();
         let orphans = of_path().filter(|state| state.id != current && !read.contains(&state.id));
         let orphans = orphans.chain(replaced).cloned().collect();
@@ -93,32 +94,35 @@ impl Follower {
             false => identity::read_head(&file)?,
         };
         let own = self.known.get(&tail::key(sibling.id)).filter(|own| own.head.matches(&head));
-        if let Some(own) = own.filter(|own| !own.copy && sibling.size >= own.offset).cloned() {
+        let gzip = sibling.part.gzip;
+        let may_resume = |own: &&FileState| !own.read_out && (gzip || sibling.size >= own.offset);
+        if let Some(own) = own.filter(may_resume).cloned() {
             search.orphans.retain(|orphan| orphan.id != own.id);
             let age = sibling.modified.elapsed().unwrap_or_default();
-            if !sibling.part.gzip && (sibling.size > own.offset || age < LEAVE_AFTER) {
+            if gzip || sibling.size > own.offset || age < LEAVE_AFTER {
                 self.read_older(search, sibling, own, LEAVE_AFTER)?;
             }
             return Ok(());
         }
         if let Some(at) = search.orphans.iter().position(|orphan| orphan.head.is_copied_in(&head)) {
             let orphan = search.orphans.remove(at);
-            if !sibling.part.gzip {
-                self.mark_copy(&sibling.path, sibling.id, &head);
-            }
+            self.mark_read_out(&sibling.path, sibling.id, &head);
             return self.read_older(search, sibling, orphan, Duration::ZERO);
         }
         let path_text = search.path.to_string_lossy();
         let read_elsewhere = |state: &FileState| state.head.is_copied_in(&head);
-        if own.is_some()
-            || self.known.values().filter(|s| s.path == path_text).any(read_elsewhere)
+        if own.is_some() {
+            return Ok(());
+        }
+        if self.known.values().filter(|s| s.path == path_text).any(read_elsewhere)
             || self.tails.iter().filter(|t| t.path == search.path).any(|t| read_elsewhere(&t.state))
         {
+            self.mark_read_out(&sibling.path, sibling.id, &head);
             return Ok(());
         }
         if search.missed_since.is_some_and(|since| sibling.modified + CLOCK_SLACK > since) {
             let now = Timestamp::from_system(SystemTime::now());
-            let former = self.known.get(&tail::key(sibling.id)).filter(|former| !former.copy);
+            let former = self.known.get(&tail::key(sibling.id)).filter(|former| !former.read_out);
             let mut state = former.map_or_else(
                 || FileState::new(search.path, sibling.id, now),
                 |former| former.next_generation(now),

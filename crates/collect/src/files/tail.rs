@@ -43,8 +43,9 @@ pub struct FileState {
     pub history_end: u64,
     /// When it was last read, nanoseconds since 1970.
     pub seen: i64,
-    /// True when it holds what was read from another file already.
-    pub copy: bool,
+    /// True when nothing of it is left to read: it holds what was read from another file, or
+    /// cannot grow.
+    pub read_out: bool,
 }
 
 impl FileState {
@@ -59,7 +60,7 @@ impl FileState {
             offset: 0,
             history_end: 0,
             seen: now.0,
-            copy: false,
+            read_out: false,
         }
     }
 
