@@ -27,6 +27,7 @@ pub async fn metrics(State(app): State<Shared>) -> Result<Response, ApiError> {
     let mut page = Page::default();
     page.events(&status);
     page.alerts(&status, &app);
+    page.channels(&status);
     page.state(&status, &app);
     page.detection(&app);
     Ok(([(CONTENT_TYPE, TEXT)], page.text).into_response())
@@ -116,6 +117,9 @@ impl Page {
                 [("rule", &*row.title), ("rule_id", &*row.rule_id), ("severity", severity)];
             self.sample(name, &labels, row.count);
         }
+    }
+
+    fn channels(&mut self, status: &Status) {
         let name = "tocsin_notices";
         self.family(name, "gauge", "Notices by channel and state.");
         for channel in &status.channels {
@@ -127,6 +131,17 @@ impl Page {
             for (state, count) in states {
                 self.sample(name, &[("channel", &channel.name), ("state", state)], count);
             }
+        }
+        let name = "tocsin_notice_failed_tries_total";
+        self.family(name, "counter", "Deliveries that failed since the start, by channel.");
+        for channel in &status.channels {
+            self.sample(name, &[("channel", &channel.name)], channel.failed_tries);
+        }
+        let name = "tocsin_channel_problem";
+        self.family(name, "gauge", "1 while nothing goes out by the channel.");
+        for channel in &status.channels {
+            let problem = u8::from(channel.problem.is_some());
+            self.sample(name, &[("channel", &channel.name)], problem);
         }
     }
 
@@ -170,7 +185,7 @@ impl Page {
         let help = "Groups given up because of a limit since the start.";
         self.single("tocsin_correlation_evicted_total", "counter", help, counters.groups_evicted);
         let help = "Matched events later than the lateness bound since the start.";
-        self.single("tocsin_correlation_late_total", "counter", help, counters.late);
+        self.single("tocsin_correlation_late_total", "counter", help, counters.late_dropped);
     }
 }
 

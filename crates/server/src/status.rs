@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
-use tocsin_catalog::{OutboxCounts, OutboxItem, OutboxState};
+use tocsin_catalog::OutboxCounts;
 use tocsin_collect::InputSnapshot;
 use tocsin_content::diagnostic::Level;
 use tocsin_engine::Handle;
@@ -20,9 +20,6 @@ use crate::error::{ApiError, ErrorAnswer};
 use crate::limits::STATUS_CACHE_TIME;
 use crate::overview::BySeverity;
 use crate::query::now;
-
-/// Waiting notices looked at for what keeps their channel.
-const NOTICES_LOOKED_AT_MAX: usize = 100;
 
 /// How Tocsin is doing.
 #[derive(Debug, Serialize, ToSchema)]
@@ -121,7 +118,9 @@ pub struct ChannelStatus {
     pub delivered: u64,
     /// Notices given up.
     pub failed: u64,
-    /// What keeps the notices that wait.
+    /// Tries that failed since the start.
+    pub failed_tries: u64,
+    /// Why nothing goes out at the moment.
     pub problem: Option<String>,
 }
 
@@ -297,21 +296,21 @@ fn alerts(handle: &Handle) -> Result<AlertStatus, tocsin_catalog::CatalogError> 
 
 fn channels(handle: &Handle) -> Result<Vec<ChannelStatus>, tocsin_catalog::CatalogError> {
     let OutboxCounts { mut by_channel, .. } = handle.catalog.outbox_counts()?;
+    let mut working = handle.notifier.stats();
     // A channel that was never told anything is a channel, too.
-    for name in handle.config.notify.channels.keys() {
+    for name in working.keys() {
         by_channel.entry(name.clone()).or_default();
     }
-    let waiting = handle.catalog.outbox_list(Some(OutboxState::Pending), NOTICES_LOOKED_AT_MAX)?;
-    let problem = |name: &str| {
-        let mut errors = waiting.iter().filter(|item: &&OutboxItem| item.notice.channel == name);
-        errors.find_map(|item| item.last_error.clone())
-    };
-    let channel = |(name, [pending, delivered, failed]): (String, [u64; 3])| ChannelStatus {
-        problem: problem(&name),
-        name,
-        pending,
-        delivered,
-        failed,
+    let channel = |(name, [pending, delivered, failed]): (String, [u64; 3])| {
+        let stats = working.remove(&name).unwrap_or_default();
+        ChannelStatus {
+            name,
+            pending,
+            delivered,
+            failed,
+            failed_tries: stats.failed,
+            problem: stats.problem,
+        }
     };
     Ok(by_channel.into_iter().map(channel).collect())
 }

@@ -11,7 +11,7 @@ use common::{Rig, alert, login, now};
 use serde_json::{Value as Json, json};
 use tocsin_collect::DropReason;
 use tocsin_engine::handle::Ledger;
-use tocsin_model::{EventId, Severity};
+use tocsin_model::{EventId, Notice, NoticeKind, Severity};
 
 /// Three alerts and six logins of the last minutes.
 async fn busy_rig() -> Rig {
@@ -214,6 +214,28 @@ async fn the_status_says_what_was_received_stored_and_dropped() {
     assert_eq!(status["alerts"]["by_severity"]["critical"], 1);
     assert_eq!(status["rules"], json!({"loaded": 1, "refused": 0}));
     assert_eq!((&status["store"]["documents"], &status["problem"]), (&json!(6), &Json::Null));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn channels_are_shown_with_what_waits_for_them() {
+    let rig = Rig::with(|config| {
+        let hook = json!({"type": "webhook", "url": "http://127.0.0.1:9/"});
+        let hook = serde_json::from_value(hook).unwrap();
+        config.notify.channels.insert("hook".to_owned(), hook);
+    })
+    .await;
+    let about = alert(1, Severity::High, "192.0.2.1", now());
+    let notice =
+        Notice { channel: "gone".to_owned(), kind: NoticeKind::Raised, alert: about.clone() };
+    rig.handle.catalog.save(&[about], &[notice]).unwrap();
+    let status = rig.get("/status").await.json();
+    let channels = status["channels"].as_array().unwrap();
+    let of = |name: &str| channels.iter().find(|channel| channel["name"] == name).unwrap();
+    assert_eq!((&of("gone")["pending"], &of("hook")["pending"]), (&json!(1), &json!(0)));
+    assert_eq!(of("hook")["problem"], Json::Null);
+    let metrics = rig.get("/metrics").await.text();
+    assert!(metrics.contains("tocsin_notices{channel=\"gone\",state=\"pending\"} 1\n"));
     rig.stop().await;
 }
 
