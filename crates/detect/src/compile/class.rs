@@ -1,0 +1,200 @@
+//! [`Class`]: the conditions of one log source, indexed by what must be in an event for them to
+//! hold. Values in; conditions worth looking at out.
+
+use std::collections::HashMap;
+
+use ahash::AHashMap;
+
+use super::arena::{Arena, NodeId};
+use super::background::Background;
+use super::cover::{Coverer, Key, keys};
+use super::scan::{Needle, Scanner};
+use super::slots::Slots;
+use super::{Node, leaf};
+
+/// A condition with the number of what it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) node: NodeId,
+    pub(crate) number: u32,
+}
+
+/// Indexed conditions.
+#[derive(Debug, Default)]
+pub(crate) struct Class {
+    pub(crate) targets: Box<[Target]>,
+    /// Places in `targets` that must always be looked at.
+    pub(crate) always: Box<[u32]>,
+    /// Slot → place in `indexes` plus one.
+    by_slot: Box<[u32]>,
+    indexes: Box<[SlotIndex]>,
+    actions: Box<[Action]>,
+    /// Whether keywords are searched for.
+    pub(crate) keywords: bool,
+}
+
+/// What to look for in the values of one slot.
+#[derive(Debug)]
+pub(crate) struct SlotIndex {
+    exact: AHashMap<Box<str>, Range>,
+    exact_len_max: usize,
+    scanner: Option<Scanner>,
+    /// Actions of each needle of the scanner.
+    needles: Box<[Range]>,
+    present: Range,
+    /// Places in `actions`, in runs.
+    runs: Box<[u32]>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Range {
+    start: u32,
+    end: u32,
+}
+
+/// What finding a key means.
+#[derive(Debug)]
+pub(crate) struct Action {
+    /// The leaf that has passed, when the key is enough.
+    pub(crate) passed: Option<NodeId>,
+    /// Places in `targets` to look at.
+    pub(crate) targets: Box<[u32]>,
+}
+
+impl Class {
+    /// Indexes conditions.
+    pub(crate) fn new(
+        targets: Vec<Target>,
+        arena: &Arena,
+        coverer: &mut Coverer<'_>,
+        background: &Background,
+    ) -> Self {
+        let mut always = Vec::new();
+        let mut leaves: HashMap<NodeId, Vec<u32>, ahash::RandomState> = HashMap::default();
+        let mut order: Vec<NodeId> = Vec::new();
+        for (place, target) in targets.iter().enumerate() {
+            match coverer.cover(target.node) {
+                Some(cover) => {
+                    for leaf in cover.leaves {
+                        let list = leaves.entry(leaf).or_insert_with(|| {
+                            order.push(leaf);
+                            Vec::new()
+                        });
+                        if list.last() != Some(&(place as u32)) {
+                            list.push(place as u32);
+                        }
+                    }
+                }
+                None => always.push(place as u32),
+            }
+        }
+        let mut actions = Vec::new();
+        let mut slots: HashMap<u32, Vec<(Key, u32)>, ahash::RandomState> = HashMap::default();
+        for node in order {
+            let Some(leaf) = leaf_of(arena, node) else { continue };
+            let Some((keys, enough)) = keys(leaf) else { continue };
+            let action = actions.len() as u32;
+            let targets = leaves.remove(&node).unwrap_or_default().into_boxed_slice();
+            actions.push(Action { passed: enough.then_some(node), targets });
+            let list = slots.entry(leaf.slot).or_default();
+            list.extend(keys.into_iter().map(|key| (key, action)));
+        }
+        let keywords = slots.contains_key(&Slots::KEYWORDS);
+        let (by_slot, indexes) = index(slots, background);
+        Self {
+            targets: targets.into(),
+            always: always.into(),
+            by_slot,
+            indexes,
+            actions: actions.into(),
+            keywords,
+        }
+    }
+
+    /// What to look for in the values of a slot.
+    #[inline]
+    pub(crate) fn index(&self, slot: u32) -> Option<&SlotIndex> {
+        let place = *self.by_slot.get(slot as usize)?;
+        self.indexes.get((place as usize).wrapping_sub(1))
+    }
+
+    /// Looks at one value; every action found is given to `found`.
+    #[inline]
+    pub(crate) fn scan(&self, index: &SlotIndex, text: Option<&str>, mut found: impl FnMut(&Action)) {
+        let mut run = |range: Range| {
+            for place in &index.runs[range.start as usize..range.end as usize] {
+                found(&self.actions[*place as usize]);
+            }
+        };
+        if index.present.end > index.present.start {
+            run(index.present);
+        }
+        let Some(text) = text else { return };
+        if text.len() <= index.exact_len_max
+            && let Some(range) = index.exact.get(text)
+        {
+            run(*range);
+        }
+        if let Some(scanner) = &index.scanner {
+            scanner.scan(text.as_bytes(), |needle| run(index.needles[needle as usize]));
+        }
+    }
+}
+
+fn leaf_of(arena: &Arena, node: NodeId) -> Option<&leaf::Leaf> {
+    match arena.nodes.get(node as usize)? {
+        Node::Leaf(leaf) => arena.leaves.get(*leaf as usize),
+        _ => None,
+    }
+}
+
+type BySlot = HashMap<u32, Vec<(Key, u32)>, ahash::RandomState>;
+
+fn index(slots: BySlot, background: &Background) -> (Box<[u32]>, Box<[SlotIndex]>) {
+    let size = slots.keys().max().map_or(0, |slot| *slot as usize + 1);
+    let mut by_slot = vec![0; size];
+    let mut indexes = Vec::new();
+    for (slot, keys) in slots {
+        indexes.push(SlotIndex::new(keys, background));
+        by_slot[slot as usize] = indexes.len() as u32;
+    }
+    (by_slot.into(), indexes.into())
+}
+
+impl SlotIndex {
+    fn new(keys: Vec<(Key, u32)>, background: &Background) -> Self {
+        let mut exact: AHashMap<Box<str>, Vec<u32>> = AHashMap::new();
+        let mut needles: AHashMap<Needle, Vec<u32>> = AHashMap::new();
+        let mut present = Vec::new();
+        for (key, action) in keys {
+            let list = match key {
+                Key::Exact(text) => exact.entry(text).or_default(),
+                Key::Needle(needle) => needles.entry(needle).or_default(),
+                Key::Present => &mut present,
+            };
+            if list.last() != Some(&action) {
+                list.push(action);
+            }
+        }
+        let mut runs: Vec<u32> = Vec::new();
+        let mut file = |list: Vec<u32>| {
+            let start = runs.len() as u32;
+            runs.extend(list);
+            Range { start, end: runs.len() as u32 }
+        };
+        let exact_len_max = exact.keys().map(|text| text.len()).max().unwrap_or(0);
+        let exact = exact.into_iter().map(|(text, list)| (text, file(list))).collect();
+        let (needles, ranges): (Vec<Needle>, Vec<Range>) =
+            needles.into_iter().map(|(needle, list)| (needle, file(list))).unzip();
+        let present = file(present);
+        let scanner = (!needles.is_empty()).then(|| Scanner::new(&needles, background));
+        Self {
+            exact,
+            exact_len_max,
+            scanner,
+            needles: ranges.into(),
+            present,
+            runs: runs.into(),
+        }
+    }
+}

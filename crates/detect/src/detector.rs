@@ -1,0 +1,136 @@
+//! [`Detector`]: events in by event time, findings out. Matches each event against the rules and
+//! hands what matched to the correlations.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tocsin_model::{Event, Finding, Timestamp};
+
+use crate::compile::Compiled;
+use crate::correlate::Correlator;
+use crate::matcher::Matcher;
+use crate::options::Options;
+use crate::spans::spans;
+use crate::{Error, RuleSet};
+
+/// What a [`Detector`] counted since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Events processed.
+    pub events: u64,
+    /// Findings given out.
+    pub findings: u64,
+    /// Groups of correlations held now.
+    pub groups: u64,
+    /// Bytes of correlation state held now, counted roughly.
+    pub state_bytes: u64,
+    /// Groups given up because of `groups_max` or `state_bytes_max`.
+    pub groups_evicted: u64,
+    /// Matched events given up because of `entries_per_group_max`.
+    pub entries_evicted: u64,
+    /// Matched events that came later than the lateness bound: they are correlated with what is
+    /// still known, but what was decided before them stays.
+    pub late: u64,
+}
+
+/// Matches events against rules and keeps the windows of correlations; one per pipeline.
+#[derive(Debug)]
+pub struct Detector {
+    matcher: Matcher,
+    correlator: Correlator,
+    matched: Vec<u32>,
+    events: u64,
+    findings: u64,
+    /// Rule tests: every rule alerts, referenced or not.
+    pub(crate) all_emit: bool,
+}
+
+impl Detector {
+    /// A detector with empty windows.
+    pub fn new(rules: Arc<RuleSet>, options: &Options) -> Self {
+        let compiled = Arc::clone(&rules.compiled);
+        Self {
+            matcher: Matcher::new(Arc::clone(&compiled)),
+            correlator: Correlator::new(compiled, options),
+            matched: Vec::new(),
+            events: 0,
+            findings: 0,
+            all_emit: false,
+        }
+    }
+
+    /// Matches one event; findings are appended to `out`.
+    pub fn process(&mut self, event: &Event, out: &mut Vec<Finding>) {
+        let first = out.len();
+        self.events += 1;
+        let mut matched = std::mem::take(&mut self.matched);
+        matched.clear();
+        self.matcher.run(event, &mut matched);
+        let rules = Arc::clone(self.matcher.rules());
+        self.correlator.open(event, &mut self.matcher, out);
+        for number in &matched {
+            let rule = &rules.rules[*number as usize];
+            if rule.emits || self.all_emit {
+                out.push(self.finding(&rules, *number, event));
+            }
+            if !rule.feeds.is_empty() {
+                self.correlator.add(*number, event, &self.matcher);
+            }
+        }
+        self.correlator.close(event, &mut self.matcher, out);
+        self.matched = matched;
+        self.findings += (out.len() - first) as u64;
+    }
+
+    fn finding(&mut self, rules: &Compiled, number: u32, event: &Event) -> Finding {
+        Finding {
+            rule: Arc::clone(&rules.rules[number as usize].meta),
+            time: event.time,
+            group: Vec::new(),
+            event: event.clone(),
+            contributions: Vec::new(),
+            count: 1.0,
+            event_count: 1,
+            window: None,
+            matches: spans(&mut self.matcher, number, event),
+        }
+    }
+
+    /// Says that event time has come to `now` though no event says so: events up to the lateness
+    /// bound before `now` may still come, windows that end before that are decided.
+    pub fn advance(&mut self, now: Timestamp, out: &mut Vec<Finding>) {
+        let first = out.len();
+        self.correlator.advance(now, &mut self.matcher, out);
+        self.findings += (out.len() - first) as u64;
+    }
+
+    /// Says that no more events come: all windows are decided.
+    pub fn finish(&mut self, out: &mut Vec<Finding>) {
+        let first = out.len();
+        self.correlator.finish(&mut self.matcher, out);
+        self.findings += (out.len() - first) as u64;
+    }
+
+    /// The state of all windows, to be restored after a restart.
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.correlator.snapshot()
+    }
+
+    /// Takes over the state that [`Detector::snapshot`] gave; windows of rules that have changed
+    /// or are gone are dropped.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.correlator.restore(bytes).map_err(Error::Snapshot)
+    }
+
+    /// Takes new rules; windows of unchanged rules stay.
+    pub fn replace_rules(&mut self, rules: Arc<RuleSet>) {
+        let compiled = Arc::clone(&rules.compiled);
+        self.matcher = Matcher::new(Arc::clone(&compiled));
+        self.correlator.replace_rules(compiled);
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> Counters {
+        Counters { events: self.events, findings: self.findings, ..self.correlator.counters() }
+    }
+}

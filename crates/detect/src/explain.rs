@@ -1,0 +1,254 @@
+//! [`explain`]: why a rule does or does not match an event, as a tree with the values.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tocsin_model::Event;
+
+use crate::RuleSet;
+use crate::compile::arena::NodeId;
+use crate::compile::leaf::Leaf;
+use crate::compile::link::Source;
+use crate::compile::{Compiled, Node, RulePart};
+use crate::matcher::Matcher;
+use crate::rule::condition::Condition;
+use crate::rule::{ItemTest, Part};
+
+/// Why a rule did or did not match an event.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The rule's id.
+    pub rule_id: String,
+    /// The rule's title.
+    pub title: String,
+    /// Whether the rule matches the event (log source and condition).
+    pub matched: bool,
+    /// The log source: whether the event is of it.
+    pub log_source: Explained,
+    /// The condition. For a correlation, the rules it listens to.
+    pub condition: Explained,
+}
+
+/// One part of an [`Explanation`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explained {
+    /// What is asked, for example `and`, `selection`, `Image`.
+    pub what: String,
+    /// Whether it holds.
+    pub matched: bool,
+    /// What the rule wants, for leaves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<String>,
+    /// What the event has: field and value, for leaves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<(String, serde_json::Value)>,
+    /// Its parts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Explained>,
+}
+
+/// The most wanted values that a leaf lists.
+const WANTED_MAX: usize = 200;
+
+/// Says why a rule does or does not match an event; `None` when there is no such rule.
+pub fn explain(rules: &RuleSet, id_or_name: &str, event: &Event) -> Option<Explanation> {
+    let compiled = &rules.compiled;
+    let place = *compiled.by_name.get(id_or_name)?;
+    let mut matcher = Matcher::new(Arc::clone(compiled));
+    matcher.open(event);
+    let mut explainer = Explainer { rules: compiled, matcher, event };
+    match place.checked_sub(compiled.rules.len()) {
+        None => explainer.rule(place),
+        Some(correlation) => explainer.correlation(correlation),
+    }
+}
+
+struct Explainer<'a> {
+    rules: &'a Arc<Compiled>,
+    matcher: Matcher,
+    event: &'a Event,
+}
+
+impl Explainer<'_> {
+    fn rule(&mut self, place: usize) -> Option<Explanation> {
+        let rule = self.rules.rules.get(place)?;
+        let source = &self.rules.sources[rule.class];
+        let mut log_source = match self.rules.source_nodes[rule.class] {
+            Some(node) => self.node(node),
+            None => Explained::of("any event", true),
+        };
+        let routed = self.rules.router.is_some();
+        log_source = Explained {
+            what: format!("log source {source}"),
+            matched: log_source.matched || !routed,
+            parts: if routed { vec![log_source] } else { Vec::new() },
+            ..Explained::of("", true)
+        };
+        let parts: Vec<Explained> = rule.parts.iter().map(|part| self.part(part)).collect();
+        let condition = join("and", parts);
+        Some(Explanation {
+            rule_id: rule.meta.id.clone(),
+            title: rule.meta.title.clone(),
+            matched: log_source.matched && condition.matched,
+            log_source,
+            condition,
+        })
+    }
+
+    fn correlation(&mut self, place: usize) -> Option<Explanation> {
+        let correlation = self.rules.correlations.get(place)?;
+        let mut parts = Vec::new();
+        for source in &correlation.sources {
+            let explanation = match source {
+                Source::Rule(rule) => self.rule(*rule)?,
+                Source::Correlation(inner) => self.correlation(*inner)?,
+            };
+            parts.push(Explained {
+                what: explanation.title,
+                matched: explanation.matched,
+                parts: vec![explanation.log_source, explanation.condition],
+                ..Explained::of("", true)
+            });
+        }
+        let what = format!("{} over these rules", correlation.kind.name());
+        let condition = Explained { what, ..join("or", parts) };
+        Some(Explanation {
+            rule_id: correlation.meta.id.clone(),
+            title: correlation.meta.title.clone(),
+            matched: condition.matched,
+            log_source: Explained::of("that of the rules it listens to", true),
+            condition,
+        })
+    }
+
+    fn part(&mut self, part: &RulePart) -> Explained {
+        let any: Vec<Explained> =
+            part.conditions.iter().map(|condition| self.condition(part, condition)).collect();
+        let mut explained = join("or", any);
+        if !part.filter.is_empty() {
+            explained = Explained {
+                what: format!("filter {}", part.filter),
+                matched: explained.matched,
+                parts: vec![explained],
+                ..Explained::of("", true)
+            };
+        }
+        explained
+    }
+
+    fn condition(&mut self, part: &RulePart, condition: &Condition) -> Explained {
+        match condition {
+            Condition::Search(place) => {
+                let (name, node) = &part.searches[*place];
+                let inner = self.node(*node);
+                Explained {
+                    what: name.clone(),
+                    matched: inner.matched,
+                    parts: vec![inner],
+                    ..Explained::of("", true)
+                }
+            }
+            Condition::Not(inner) => negate(self.condition(part, inner)),
+            Condition::And(parts) => {
+                join_all("and", parts.iter().map(|inner| self.condition(part, inner)).collect())
+            }
+            Condition::Or(parts) => {
+                join_all("or", parts.iter().map(|inner| self.condition(part, inner)).collect())
+            }
+        }
+    }
+
+    fn node(&mut self, node: NodeId) -> Explained {
+        match &self.rules.arena.nodes[node as usize] {
+            Node::Leaf(leaf) => {
+                let matched = self.matcher.holds(node, self.event);
+                self.leaf(&self.rules.arena.leaves[*leaf as usize], matched)
+            }
+            Node::Not(inner) => negate(self.node(*inner)),
+            Node::And(parts) => {
+                join_all("and", parts.iter().map(|part| self.node(*part)).collect())
+            }
+            Node::Or(parts) => join_all("or", parts.iter().map(|part| self.node(*part)).collect()),
+        }
+    }
+
+    fn leaf(&mut self, leaf: &Leaf, matched: bool) -> Explained {
+        let field = &self.rules.slots.slots[leaf.slot as usize].field;
+        let view = &self.matcher.view;
+        let mut values: Vec<u32> = view.of_slot(leaf.slot).collect();
+        values.sort_unstable();
+        let found = values.into_iter().map(|value| {
+            let name = view.field_name(value, self.event).to_owned();
+            (name, view.value(value, self.event).to_json())
+        });
+        Explained {
+            what: if field.is_empty() { "any value".to_owned() } else { field.clone() },
+            matched,
+            wanted: wanted(&leaf.test),
+            found: found.collect(),
+            parts: Vec::new(),
+        }
+    }
+}
+
+impl Explained {
+    fn of(what: &str, matched: bool) -> Self {
+        let (wanted, found, parts) = (Vec::new(), Vec::new(), Vec::new());
+        Self { what: what.to_owned(), matched, wanted, found, parts }
+    }
+}
+
+fn negate(inner: Explained) -> Explained {
+    Explained { matched: !inner.matched, parts: vec![inner], ..Explained::of("not", true) }
+}
+
+fn join(what: &str, mut parts: Vec<Explained>) -> Explained {
+    if parts.len() == 1 { parts.remove(0) } else { join_all(what, parts) }
+}
+
+fn join_all(what: &str, parts: Vec<Explained>) -> Explained {
+    let matched = match what {
+        "and" => parts.iter().all(|part| part.matched),
+        _ => parts.iter().any(|part| part.matched),
+    };
+    Explained { matched, parts, ..Explained::of(what, true) }
+}
+
+fn wanted(test: &ItemTest) -> Vec<String> {
+    let mut list: Vec<String> = match test {
+        ItemTest::Texts { patterns, cased } => {
+            let how = if *cased { " (case matters)" } else { "" };
+            patterns.iter().map(|pattern| format!("{pattern}{how}")).collect()
+        }
+        ItemTest::Numbers(numbers) => numbers.iter().map(|number| number.to_text()).collect(),
+        ItemTest::Regexes(sources) => sources.iter().map(ToString::to_string).collect(),
+        ItemTest::Networks(networks) => networks.iter().map(ToString::to_string).collect(),
+        ItemTest::Compare(operator, numbers) => {
+            numbers.iter().map(|number| format!("{} {}", operator.name(), number.to_text())).collect()
+        }
+        ItemTest::Exists => vec!["is there".to_owned()],
+        ItemTest::Null => vec!["absent or null".to_owned()],
+        ItemTest::FieldRef { other, part, .. } => {
+            let how = match part {
+                Part::Whole => "the value of",
+                Part::Contains => "contains the value of",
+                Part::Start => "starts with the value of",
+                Part::End => "ends with the value of",
+            };
+            vec![format!("{how} {other}")]
+        }
+        ItemTest::Time(part, operator, numbers) => {
+            let part = format!("{part:?}").to_lowercase();
+            let text = |number: &crate::number::Number| {
+                format!("{part} {} {}", operator.name(), number.to_text())
+            };
+            numbers.iter().map(text).collect()
+        }
+    };
+    if list.len() > WANTED_MAX {
+        let more = list.len() - WANTED_MAX;
+        list.truncate(WANTED_MAX);
+        list.push(format!("… and {more} more"));
+    }
+    list
+}

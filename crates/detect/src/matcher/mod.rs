@@ -1,0 +1,249 @@
+//! [`Matcher`]: which rules match an event. Events in, numbers of matching rules out; keeps no
+//! state from one event to the next, only buffers, so that nothing is allocated per event.
+
+pub(crate) mod view;
+
+use std::sync::Arc;
+
+use tocsin_model::{Event, Value};
+
+use crate::compile::arena::NodeId;
+use crate::compile::class::{Class, Target};
+use crate::compile::leaf::{Leaf, Seen, compare_part};
+use crate::compile::slots::Slots;
+use crate::compile::{Compiled, Node};
+use crate::rule::{ItemTest, Part};
+use view::View;
+
+/// Matches events against rules.
+#[derive(Debug)]
+pub(crate) struct Matcher {
+    rules: Arc<Compiled>,
+    pub(crate) view: View,
+    memo: Memo,
+    /// Stamp of each target of the class at hand.
+    looked_at: Vec<u32>,
+    stamp: u32,
+    candidates: Vec<Target>,
+    classes: Vec<u32>,
+}
+
+/// What is known of nodes for the event at hand.
+#[derive(Debug, Default)]
+struct Memo {
+    /// Twice the number of the event, plus whether the node holds.
+    known: Vec<u32>,
+    event: u32,
+}
+
+impl Memo {
+    fn next(&mut self, nodes: usize) {
+        self.known.resize(nodes, 0);
+        self.event += 1;
+        if self.event >= u32::MAX / 2 {
+            self.known.fill(0);
+            self.event = 1;
+        }
+    }
+
+    #[inline]
+    fn get(&self, node: NodeId) -> Option<bool> {
+        let known = self.known[node as usize];
+        (known >> 1 == self.event).then_some(known & 1 == 1)
+    }
+
+    #[inline]
+    fn set(&mut self, node: NodeId, holds: bool) {
+        self.known[node as usize] = self.event << 1 | u32::from(holds);
+    }
+}
+
+impl Matcher {
+    pub(crate) fn new(rules: Arc<Compiled>) -> Self {
+        Self {
+            rules,
+            view: View::default(),
+            memo: Memo::default(),
+            looked_at: Vec::new(),
+            stamp: 0,
+            candidates: Vec::new(),
+            classes: Vec::new(),
+        }
+    }
+
+    /// Starts on an event without matching any rule yet.
+    pub(crate) fn open(&mut self, event: &Event) {
+        self.memo.next(self.rules.arena.nodes.len());
+        self.view.open(event, &self.rules.slots);
+    }
+
+    /// Finds the rules that match; their numbers are appended to `out`, lowest first.
+    pub(crate) fn run(&mut self, event: &Event, out: &mut Vec<u32>) {
+        self.open(event);
+        let rules = Arc::clone(&self.rules);
+        let first = out.len();
+        match &rules.router {
+            None => {
+                if let Some(class) = rules.classes.first() {
+                    self.class(class, event, out);
+                }
+            }
+            Some(router) => {
+                let mut classes = std::mem::take(&mut self.classes);
+                classes.clear();
+                self.class(router, event, &mut classes);
+                for (place, node) in rules.source_nodes.iter().enumerate() {
+                    if node.is_none() {
+                        classes.push(place as u32);
+                    }
+                }
+                for place in &classes {
+                    self.class(&rules.classes[*place as usize], event, out);
+                }
+                self.classes = classes;
+            }
+        }
+        out[first..].sort_unstable();
+    }
+
+    fn class(&mut self, class: &Class, event: &Event, out: &mut Vec<u32>) {
+        if class.targets.is_empty() {
+            return;
+        }
+        if class.keywords {
+            self.view.open_keywords(event);
+        }
+        self.collect(class);
+        let mut candidates = std::mem::take(&mut self.candidates);
+        for target in &candidates {
+            if self.holds(target.node, event) {
+                out.push(target.number);
+            }
+        }
+        candidates.clear();
+        self.candidates = candidates;
+        for place in &class.always {
+            let target = class.targets[*place as usize];
+            if self.holds(target.node, event) {
+                out.push(target.number);
+            }
+        }
+    }
+
+    /// Scans the event's values for what the class looks for.
+    fn collect(&mut self, class: &Class) {
+        self.stamp += 1;
+        if self.stamp == u32::MAX {
+            self.looked_at.fill(0);
+            self.stamp = 1;
+        }
+        if self.looked_at.len() < class.targets.len() {
+            self.looked_at.resize(class.targets.len(), 0);
+        }
+        let Self { view, memo, looked_at, stamp, candidates, .. } = self;
+        let mut found = |action: &crate::compile::class::Action| {
+            if let Some(node) = action.passed {
+                memo.set(node, true);
+            }
+            for place in &action.targets {
+                let seen = &mut looked_at[*place as usize];
+                if *seen != *stamp {
+                    *seen = *stamp;
+                    candidates.push(class.targets[*place as usize]);
+                }
+            }
+        };
+        for link in &view.links {
+            if let Some(index) = class.index(link.slot) {
+                class.scan(index, view.text(link.value), &mut found);
+            }
+        }
+        if class.keywords
+            && let Some(index) = class.index(Slots::KEYWORDS)
+        {
+            for value in view.keyword_values() {
+                class.scan(index, view.text(value), &mut found);
+            }
+        }
+    }
+
+    /// Whether a node holds for the event at hand.
+    pub(crate) fn holds(&mut self, node: NodeId, event: &Event) -> bool {
+        if let Some(known) = self.memo.get(node) {
+            return known;
+        }
+        let rules = Arc::clone(&self.rules);
+        let holds = self.decide(&rules, node, event);
+        self.memo.set(node, holds);
+        holds
+    }
+
+    fn decide(&mut self, rules: &Compiled, node: NodeId, event: &Event) -> bool {
+        if let Some(known) = self.memo.get(node) {
+            return known;
+        }
+        let holds = match &rules.arena.nodes[node as usize] {
+            Node::Leaf(leaf) => self.leaf(&rules.arena.leaves[*leaf as usize], event),
+            Node::Not(inner) => !self.decide(rules, *inner, event),
+            Node::And(parts) => parts.iter().all(|part| self.decide(rules, *part, event)),
+            Node::Or(parts) => parts.iter().any(|part| self.decide(rules, *part, event)),
+        };
+        self.memo.set(node, holds);
+        holds
+    }
+
+    /// Whether a leaf passes.
+    fn leaf(&mut self, leaf: &Leaf, event: &Event) -> bool {
+        match &*leaf.test {
+            ItemTest::Exists => self.view.any(leaf.slot, |_| true),
+            ItemTest::Null => {
+                let null = |value| matches!(self.view.value(value, event), Value::Null);
+                self.view.any(leaf.slot, |value| self.view.null_element(value, event))
+                    || !self.view.any(leaf.slot, |value| !null(value))
+            }
+            ItemTest::FieldRef { part, cased, .. } => self.field_ref(leaf, *part, *cased, event),
+            _ if leaf.slot == Slots::KEYWORDS => {
+                self.view.open_keywords(event);
+                self.view.keyword_values().any(|value| leaf.passes(self.view.seen(value, event)))
+            }
+            _ => self.view.any(leaf.slot, |value| leaf.passes(self.view.seen(value, event))),
+        }
+    }
+
+    fn field_ref(&self, leaf: &Leaf, part: Part, cased: bool, event: &Event) -> bool {
+        self.view.any(leaf.slot, |value| {
+            let seen = self.view.seen(value, event);
+            self.view.any(leaf.other, |with| {
+                let with = self.view.seen(with, event);
+                match (seen.raw, with.raw) {
+                    (Some(raw), Some(with)) if cased => compare_part(part, raw, with),
+                    (Some(_), Some(_)) => compare_part(part, seen.folded, with.folded),
+                    _ => false,
+                }
+            })
+        })
+    }
+
+    /// The rules matched against.
+    pub(crate) fn rules(&self) -> &Arc<Compiled> {
+        &self.rules
+    }
+
+    /// Values of a slot that make a leaf pass.
+    pub(crate) fn passing<'m>(
+        &'m self,
+        leaf: &'m Leaf,
+        event: &'m Event,
+    ) -> Vec<(u32, Seen<'m>)> {
+        let view = &self.view;
+        let mut values: Vec<u32> = if leaf.slot == Slots::KEYWORDS {
+            view.keyword_values().collect()
+        } else {
+            view.of_slot(leaf.slot).collect()
+        };
+        values.sort_unstable();
+        let field_ref = matches!(*leaf.test, ItemTest::FieldRef { .. } | ItemTest::Exists);
+        let seen = values.into_iter().map(|value| (value, view.seen(value, event)));
+        seen.filter(|(_, seen)| field_ref || leaf.passes(*seen)).collect()
+    }
+}
