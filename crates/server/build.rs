@@ -15,7 +15,7 @@ fn main() {
         return;
     }
     let missing =
-        "the page is not built: run `npm ci && npm run build` in ui/, or `cargo xtask ui`";
+        "the page is not built: run `npm ci && npm run build` in ui/";
     if std::env::var("REQUIRE_UI").is_ok_and(|value| value == "1") {
         println!("cargo::error=REQUIRE_UI=1, but {missing}");
     } else {
