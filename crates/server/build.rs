@@ -14,8 +14,7 @@ fn main() {
     if Path::new(DIST).join("index.html").is_file() {
         return;
     }
-    let missing =
-        "the page is not built: run `npm ci && npm run build` in ui/";
+    let missing = "the page is not built: run `npm ci && npm run build` in ui/";
     if std::env::var("REQUIRE_UI").is_ok_and(|value| value == "1") {
         println!("cargo::error=REQUIRE_UI=1, but {missing}");
     } else {
