@@ -185,7 +185,7 @@ impl Page {
         let help = "Groups given up because of a limit since the start.";
         self.single("tocsin_correlation_evicted_total", "counter", help, counters.groups_evicted);
         let help = "Matched events later than the lateness bound since the start.";
-        self.single("tocsin_correlation_late_total", "counter", help, counters.late_dropped);
+        self.single("tocsin_correlation_late_total", "counter", help, counters.late);
     }
 }
 
