@@ -152,7 +152,9 @@ impl Keys {
     pub(crate) fn head(&self, kind: Kind, event: &Event, clock: &mut Clock<'_>) -> Head<'static> {
         let text = |ids: &[FieldId]| {
             let value = ids.iter().find_map(|id| event.get(*id)?.to_text());
-            value.filter(|text| !text.is_empty() && text != "-").map(|text| Cow::Owned(text.into_owned()))
+            value
+                .filter(|text| !text.is_empty() && text != "-")
+                .map(|text| Cow::Owned(text.into_owned()))
         };
         let time = self.time.iter().find_map(|id| {
             let text = event.get(*id)?.to_text()?;

@@ -99,7 +99,7 @@ fn pairs(text: &str, depth: usize, raw: &mut Raw<'_, '_>, record: &mut Record) {
 fn stamp<'t>(inside: &'t str, raw: &mut Raw<'_, '_>) -> &'t str {
     let Some((stamp, rest)) = inside.split_once(')') else { return "" };
     let (time, serial) = stamp.split_once(':').unwrap_or((stamp, ""));
-    raw.sink.time(time);
+    raw.sink.time(time, true);
     raw.text("auditd.serial", serial);
     rest.strip_prefix(':').unwrap_or(rest)
 }

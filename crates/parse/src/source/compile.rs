@@ -44,7 +44,7 @@ pub(crate) fn compile(
     compiler.at("fields");
     plan.fields = compiler.fields(&definition.fields, &under);
     compiler.at("time");
-    plan.time = compiler.raw_ids(&definition.time, &under);
+    plan.time = compiler.times(&definition.time, &under);
     compiler.at("lookup");
     plan.lookups = definition.lookup.iter().filter_map(|lookup| compiler.lookup(lookup)).collect();
     for (index, when) in definition.when.iter().enumerate() {
@@ -255,6 +255,18 @@ impl Compiler<'_> {
             ids.extend(self.intern(&full));
         }
         ids
+    }
+
+    /// `field` or `field|utc`.
+    fn times(&mut self, names: &Words, under: &str) -> Vec<(FieldId, bool)> {
+        let mut times = Vec::new();
+        for name in names.all() {
+            let (plain, utc) =
+                name.strip_suffix("|utc").map_or((name.as_str(), false), |name| (name, true));
+            let ids = self.raw_ids(&Words::One(plain.to_owned()), under);
+            times.extend(ids.into_iter().map(|id| (id, utc)));
+        }
+        times
     }
 
     fn fields(&mut self, fields: &BTreeMap<String, Words>, under: &str) -> Vec<FieldRule> {

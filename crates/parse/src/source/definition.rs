@@ -43,7 +43,8 @@ pub struct Definition {
     /// ECS field: the raw field it is read from, or several of which the first present counts.
     #[serde(default)]
     pub fields: BTreeMap<String, Words>,
-    /// Raw fields that hold the time; the first that can be read counts.
+    /// Raw fields that hold the time; the first that can be read counts. `field|utc` is UTC when
+    /// it names no zone.
     #[serde(default)]
     pub time: Words,
     /// Tables that translate one field's value into another's.

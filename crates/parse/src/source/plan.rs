@@ -20,7 +20,8 @@ pub(crate) struct Plan {
     pub decode: Option<Decoder>,
     pub messages: Vec<Table>,
     pub fields: Vec<FieldRule>,
-    pub time: Vec<FieldId>,
+    /// Fields that hold the time, and whether it is UTC when it names no zone.
+    pub time: Vec<(FieldId, bool)>,
     pub lookups: Vec<LookupPlan>,
     pub whens: Vec<WhenPlan>,
     /// Constants for fields that nothing else has set.

@@ -86,6 +86,10 @@ impl Run<'_, '_> {
     /// the decoder reads.
     fn decode(&mut self, decoder: &Decoder, text: &str, flattened: bool) -> Option<(usize, usize)> {
         let start = self.sink.event.len();
+        if flattened {
+            self.ran.fits = true;
+            return Some((start, start));
+        }
         if !matches!(decoder.kind, DecoderKind::Json) {
             let raw = &mut Raw::new(self.names, self.sink, &decoder.under);
             match &decoder.kind {
@@ -99,12 +103,12 @@ impl Run<'_, '_> {
                 DecoderKind::WindowsXml => decode::windows_xml(text, raw),
                 DecoderKind::Json => {}
             }
-        } else if !flattened {
+        } else {
             let offset = offset_in(text, self.sink.origin);
             self.names.flatten(text, offset, self.sink.event).ok()?;
         }
         let end = self.sink.event.len();
-        self.ran.fits |= flattened || end > start;
+        self.ran.fits |= end > start;
         (self.ran.fits).then_some((start, end))
     }
 
@@ -168,9 +172,15 @@ impl Run<'_, '_> {
         }
     }
 
-    fn time(&mut self, from: &[FieldId]) {
-        for id in from {
-            if self.names.saw(*id) && self.copy(Target::Time, Read::Field(*id)) && self.sink.timed {
+    fn time(&mut self, from: &[(FieldId, bool)]) {
+        for (id, utc) in from {
+            if !self.names.saw(*id) {
+                continue;
+            }
+            let Some(text) = self.take(Read::Field(*id)) else { continue };
+            let known = self.sink.time(&text, *utc);
+            self.buffers.text = text;
+            if known {
                 return;
             }
         }

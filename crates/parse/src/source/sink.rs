@@ -167,7 +167,9 @@ impl Sink<'_> {
             _ if is_nothing(text) => {}
             Target::Address(side) => self.address(side, text),
             Target::AddressPort(side) => self.address_port(side, text),
-            Target::Time => self.time(text),
+            Target::Time => {
+                self.time(text, false);
+            }
             Target::Url => self.url(text),
             Target::Field(id, kind) => self.convert(id, kind, text),
         }
@@ -239,14 +241,19 @@ impl Sink<'_> {
         self.event.push_list(id, items.map(Value::Str));
     }
 
-    /// Reads the event's time from a text, unless it is known.
-    pub(crate) fn time(&mut self, text: &str) {
-        if let Some(read) =
-            time::any(text.trim_start_matches(['*', '.', ' ']).as_bytes(), &mut self.clock())
-        {
-            self.event.time = read.time;
-            self.timed = true;
+    /// Reads the event's time from a text; whether it could. `utc` says that a time without a
+    /// zone is UTC.
+    pub(crate) fn time(&mut self, text: &str, utc: bool) -> bool {
+        let text = text.trim_start_matches(['*', '.', ' ', '[']).as_bytes();
+        let (utc_zone, mut memory) = (TimeZone::UTC, ZoneMemory::default());
+        let mut clock = self.clock();
+        if utc {
+            clock = Clock { zone: &utc_zone, last: &mut memory, ..clock };
         }
+        let Some(read) = time::any(text, &mut clock) else { return false };
+        self.event.time = read.time;
+        self.timed = true;
+        true
     }
 
     /// Writes an address or a name of one end: `192.0.2.1`, `::ffff:192.0.2.1`, `[2001:db8::1]`,
