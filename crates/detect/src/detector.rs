@@ -41,8 +41,6 @@ pub struct Detector {
     matched: Vec<u32>,
     events: u64,
     findings: u64,
-    /// Rule tests: every rule alerts, referenced or not.
-    pub(crate) all_emit: bool,
 }
 
 impl Detector {
@@ -55,7 +53,6 @@ impl Detector {
             matched: Vec::new(),
             events: 0,
             findings: 0,
-            all_emit: false,
         }
     }
 
@@ -70,7 +67,7 @@ impl Detector {
         self.correlator.open(event, &mut self.matcher, out);
         for number in &matched {
             let rule = &rules.rules[*number as usize];
-            if rule.emits || self.all_emit {
+            if rule.emits || self.matcher.all_emit {
                 out.push(self.finding(&rules, *number, event));
             }
             if !rule.feeds.is_empty() {
@@ -80,6 +77,11 @@ impl Detector {
         self.correlator.close(event, &mut self.matcher, out);
         self.matched = matched;
         self.findings += (out.len() - first) as u64;
+    }
+
+    /// Lets every rule alert, also those that only feed correlations.
+    pub(crate) fn emit_all(&mut self) {
+        self.matcher.all_emit = true;
     }
 
     fn finding(&mut self, rules: &Compiled, number: u32, event: &Event) -> Finding {

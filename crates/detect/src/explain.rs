@@ -223,9 +223,10 @@ fn wanted(test: &ItemTest) -> Vec<String> {
         ItemTest::Numbers(numbers) => numbers.iter().map(|number| number.to_text()).collect(),
         ItemTest::Regexes(sources) => sources.iter().map(ToString::to_string).collect(),
         ItemTest::Networks(networks) => networks.iter().map(ToString::to_string).collect(),
-        ItemTest::Compare(operator, numbers) => {
-            numbers.iter().map(|number| format!("{} {}", operator.name(), number.to_text())).collect()
-        }
+        ItemTest::Compare(operator, numbers) => numbers
+            .iter()
+            .map(|number| format!("{} {}", operator.name(), number.to_text()))
+            .collect(),
         ItemTest::Exists => vec!["is there".to_owned()],
         ItemTest::Null => vec!["absent or null".to_owned()],
         ItemTest::FieldRef { other, part, .. } => {

@@ -73,11 +73,7 @@ impl RuleSet {
 /// Parses and compiles rule files. A rule that cannot be honoured exactly is refused with an
 /// error diagnostic; the others are loaded. The pack of a rule is told by its path
 /// (`content/<pack>/…`).
-pub fn load(
-    files: &[PackFile],
-    tables: &Tables,
-    options: &Options,
-) -> (RuleSet, Vec<Diagnostic>) {
+pub fn load(files: &[PackFile], tables: &Tables, options: &Options) -> (RuleSet, Vec<Diagnostic>) {
     let (compiled, diagnostics) = compile::load(files, tables, options);
     (RuleSet { compiled: Arc::new(compiled) }, diagnostics)
 }

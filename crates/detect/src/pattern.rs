@@ -171,7 +171,8 @@ impl Piece {
             Self::Literal(want) => text.starts_with(&**want).then_some(want.len()),
             Self::Mixed(elements) => {
                 let mut chars = text.chars();
-                let all = elements.iter().all(|element| chars.next().is_some_and(|c| element.is(c)));
+                let all =
+                    elements.iter().all(|element| chars.next().is_some_and(|c| element.is(c)));
                 all.then(|| text.len() - chars.as_str().len())
             }
         }

@@ -99,9 +99,7 @@ impl Tables {
         // The rows that say most about it; what a more exact row says replaces the rest.
         let best: Vec<_> = rows
             .iter()
-            .filter(|(row, _)| {
-                !rows.iter().any(|(other, _)| *other != *row && row.contains(other))
-            })
+            .filter(|(row, _)| !rows.iter().any(|(other, _)| *other != *row && row.contains(other)))
             .collect();
         let covered = |part: usize| best.iter().any(|(row, _)| row.parts()[part].is_some());
         let mut all: Vec<Search> = Vec::new();
@@ -305,11 +303,13 @@ impl Inner {
 }
 
 fn map(node: &Node) -> Result<&[(yaml::Key, Node)], Refusal> {
-    node.as_map().map_or_else(|| refuse(node, format!("expected a map, found {}", node.describe())), Ok)
+    node.as_map()
+        .map_or_else(|| refuse(node, format!("expected a map, found {}", node.describe())), Ok)
 }
 
 fn list(node: &Node) -> Result<&[Node], Refusal> {
-    node.as_seq().map_or_else(|| refuse(node, format!("expected a list, found {}", node.describe())), Ok)
+    node.as_seq()
+        .map_or_else(|| refuse(node, format!("expected a list, found {}", node.describe())), Ok)
 }
 
 fn names(node: &Node) -> Result<Vec<String>, Refusal> {

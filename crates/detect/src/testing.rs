@@ -136,7 +136,7 @@ impl Runner<'_> {
 
     fn findings(&self, id: &str, events: &[Event]) -> Vec<Finding> {
         let mut detector = Detector::new(Arc::clone(&self.rules), self.options);
-        detector.all_emit = true;
+        detector.emit_all();
         let mut findings = Vec::new();
         for event in events {
             detector.process(event, &mut findings);

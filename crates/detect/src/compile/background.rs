@@ -48,7 +48,8 @@ impl Background {
         let mut grams: HashMap<u32, u32, ahash::RandomState> = HashMap::default();
         for width in 1..=4 {
             for window in text.as_bytes().windows(width) {
-                let gram = window.iter().rev().fold(0, |packed, byte| packed << 8 | u32::from(*byte));
+                let gram =
+                    window.iter().rev().fold(0, |packed, byte| packed << 8 | u32::from(*byte));
                 *grams.entry(gram).or_default() += 1;
             }
         }

@@ -120,7 +120,12 @@ impl Class {
 
     /// Looks at one value; every action found is given to `found`.
     #[inline]
-    pub(crate) fn scan(&self, index: &SlotIndex, text: Option<&str>, mut found: impl FnMut(&Action)) {
+    pub(crate) fn scan(
+        &self,
+        index: &SlotIndex,
+        text: Option<&str>,
+        mut found: impl FnMut(&Action),
+    ) {
         let mut run = |range: Range| {
             for place in &index.runs[range.start as usize..range.end as usize] {
                 found(&self.actions[*place as usize]);
@@ -188,13 +193,6 @@ impl SlotIndex {
             needles.into_iter().map(|(needle, list)| (needle, file(list))).unzip();
         let present = file(present);
         let scanner = (!needles.is_empty()).then(|| Scanner::new(&needles, background));
-        Self {
-            exact,
-            exact_len_max,
-            scanner,
-            needles: ranges.into(),
-            present,
-            runs: runs.into(),
-        }
+        Self { exact, exact_len_max, scanner, needles: ranges.into(), present, runs: runs.into() }
     }
 }

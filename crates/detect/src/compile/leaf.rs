@@ -89,9 +89,9 @@ impl Leaf {
                 Some(value) => numbers.iter().any(|number| Operator::Eq.holds(value, *number)),
                 None => false,
             },
-            ItemTest::Regexes(_) => {
-                seen.raw.is_some_and(|raw| self.regex_places().any(|at| self.regex_matches(at, raw)))
-            }
+            ItemTest::Regexes(_) => seen
+                .raw
+                .is_some_and(|raw| self.regex_places().any(|at| self.regex_matches(at, raw))),
             ItemTest::Networks(networks) => {
                 seen.raw.and_then(address).is_some_and(|ip| within(networks, ip))
             }

@@ -311,9 +311,9 @@ fn check_limits(doc: &CorrelationDoc, options: &Options) -> Result<(), String> {
 
 fn mode(doc: &CorrelationDoc) -> Mode {
     let rising = match &doc.threshold {
-        Threshold::Number(operators) => operators
-            .iter()
-            .all(|(operator, _)| matches!(operator, Operator::Gt | Operator::Gte)),
+        Threshold::Number(operators) => {
+            operators.iter().all(|(operator, _)| matches!(operator, Operator::Gt | Operator::Gte))
+        }
         Threshold::Rules(condition) => !negates(condition),
     };
     let growing = !matches!(
@@ -434,14 +434,15 @@ fn wanted<'d>(
     rules: &[Rule],
 ) -> Vec<Wanted<'d>> {
     let mut out: Vec<Wanted<'d>> = Vec::new();
-    let mut add = |source: Source, name: &'d str, bits: u64, reset: bool| {
-        match out.iter_mut().find(|known| known.source == source) {
-            Some(known) => {
-                known.bits |= bits;
-                known.reset |= reset;
-            }
-            None => out.push(Wanted { source, bits, reset, name }),
+    let mut add = |source: Source, name: &'d str, bits: u64, reset: bool| match out
+        .iter_mut()
+        .find(|known| known.source == source)
+    {
+        Some(known) => {
+            known.bits |= bits;
+            known.reset |= reset;
         }
+        None => out.push(Wanted { source, bits, reset, name }),
     };
     for (bit, (source, (name, _))) in own.sources.iter().zip(&doc.rules).enumerate() {
         add(*source, name, 1 << bit, false);

@@ -23,8 +23,8 @@ use crate::rule::{
     CorrelationDoc, Detection, Document, FilterDoc, FilterTarget, LogSource, RuleDoc, document,
 };
 use crate::tables::Tables;
-use arena::{Arena, Builder, NodeId};
 pub(crate) use arena::Node;
+use arena::{Arena, Builder, NodeId};
 use background::Background;
 use class::{Class, Target};
 use cover::Coverer;

@@ -74,9 +74,8 @@ impl Scanner {
             }
             let width = bytes.len().min(4);
             let candidates = bytes.windows(width).enumerate().map(|(at, gram)| (at, pack(gram)));
-            let usual = |gram: u32| {
-                background.gram(gram) * 100 + usage.get(&gram).copied().unwrap_or(0)
-            };
+            let usual =
+                |gram: u32| background.gram(gram) * 100 + usage.get(&gram).copied().unwrap_or(0);
             let Some((at, gram)) = candidates.min_by_key(|(_, gram)| usual(*gram)) else {
                 continue;
             };

@@ -1,23 +1,435 @@
-//! Correlations.
+//! Correlations: matches of rules in, hits and findings out, by event time.
+//!
+//! Matches go into groups; a group keeps its entries in the order of time, so that the order of
+//! arrival changes nothing within the lateness bound. When a correlation decides is its
+//! [`Mode`]: at once where more events can only make it truer, in the order of time where a value
+//! can fall again, at the end of the window where it asks for an upper bound or an absence.
+
+mod entry;
+mod group;
+mod measure;
+mod saved;
+
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use tocsin_model::{Event, Finding, Timestamp};
+
+use tocsin_model::finding::{CONTRIBUTION_LINE_BYTES_MAX, CONTRIBUTIONS_MAX};
+use tocsin_model::{Contribution, Event, Finding, Timestamp};
+
 use crate::compile::Compiled;
-use crate::matcher::Matcher;
-use crate::options::Options;
+use crate::compile::link::{Correlation, From, Mode};
 use crate::detector::Counters;
+use crate::matcher::Matcher;
+use crate::options::{Limits, Options};
+use crate::spans::spans;
+use entry::{Entry, Key};
+use group::{Group, Hit};
+
+/// Matches between two looks for groups that nothing can come of any more.
+const SWEEP_EVERY: u64 = 4096;
 
 /// Keeps the windows of correlations.
 #[derive(Debug)]
-pub(crate) struct Correlator { rules: Arc<Compiled> }
+pub(crate) struct Correlator {
+    rules: Arc<Compiled>,
+    limits: Limits,
+    lateness: i64,
+    /// Groups of each correlation.
+    groups: Vec<HashMap<Key, Group>>,
+    /// Newest event time seen; everything up to `lateness` before it is complete.
+    newest: i64,
+    bytes: usize,
+    /// The event at hand, shared by its entries.
+    current: Option<Arc<Event>>,
+    /// Correlation, group and entry that wait to be put in.
+    queue: VecDeque<Waiting>,
+    since_sweep: u64,
+    groups_evicted: u64,
+    entries_evicted: u64,
+    late: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    correlation: usize,
+    group: Key,
+    entry: Entry,
+}
+
 impl Correlator {
-    pub(crate) fn new(rules: Arc<Compiled>, _options: &Options) -> Self { Self { rules } }
-    pub(crate) fn open(&mut self, _event: &Event, _matcher: &mut Matcher, _out: &mut Vec<Finding>) {}
-    pub(crate) fn add(&mut self, _number: u32, _event: &Event, _matcher: &Matcher) {}
-    pub(crate) fn close(&mut self, _event: &Event, _matcher: &mut Matcher, _out: &mut Vec<Finding>) {}
-    pub(crate) fn advance(&mut self, _now: Timestamp, _matcher: &mut Matcher, _out: &mut Vec<Finding>) {}
-    pub(crate) fn finish(&mut self, _matcher: &mut Matcher, _out: &mut Vec<Finding>) {}
-    pub(crate) fn snapshot(&self) -> Vec<u8> { Vec::new() }
-    pub(crate) fn restore(&mut self, _bytes: &[u8]) -> Result<(), String> { Ok(()) }
-    pub(crate) fn replace_rules(&mut self, rules: Arc<Compiled>) { self.rules = rules; }
-    pub(crate) fn counters(&self) -> Counters { Counters::default() }
+    pub(crate) fn new(rules: Arc<Compiled>, options: &Options) -> Self {
+        let groups = rules.correlations.iter().map(|_| HashMap::new()).collect();
+        Self {
+            rules,
+            limits: options.limits.clone(),
+            lateness: i64::try_from(options.lateness.as_nanos()).unwrap_or(i64::MAX),
+            groups,
+            newest: i64::MIN,
+            bytes: 0,
+            current: None,
+            queue: VecDeque::new(),
+            since_sweep: 0,
+            groups_evicted: 0,
+            entries_evicted: 0,
+            late: 0,
+        }
+    }
+
+    /// An event begins: time moves on to it.
+    pub(crate) fn open(&mut self, event: &Event, matcher: &mut Matcher, out: &mut Vec<Finding>) {
+        if self.groups.is_empty() {
+            return;
+        }
+        self.current = None;
+        if event.time.0 > self.newest {
+            self.newest = event.time.0;
+            self.decide(self.complete(), matcher, out);
+        }
+    }
+
+    /// A rule matched the event at hand.
+    pub(crate) fn add(&mut self, number: u32, event: &Event, matcher: &Matcher) {
+        if event.time.0 < self.newest.saturating_sub(self.lateness) {
+            self.late += 1;
+        }
+        let rules = Arc::clone(&self.rules);
+        let rule = &rules.rules[number as usize];
+        for feed in &rule.feeds {
+            let Some(group) = texts(&feed.group, event, matcher) else { continue };
+            let values = texts(&feed.values, event, matcher);
+            if values.is_none() && !feed.reset {
+                continue;
+            }
+            let shared = self.current.get_or_insert_with(|| Arc::new(event.clone()));
+            let entry = Entry {
+                time: event.time.0,
+                bits: feed.bits,
+                reset: feed.reset,
+                value: values.unwrap_or_default(),
+                carry: optional_texts(&feed.carry, event, matcher),
+                event: Arc::clone(shared),
+                rule: Arc::clone(&rule.meta),
+                evidence: None,
+                fired: false,
+            };
+            self.queue.push_back(Waiting { correlation: feed.correlation, group, entry });
+        }
+    }
+
+    /// The event at hand is over: what it put in is decided.
+    pub(crate) fn close(&mut self, event: &Event, matcher: &mut Matcher, out: &mut Vec<Finding>) {
+        if self.queue.is_empty() {
+            return;
+        }
+        self.drain(Some(event), matcher, out);
+        self.since_sweep += 1;
+        if self.since_sweep >= SWEEP_EVERY || self.bytes > self.limits.state_bytes_max {
+            self.sweep();
+        }
+    }
+
+    /// The clock says that time has come to `now`.
+    pub(crate) fn advance(
+        &mut self,
+        now: Timestamp,
+        matcher: &mut Matcher,
+        out: &mut Vec<Finding>,
+    ) {
+        if self.groups.is_empty() || now.0 <= self.newest {
+            return;
+        }
+        self.newest = now.0;
+        self.decide(self.complete(), matcher, out);
+        self.sweep();
+    }
+
+    /// No more events come.
+    pub(crate) fn finish(&mut self, matcher: &mut Matcher, out: &mut Vec<Finding>) {
+        self.decide(i64::MAX, matcher, out);
+    }
+
+    /// Time up to which no event is expected any more.
+    fn complete(&self) -> i64 {
+        self.newest.saturating_sub(self.lateness)
+    }
+
+    /// Decides what waits for time to be complete up to `time`, inner correlations first.
+    fn decide(&mut self, time: i64, matcher: &mut Matcher, out: &mut Vec<Finding>) {
+        let rules = Arc::clone(&self.rules);
+        for (place, correlation) in rules.correlations.iter().enumerate() {
+            if correlation.mode == Mode::Eager {
+                continue;
+            }
+            let mut hits = Vec::new();
+            for (key, group) in &mut self.groups[place] {
+                let from = hits.len();
+                group.decide(correlation, time, key, &mut hits);
+                debug_assert!(hits.len() >= from);
+            }
+            // Groups are kept in no order; hits come in that of time.
+            hits.sort_by(|left, right| (left.time, &left.group).cmp(&(right.time, &right.group)));
+            for hit in hits {
+                self.hit(place, correlation, hit, None, matcher, out);
+            }
+            self.drain(None, matcher, out);
+        }
+    }
+
+    /// Puts in what waits, and what comes of it.
+    fn drain(&mut self, event: Option<&Event>, matcher: &mut Matcher, out: &mut Vec<Finding>) {
+        let rules = Arc::clone(&self.rules);
+        while let Some(Waiting { correlation: place, group, entry }) = self.queue.pop_front() {
+            let correlation = &rules.correlations[place];
+            let (time, is_reset_only) = (entry.time, entry.bits == 0);
+            let groups = &mut self.groups[place];
+            if is_reset_only && !groups.contains_key(&group) {
+                continue;
+            }
+            self.bytes += entry.bytes();
+            let key = group.clone();
+            let state = groups.entry(group).or_default();
+            let at = state.insert(entry);
+            if state.entries.len() > self.limits.entries_per_group_max {
+                self.bytes = self.bytes.saturating_sub(state.drop_oldest());
+                self.entries_evicted += 1;
+            }
+            if correlation.mode == Mode::Eager {
+                let mut hits = Vec::new();
+                let at = at.min(state.entries.len().saturating_sub(1));
+                state.eager(correlation, at, &key, &mut hits);
+                for hit in hits {
+                    self.hit(place, correlation, hit, event, matcher, out);
+                }
+            }
+            // With many groups of one correlation, the least recently used ones go.
+            if self.groups[place].len() > self.limits.groups_max {
+                self.evict(place);
+            }
+            debug_assert!(time <= i64::MAX);
+        }
+    }
+
+    /// A correlation's condition held: it alerts, or feeds others, or both.
+    fn hit(
+        &mut self,
+        place: usize,
+        correlation: &Correlation,
+        hit: Hit,
+        event: Option<&Event>,
+        matcher: &mut Matcher,
+        out: &mut Vec<Finding>,
+    ) {
+        let Some(last) = hit.entries.last() else { return };
+        let contributions: Arc<[Contribution]> = contributions(&hit.entries).into();
+        for feed in &correlation.feeds {
+            let mut seen: Vec<Key> = Vec::new();
+            // Newest first: its values stand for a group where several events have it.
+            for entry in hit.entries.iter().rev().filter(|entry| entry.bits != 0) {
+                let from = |from: &From| match from {
+                    From::Group(at) => hit.group.get(*at).cloned(),
+                    From::Carry(at) => entry.carry.get(*at).cloned().flatten(),
+                };
+                let group: Option<Vec<Box<str>>> = feed.group.iter().map(from).collect();
+                let Some(group) = group else { continue };
+                let group: Key = group.into();
+                let values: Option<Vec<Box<str>>> = feed.values.iter().map(from).collect();
+                if seen.contains(&group) || (values.is_none() && !feed.reset) {
+                    continue;
+                }
+                seen.push(group.clone());
+                let entry = Entry {
+                    time: hit.time,
+                    bits: feed.bits,
+                    reset: feed.reset,
+                    value: values.unwrap_or_default().into(),
+                    carry: feed.carry.iter().map(from).collect(),
+                    event: Arc::clone(&last.event),
+                    rule: Arc::clone(&correlation.meta),
+                    evidence: Some(Arc::clone(&contributions)),
+                    fired: false,
+                };
+                self.queue.push_back(Waiting { correlation: feed.correlation, group, entry });
+            }
+        }
+        let silent = !correlation.emits && !matcher.all_emit;
+        if silent {
+            return;
+        }
+        out.push(finding(&self.rules, place, &hit, &contributions, event, matcher));
+    }
+
+    /// Forgets entries and groups that no window can hold any more, then the oldest groups while
+    /// there is too much.
+    fn sweep(&mut self) {
+        self.since_sweep = 0;
+        let complete = self.complete();
+        let rules = Arc::clone(&self.rules);
+        self.bytes = 0;
+        for (groups, correlation) in self.groups.iter_mut().zip(&rules.correlations) {
+            let before = complete.saturating_sub(correlation.timespan);
+            groups.retain(|_, group| {
+                group.forget(before);
+                !group.entries.is_empty()
+            });
+            self.bytes += groups.values().map(Group::bytes).sum::<usize>();
+        }
+        while self.bytes > self.limits.state_bytes_max {
+            let largest = (0..self.groups.len()).max_by_key(|place| self.groups[*place].len());
+            match largest {
+                Some(place) if !self.groups[place].is_empty() => self.evict(place),
+                _ => break,
+            }
+        }
+    }
+
+    /// Gives up the tenth of a correlation's groups that was used longest ago.
+    fn evict(&mut self, place: usize) {
+        let groups = &mut self.groups[place];
+        let mut used: Vec<i64> = groups.values().map(Group::last).collect();
+        let tenth = (used.len() / 10).min(used.len().saturating_sub(1));
+        let (_, limit, _) = used.select_nth_unstable(tenth);
+        let limit = *limit;
+        let mut freed = 0;
+        let before = groups.len();
+        groups.retain(|_, group| {
+            let keep = group.last() > limit;
+            freed += if keep { 0 } else { group.bytes() };
+            keep
+        });
+        self.groups_evicted += (before - groups.len()) as u64;
+        self.bytes = self.bytes.saturating_sub(freed);
+    }
+
+    pub(crate) fn snapshot(&self) -> Vec<u8> {
+        saved::save(self)
+    }
+
+    pub(crate) fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
+        saved::restore(self, bytes)
+    }
+
+    /// Takes new rules; correlations that are the same keep their windows.
+    pub(crate) fn replace_rules(&mut self, rules: Arc<Compiled>) {
+        let old = std::mem::replace(&mut self.rules, rules);
+        let mut kept: HashMap<(String, u64), HashMap<Key, Group>> = HashMap::new();
+        for (correlation, groups) in old.correlations.iter().zip(self.groups.drain(..)) {
+            kept.insert(identity(correlation), groups);
+        }
+        let new = Arc::clone(&self.rules);
+        self.groups = new
+            .correlations
+            .iter()
+            .map(|correlation| kept.remove(&identity(correlation)).unwrap_or_default())
+            .collect();
+        self.sweep();
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        Counters {
+            groups: self.groups.iter().map(|groups| groups.len() as u64).sum(),
+            state_bytes: self.bytes as u64,
+            groups_evicted: self.groups_evicted,
+            entries_evicted: self.entries_evicted,
+            late: self.late,
+            ..Counters::default()
+        }
+    }
+}
+
+/// What makes two versions of a correlation the same one: its id, how it matches, and what its
+/// entries carry for others.
+fn identity(correlation: &Correlation) -> (String, u64) {
+    let mut fingerprint = crate::compile::link::Fingerprint::new();
+    fingerprint.add(&(correlation.fingerprint, &correlation.carry));
+    (correlation.meta.id.clone(), fingerprint.value())
+}
+
+/// The texts of slots; `None` when one has none.
+fn texts(slots: &[u32], event: &Event, matcher: &Matcher) -> Option<Key> {
+    slots.iter().map(|slot| text(*slot, event, matcher)).collect()
+}
+
+fn optional_texts(slots: &[u32], event: &Event, matcher: &Matcher) -> Box<[Option<Box<str>>]> {
+    slots.iter().map(|slot| text(*slot, event, matcher)).collect()
+}
+
+/// The first text of a slot's best name, as written.
+fn text(slot: u32, event: &Event, matcher: &Matcher) -> Option<Box<str>> {
+    let mut values = Vec::new();
+    matcher.view.best(slot, &mut values);
+    let text = matcher.view.value(*values.first()?, event).to_text()?;
+    Some(text.into())
+}
+
+/// Contributing events, oldest first, each once; of very many the first ones and the last.
+fn contributions(entries: &[Entry]) -> Vec<Contribution> {
+    let mut out: Vec<Contribution> = Vec::new();
+    let mut add = |contribution: Contribution| {
+        if !out.iter().any(|known| known.event_id == contribution.event_id) {
+            if out.len() >= CONTRIBUTIONS_MAX {
+                out.pop();
+            }
+            out.push(contribution);
+        }
+    };
+    let matching: Vec<&Entry> = entries.iter().filter(|entry| entry.bits != 0).collect();
+    let skipped = matching.len().saturating_sub(CONTRIBUTIONS_MAX);
+    let middle = CONTRIBUTIONS_MAX - 1;
+    let shown = matching.iter().take(middle).chain(matching.iter().skip(middle + skipped));
+    for entry in shown {
+        match &entry.evidence {
+            Some(evidence) => evidence.iter().cloned().for_each(&mut add),
+            None => add(contribution(entry)),
+        }
+    }
+    out.sort_by_key(|contribution| (contribution.time, contribution.event_id));
+    out
+}
+
+fn contribution(entry: &Entry) -> Contribution {
+    let line = entry.event.original();
+    let end = line.floor_char_boundary(CONTRIBUTION_LINE_BYTES_MAX);
+    Contribution {
+        event_id: entry.event.id,
+        time: entry.event.time,
+        rule_id: entry.rule.id.clone(),
+        line: line[..end].to_owned(),
+    }
+}
+
+fn finding(
+    rules: &Compiled,
+    place: usize,
+    hit: &Hit,
+    contributions: &Arc<[Contribution]>,
+    event: Option<&Event>,
+    matcher: &mut Matcher,
+) -> Finding {
+    let correlation = &rules.correlations[place];
+    let completing = hit.entries.last().map(|entry| Arc::clone(&entry.event)).unwrap_or_default();
+    let from_events = hit.entries.iter().any(|entry| entry.evidence.is_some());
+    let matching = hit.entries.iter().filter(|entry| entry.bits != 0).count() as u64;
+    let event_count = if from_events { contributions.len() as u64 } else { matching };
+    // Spans can be shown while the event is the one that the matcher has open.
+    let open = event.is_some_and(|event| event.id == completing.id);
+    let rule = hit
+        .entries
+        .last()
+        .and_then(|entry| rules.rules.iter().position(|rule| Arc::ptr_eq(&rule.meta, &entry.rule)));
+    let matches = match rule {
+        Some(rule) if open => spans(matcher, rule as u32, &completing),
+        _ => Vec::new(),
+    };
+    let names = correlation.group_by.iter().cloned();
+    Finding {
+        rule: Arc::clone(&correlation.meta),
+        time: Timestamp(hit.time),
+        group: names.zip(hit.group.iter().map(|text| text.to_string())).collect(),
+        event: (*completing).clone(),
+        contributions: contributions.to_vec(),
+        count: hit.count,
+        event_count,
+        window: Some((Timestamp(hit.from), Timestamp(hit.time))),
+        matches,
+    }
 }

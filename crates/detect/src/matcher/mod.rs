@@ -26,6 +26,8 @@ pub(crate) struct Matcher {
     stamp: u32,
     candidates: Vec<Target>,
     classes: Vec<u32>,
+    /// Rule tests: every rule alerts, referenced or not.
+    pub(crate) all_emit: bool,
 }
 
 /// What is known of nodes for the event at hand.
@@ -68,6 +70,7 @@ impl Matcher {
             stamp: 0,
             candidates: Vec::new(),
             classes: Vec::new(),
+            all_emit: false,
         }
     }
 
@@ -230,11 +233,7 @@ impl Matcher {
     }
 
     /// Values of a slot that make a leaf pass.
-    pub(crate) fn passing<'m>(
-        &'m self,
-        leaf: &'m Leaf,
-        event: &'m Event,
-    ) -> Vec<(u32, Seen<'m>)> {
+    pub(crate) fn passing<'m>(&'m self, leaf: &'m Leaf, event: &'m Event) -> Vec<(u32, Seen<'m>)> {
         let view = &self.view;
         let mut values: Vec<u32> = if leaf.slot == Slots::KEYWORDS {
             view.keyword_values().collect()

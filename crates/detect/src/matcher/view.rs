@@ -112,10 +112,8 @@ impl View {
 
     /// `@timestamp` and `event.original` are no fields of an event, but rules may ask for them.
     fn open_special(&mut self, event: &Event, slots: &Slots) {
-        let time = self
-            .time_feeds
-            .take()
-            .unwrap_or_else(|| slots.feeds(field::TIMESTAMP.name()).into());
+        let time =
+            self.time_feeds.take().unwrap_or_else(|| slots.feeds(field::TIMESTAMP.name()).into());
         if !time.is_empty() && !event.has(field::TIMESTAMP) {
             self.time = event.time.to_string();
             let range = fold_text(&self.time, &mut self.text);
@@ -167,8 +165,8 @@ impl View {
         let line = event.original();
         // The raw line of a JSON event holds the same values again, and their names, which are
         // no part of the message.
-        let raw = !line.is_empty()
-            && (!line.starts_with('{') || event.has(field::TOCSIN_PARSE_ERROR));
+        let raw =
+            !line.is_empty() && (!line.starts_with('{') || event.has(field::TOCSIN_PARSE_ERROR));
         let looks_into = |fields: &[Option<Field>], id: FieldId| {
             let known = fields.get(id.index()).and_then(Option::as_ref);
             match known.map_or(Searched::Always, |known| known.searched) {

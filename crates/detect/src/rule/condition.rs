@@ -168,7 +168,9 @@ impl<'t> Parser<'t> {
             _ => {
                 let known = self.names.names.iter().copied();
                 match tocsin_content::yaml::nearest(word, known) {
-                    Some(near) => format!("condition names {word:?}, which is not defined; did you mean {near:?}?"),
+                    Some(near) => format!(
+                        "condition names {word:?}, which is not defined; did you mean {near:?}?"
+                    ),
                     None => format!("condition names {word:?}, which is not defined"),
                 }
             }
@@ -261,7 +263,10 @@ mod tests {
             ("a b", "\"b\" stands where 'and', 'or' or the end is due in the condition"),
             ("2 of them", "'2 of' is not Sigma; use 1, any or all"),
             ("1 of x*", "'1 of x*' selects nothing"),
-            ("not_sell", "condition names \"not_sell\", which is not defined; did you mean \"not_sel\"?"),
+            (
+                "not_sell",
+                "condition names \"not_sell\", which is not defined; did you mean \"not_sel\"?",
+            ),
             ("a & b", "condition has a '&', which means nothing there"),
             ("or a", "\"or\" stands where an identifier is due"),
             ("1 of", "'of' needs 'them' or a pattern after it"),

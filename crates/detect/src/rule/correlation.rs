@@ -287,7 +287,10 @@ fn condition(
     if let Some(value) = percentile {
         out.percentile = self::percentile(value, kind)?;
     } else if kind == CorrelationKind::ValuePercentile {
-        return refuse(condition, "value_percentile needs percentile: N (0 to 100) in its condition");
+        return refuse(
+            condition,
+            "value_percentile needs percentile: N (0 to 100) in its condition",
+        );
     }
     out.threshold = Some(Threshold::Number(operators));
     Ok(out)
@@ -339,7 +342,10 @@ fn expression(
     mark(&tree, &mut used);
     for (name, used) in rules.iter().zip(used) {
         if !used {
-            return refuse_at(name.1, format!("rule {:?} is listed but not in the condition", name.0));
+            return refuse_at(
+                name.1,
+                format!("rule {:?} is listed but not in the condition", name.0),
+            );
         }
     }
     Ok(tree)
@@ -365,13 +371,18 @@ fn aliases(node: &Node, rules: &[(String, Place)]) -> Result<Aliases, Refusal> {
     let mut out = Vec::new();
     for (alias, fields) in entries {
         let Some(fields) = fields.as_map() else {
-            return refuse(fields, format!("alias {:?} must be a map of rule to field", alias.text));
+            return refuse(
+                fields,
+                format!("alias {:?} must be a map of rule to field", alias.text),
+            );
         };
         let mut pairs = Vec::new();
         for (rule, field) in fields {
             if !rules.iter().any(|(known, _)| *known == rule.text) {
-                let message =
-                    format!("alias {:?} names rule {:?}, which is not listed", alias.text, rule.text);
+                let message = format!(
+                    "alias {:?} names rule {:?}, which is not listed",
+                    alias.text, rule.text
+                );
                 return refuse_at(rule.place, message);
             }
             match field.as_text().filter(|text| !text.is_empty()) {

@@ -10,9 +10,9 @@ use tocsin_content::{Diagnostic, Node, PackFile, yaml};
 use tocsin_model::{AlertId, RuleMeta, Severity};
 
 use super::correlation::{self, texts};
+use super::detection;
 use super::modifier::Placeholders;
 use super::{Document, FilterDoc, FilterTarget, LogSource, Refusal, RuleDoc, refuse, refuse_at};
-use super::detection;
 use crate::fold::fold;
 
 /// Reads every document of a file.
@@ -279,7 +279,8 @@ fn log_source(node: &Node, warn: &mut Warn<'_>) -> Result<LogSource, Refusal> {
             "definition" => continue,
             other => {
                 if let Some(near) = nearest(other, ["category", "product", "service"]) {
-                    let message = format!("unknown logsource key {other:?}, did you mean {near:?}?");
+                    let message =
+                        format!("unknown logsource key {other:?}, did you mean {near:?}?");
                     warn(key.place, message);
                 }
                 continue;

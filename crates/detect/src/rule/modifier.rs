@@ -153,7 +153,8 @@ impl Chain {
     }
 
     fn transform(&mut self, next: Transform) -> Result<(), String> {
-        let positioned = |list: &[Transform]| list.iter().any(|one| matches!(one, Transform::Position(_)));
+        let positioned =
+            |list: &[Transform]| list.iter().any(|one| matches!(one, Transform::Position(_)));
         match next {
             Transform::Position(_) if positioned(&self.transforms) => {
                 return Err("only one of contains, startswith and endswith can be used".to_owned());
@@ -206,9 +207,10 @@ impl Chain {
 
     fn needs_field(&self) -> bool {
         self.matcher != Matcher::Text && self.matcher != Matcher::Regex
-            || self.transforms.iter().any(|one| {
-                matches!(one, Transform::Position(Part::Start | Part::End))
-            })
+            || self
+                .transforms
+                .iter()
+                .any(|one| matches!(one, Transform::Position(Part::Start | Part::End)))
     }
 }
 
@@ -352,9 +354,8 @@ impl Line<'_> {
     }
 
     fn network(&self, node: &Node, text: &str) -> Result<IpNet, Refusal> {
-        let network = text
-            .parse::<IpNet>()
-            .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+        let network =
+            text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
         match network {
             Err(_) => self.refuse(node, format!("{text:?} is not a network like 10.0.0.0/8")),
             Ok(network) if network.trunc() != network => self.refuse(
@@ -568,7 +569,9 @@ impl Encoded {
                     let text = value::plain(&tokens).ok_or_else(no_wildcards)?;
                     vec![Self::Bytes(value::utf16(&text, order))]
                 }
-                Self::Bytes(_) => return Err("only one of the utf16 modifiers can be used".to_owned()),
+                Self::Bytes(_) => {
+                    return Err("only one of the utf16 modifiers can be used".to_owned());
+                }
             },
             Transform::Base64 => {
                 vec![Self::Text(value::literal(&value::base64(&self.into_bytes()?)))]

@@ -294,12 +294,7 @@ mod tests {
     use super::*;
 
     fn source(pattern: &str) -> Source {
-        Source {
-            pattern: pattern.into(),
-            ignore_case: false,
-            multi_line: false,
-            dot_all: false,
-        }
+        Source { pattern: pattern.into(), ignore_case: false, multi_line: false, dot_all: false }
     }
 
     #[test]

@@ -72,8 +72,7 @@ pub(crate) fn show(tokens: &[Token]) -> String {
 /// `windash`: every dash that starts a word (no word character before it, one after it) stands
 /// for any of [`DASHES`].
 pub(crate) fn windash(tokens: &mut [Token]) {
-    let is_word =
-        |token: Option<&Token>| matches!(token, Some(Token::Char(c)) if c.is_alphanumeric() || *c == '_');
+    let is_word = |token: Option<&Token>| matches!(token, Some(Token::Char(c)) if c.is_alphanumeric() || *c == '_');
     for at in 0..tokens.len() {
         let Token::Char(c) = tokens[at] else { continue };
         let before = at.checked_sub(1).and_then(|before| tokens.get(before));
