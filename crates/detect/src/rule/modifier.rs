@@ -391,7 +391,7 @@ impl Line<'_> {
         match self.lists.get(name) {
             None => self.refuse(
                 node,
-                format!("placeholder %{name}% has no values; set them under rules.placeholders"),
+                format!("placeholder %{name}% has no values; set them under detect.placeholders"),
             ),
             Some(list) if list.is_empty() => {
                 self.refuse(node, format!("placeholder %{name}% has an empty list"))
