@@ -95,7 +95,7 @@ async fn walk(pattern: &str, steps: &[Step]) {
             Step::ReceiveAll => machine.receive(&mut run, written).await,
             Step::Commit => {
                 machine.commit(&run);
-                rotated = false;
+                rotated &= machine.stored.len() < written;
             }
             Step::Restart => {
                 machine.kill(run).await;

@@ -19,6 +19,8 @@ use crate::discover::unreadable;
 use crate::stats::DropReason;
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// How often a file is tried to begin with while it is being rotated.
+const BEGIN_ATTEMPTS: usize = 20;
 /// States of files that were not there for so long are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(30 * 86_400);
 
@@ -140,6 +142,16 @@ impl Follower {
     /// Opens the file at `path` and decides where to begin. True when what was known of its
     /// former content could be found elsewhere (or nothing was known).
     pub(super) fn begin(&mut self, spec: usize, path: &Path) -> io::Result<bool> {
+        for _ in 0..BEGIN_ATTEMPTS {
+            match self.try_begin(spec, path) {
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+                done => return done,
+            }
+        }
+        Err(io::Error::other("it is renamed all the time"))
+    }
+
+    fn try_begin(&mut self, spec: usize, path: &Path) -> io::Result<bool> {
         let opened = Opened::open(path)?;
         let now = Timestamp::from_system(SystemTime::now());
         let own = self.own_state(path, &opened);
@@ -169,7 +181,7 @@ impl Follower {
         state.head.grow(&opened.head);
         let start = self.specs[spec].start;
         let history = first_sight && start == Start::Recent;
-        let (after, found) = self.older_parts(spec, path, opened.id, replaced.as_ref(), history);
+        let (after, found) = self.older_parts(spec, path, opened.id, replaced.as_ref(), history)?;
         self.push_tail(spec, path, opened.file, (false, state), after)?;
         if let (0, Ok(modified), Some(tail)) =
             (opened.metadata.len(), opened.metadata.modified(), self.tails.last_mut())
@@ -196,6 +208,7 @@ impl Follower {
         let mut state = moved.clone();
         self.forget(&state.key());
         state.id = opened.id;
+        self.known.insert(state.key(), state.clone());
         Some(state)
     }
 

@@ -4,14 +4,14 @@
 //! more than the first bytes of a file.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 /// So many bytes at the start of a file tell its content apart from another's.
-pub const HEAD_BYTES: usize = 256;
+pub const HEAD_BYTES: usize = 1024;
 
 /// Which file this is on this machine, as long as it exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,9 +88,10 @@ pub fn read_head(file: &File) -> io::Result<Vec<u8>> {
 }
 
 /// How the content of the gzip file `file` begins, at most [`HEAD_BYTES`].
-pub fn read_gzip_head(file: &File) -> io::Result<Vec<u8>> {
+pub fn read_gzip_head(mut file: &File) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     flate2::read::MultiGzDecoder::new(file).take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    file.rewind()?;
     Ok(head)
 }
 
@@ -118,15 +119,15 @@ mod tests {
 
     #[test]
     fn a_head_fits_what_grew_from_it() {
-        let long = vec![b'x'; 300];
+        let long = vec![b'x'; HEAD_BYTES + 1];
         for (head, bytes, fits) in [
             (&b""[..], &b"anything"[..], true),
             (b"one\n", b"one\n", true),
             (b"one\n", b"one\ntwo\n", true),
             (b"one\n", b"one", false),
             (b"one\n", b"two\ntwo\n", false),
-            (&long, &long[..256], true),
-            (&long, &long[..255], false),
+            (&long, &long[..HEAD_BYTES], true),
+            (&long, &long[..HEAD_BYTES - 1], false),
         ] {
             assert_eq!(Head::of(head).matches(bytes), fits, "{head:?} {bytes:?}");
         }

@@ -3,7 +3,7 @@
 //! In: patterns, names, directories. Out: paths. Never opens a file.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -189,6 +189,10 @@ pub fn siblings(path: &Path) -> Vec<Sibling> {
             siblings.push(Sibling { path: entry.path(), id, modified, size, part });
         }
     }
+    // While a part is being compressed, it is there twice.
+    let plain: HashSet<_> = siblings.iter().map(|sibling| sibling.path.clone()).collect();
+    siblings
+        .retain(|sibling| !sibling.part.gzip || !plain.contains(&sibling.path.with_extension("")));
     siblings
         .sort_by(|a, b| a.modified.cmp(&b.modified).then_with(|| a.part.age().cmp(&b.part.age())));
     siblings
@@ -302,7 +306,9 @@ mod tests {
     fn older_parts_are_listed_oldest_first() {
         let dir = TempDir::new().unwrap();
         let day = std::time::Duration::from_secs(86_400);
-        for (name, days) in [("x.log.2.gz", 2), ("x.log.1", 1), ("x.log.3", 3), ("x.log", 0)] {
+        for (name, days) in
+            [("x.log.2.gz", 2), ("x.log.1", 1), ("x.log.3", 3), ("x.log.3.gz", 3), ("x.log", 0)]
+        {
             let file = fs::File::create(dir.path().join(name)).unwrap();
             file.set_modified(SystemTime::now() - day * days).unwrap();
         }

@@ -1,7 +1,7 @@
 //! Finds the older parts of a rotated file that still have to be read.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use super::Follower;
 use super::follow::CLOCK_SLACK;
 use super::identity::{self, FileId};
 use super::paths::{self, Sibling};
-use super::tail::{self, FileState, LEAVE_AFTER};
+use super::tail::{self, FileState, LEAVE_AFTER, Tail};
 
 /// The search for older parts of one file.
 struct Search<'a> {
@@ -32,6 +32,8 @@ impl Follower {
     /// Begins with the older parts of `path` that were not read to their end, oldest first, and
     /// returns the tails to wait for. `replaced` is the former state of the file itself when its
     /// content is new; the flag says whether that content was found (or there was none).
+    ///
+    /// Nothing is begun when files were renamed in between: [`io::ErrorKind::ResourceBusy`].
     pub(super) fn older_parts(
         &mut self,
         spec: usize,
@@ -39,15 +41,18 @@ impl Follower {
         current: FileId,
         replaced: Option<&FileState>,
         history: bool,
-    ) -> (Vec<u64>, bool) {
+    ) -> io::Result<(Vec<u64>, bool)> {
+        let siblings = self.open_siblings(path, current)?;
+        // What was written since the last look must be known as theirs, not taken for missed.
+        self.tails.iter_mut().filter(|tail| tail.path == path).for_each(Tail::look_at_head);
         let mut search = self.search(spec, path, current, replaced, history);
-        for sibling in paths::siblings(path) {
+        for (sibling, file) in siblings {
             let being_read = self.tails.iter().any(|tail| tail.file_id == sibling.id);
             if sibling.id == current || being_read {
                 search.orphans.retain(|orphan| orphan.id != sibling.id);
                 continue;
             }
-            if let Err(error) = self.older_part(&mut search, &sibling) {
+            if let Err(error) = self.older_part(&mut search, &sibling, file) {
                 self.problem(&sibling.path, None, &error);
             }
         }
@@ -56,7 +61,25 @@ impl Follower {
         for orphan in search.orphans.iter().filter(|orphan| orphan.id != current) {
             self.forget(&orphan.key());
         }
-        (search.tails, found)
+        Ok((search.tails, found))
+    }
+
+    /// Opens the older parts of `path` as they are at one moment.
+    fn open_siblings(&mut self, path: &Path, current: FileId) -> io::Result<Vec<(Sibling, File)>> {
+        let mut siblings = Vec::new();
+        for sibling in paths::siblings(path) {
+            match File::open(&sibling.path) {
+                Ok(file) if FileId::from(&file.metadata()?) == sibling.id => {
+                    siblings.push((sibling, file));
+                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    self.problem(&sibling.path, None, &error);
+                }
+                _ => return Err(io::ErrorKind::ResourceBusy.into()),
+            }
+        }
+        let unchanged = FileId::from(&fs::metadata(path)?) == current;
+        if unchanged { Ok(siblings) } else { Err(io::ErrorKind::ResourceBusy.into()) }
     }
 
     fn search<'a>(
@@ -87,8 +110,12 @@ impl Follower {
         Search { spec, path, orphans, missed_since, history, tails }
     }
 
-    fn older_part(&mut self, search: &mut Search<'_>, sibling: &Sibling) -> io::Result<()> {
-        let file = File::open(&sibling.path)?;
+    fn older_part(
+        &mut self,
+        search: &mut Search<'_>,
+        sibling: &Sibling,
+        file: File,
+    ) -> io::Result<()> {
         let head = match sibling.part.gzip {
             true => identity::read_gzip_head(&file)?,
             false => identity::read_head(&file)?,
@@ -96,18 +123,19 @@ impl Follower {
         let own = self.known.get(&tail::key(sibling.id)).filter(|own| own.head.matches(&head));
         let gzip = sibling.part.gzip;
         let may_resume = |own: &&FileState| !own.read_out && (gzip || sibling.size >= own.offset);
-        if let Some(own) = own.filter(may_resume).cloned() {
+        if let Some(mut own) = own.filter(may_resume).cloned() {
+            own.head.grow(&head);
             search.orphans.retain(|orphan| orphan.id != own.id);
             let age = sibling.modified.elapsed().unwrap_or_default();
             if gzip || sibling.size > own.offset || age < LEAVE_AFTER {
-                self.read_older(search, sibling, own, LEAVE_AFTER)?;
+                self.read_older(search, (sibling, file), own, LEAVE_AFTER)?;
             }
             return Ok(());
         }
         if let Some(at) = search.orphans.iter().position(|orphan| orphan.head.is_copied_in(&head)) {
             let orphan = search.orphans.remove(at);
             self.mark_read_out(&sibling.path, sibling.id, &head);
-            return self.read_older(search, sibling, orphan, Duration::ZERO);
+            return self.read_older(search, (sibling, file), orphan, Duration::ZERO);
         }
         let path_text = search.path.to_string_lossy();
         let read_elsewhere = |state: &FileState| state.head.is_copied_in(&head);
@@ -121,17 +149,17 @@ impl Follower {
             return Ok(());
         }
         if search.missed_since.is_some_and(|since| sibling.modified + CLOCK_SLACK > since) {
-            let now = Timestamp::from_system(SystemTime::now());
+            let written = Timestamp::from_system(sibling.modified);
             let former = self.known.get(&tail::key(sibling.id)).filter(|former| !former.read_out);
             let mut state = former.map_or_else(
-                || FileState::new(search.path, sibling.id, now),
-                |former| former.next_generation(now),
+                || FileState::new(search.path, sibling.id, written),
+                |former| former.next_generation(written),
             );
             state.head.grow(&head);
             if search.history {
                 state.history_end = if sibling.part.gzip { u64::MAX } else { sibling.size };
             }
-            self.read_older(search, sibling, state, LEAVE_AFTER)?;
+            self.read_older(search, (sibling, file), state, LEAVE_AFTER)?;
         }
         Ok(())
     }
@@ -139,11 +167,10 @@ impl Follower {
     fn read_older(
         &mut self,
         search: &mut Search<'_>,
-        sibling: &Sibling,
+        (sibling, file): (&Sibling, File),
         state: FileState,
         leave_after: Duration,
     ) -> io::Result<()> {
-        let file = File::open(&sibling.path)?;
         let content = (sibling.part.gzip, state);
         let number =
             self.push_tail(search.spec, search.path, file, content, search.tails.clone())?;

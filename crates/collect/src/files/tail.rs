@@ -41,7 +41,8 @@ pub struct FileState {
     pub offset: u64,
     /// Lines that end before this offset were there when the file was first seen.
     pub history_end: u64,
-    /// When it was last read, nanoseconds since 1970.
+    /// What was written to the path before this time is read, or known to be left to read;
+    /// nanoseconds since 1970.
     pub seen: i64,
     /// True when nothing of it is left to read: it holds what was read from another file, or
     /// cannot grow.
@@ -214,6 +215,16 @@ impl Tail {
         &self.head
     }
 
+    /// Looks how the content begins now, if it is still the same.
+    pub fn look_at_head(&mut self) {
+        let Content::Plain(file) = &self.content else { return };
+        if let Ok(head) = identity::read_head(file)
+            && self.state.head.matches(&head)
+        {
+            self.state.head.grow(&head);
+        }
+    }
+
     /// True when it is compressed: it does not grow.
     pub fn is_gzip(&self) -> bool {
         matches!(self.content, Content::Gzip(_))
@@ -350,7 +361,9 @@ impl Tail {
         }
         self.stats.received(batch.records.len() as u64, bytes, received);
         self.state.offset = next;
-        self.state.seen = received.0;
+        if !self.older {
+            self.state.seen = received.0;
+        }
         batch.checkpoints.push(self.state.checkpoint());
         batch
     }
