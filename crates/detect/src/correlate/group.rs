@@ -14,10 +14,8 @@ pub(crate) struct Group {
     pub(crate) entries: VecDeque<Entry>,
     /// Sliding values up to the newest entry.
     pub(super) measure: Measure,
-    /// Entries decided so far, for correlations that decide in the order of time.
+    /// Time up to which all is decided, for correlations that wait for time to be complete.
     pub(crate) decided: Option<i64>,
-    /// Where the open window began, for those that decide at its end.
-    pub(crate) window: Option<i64>,
 }
 
 /// The condition of a correlation held.
@@ -56,8 +54,7 @@ impl Group {
 
     /// Drops entries before a time.
     pub(crate) fn forget(&mut self, before: i64) {
-        let undecided = self.window.unwrap_or(i64::MAX);
-        while self.entries.front().is_some_and(|entry| entry.time < before.min(undecided)) {
+        while self.entries.front().is_some_and(|entry| entry.time < before) {
             self.entries.pop_front();
             self.measure.forget();
         }
@@ -133,20 +130,12 @@ impl Group {
         hits: &mut Vec<Hit>,
     ) {
         loop {
-            let first = match (self.window, self.decided) {
-                (Some(start), _) => start,
-                (None, decided) => {
-                    let decided = decided.unwrap_or(i64::MIN);
-                    let next = self.entries.iter().find(|entry| {
-                        entry.bits != 0 && (entry.time > decided || decided == i64::MIN)
-                    });
-                    match next {
-                        Some(entry) => entry.time,
-                        None => return,
-                    }
-                }
+            let undecided = |entry: &&Entry| {
+                entry.bits != 0 && self.decided.is_none_or(|decided| entry.time > decided)
             };
-            self.window = Some(first);
+            let Some(first) = self.entries.iter().find(undecided).map(|entry| entry.time) else {
+                return;
+            };
             let end = first.saturating_add(correlation.timespan);
             if end >= complete && complete != i64::MAX {
                 return;
@@ -161,7 +150,6 @@ impl Group {
                     hits.push(self.hit(from..to, end, count, key));
                 }
             }
-            self.window = None;
             self.decided = Some(end);
         }
     }

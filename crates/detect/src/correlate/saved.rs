@@ -34,7 +34,6 @@ struct SavedCorrelation {
 struct SavedGroup {
     key: Key,
     decided: Option<i64>,
-    window: Option<i64>,
     entries: Vec<SavedEntry>,
 }
 
@@ -78,7 +77,6 @@ pub(super) fn save(correlator: &Correlator) -> Vec<u8> {
             .map(|(key, group)| SavedGroup {
                 key: key.clone(),
                 decided: group.decided,
-                window: group.window,
                 entries: group
                     .entries
                     .iter()
@@ -114,8 +112,7 @@ pub(super) fn restore(correlator: &mut Correlator, bytes: &[u8]) -> Result<(), S
         let place = rules.correlations.iter().position(|known| identity(known) == wanted);
         let Some(place) = place else { continue };
         for saved in one.groups {
-            let mut group =
-                Group { decided: saved.decided, window: saved.window, ..Group::default() };
+            let mut group = Group { decided: saved.decided, ..Group::default() };
             for saved in saved.entries {
                 let (Some(event), Some(rule)) =
                     (events.get(saved.event), metas.get(saved.rule.as_str()))
