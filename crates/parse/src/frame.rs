@@ -198,7 +198,9 @@ fn tagged<'t>(text: &'t str, read: Read, frame: &'static str) -> Option<(Head<'t
     let (head, body) = host_and_tag(rest);
     let host = head.host.as_deref()?;
     head.tag.as_ref()?;
-    if is_level(host) {
+    // `ip:port` and `user/ip` stand where a host would in logs of network services.
+    let colons = host.bytes().filter(|byte| *byte == b':').count();
+    if is_level(host) || colons == 1 || host.contains('/') {
         return None;
     }
     Some((Head { frame, time: Some(read.time), ..head }, body))
@@ -261,6 +263,8 @@ fn tag(text: &str) -> Option<(&str, Option<&str>, &str)> {
             b':' if at > 0 && matches!(bytes.get(at + 1), None | Some(b' ')) => {
                 return Some((&text[..at], None, text[at + 1..].trim_start()));
             }
+            // Cisco's message code is part of the message.
+            b'%' if at == 0 => return None,
             byte if byte <= b' ' || b"=\"{}<>|,;[".contains(&byte) => return None,
             _ => at += 1,
         }

@@ -196,7 +196,7 @@ impl Cursor<'_> {
 
     /// `hh:mm:ss` with an optional fraction after `.` or `,`: seconds of the day, nanoseconds.
     fn clock(&mut self) -> Option<(i64, i64)> {
-        let hour = self.digits(2)?;
+        let hour = self.digits(2).or_else(|| self.digits(1))?;
         self.take(b':')?;
         let minute = self.digits(2)?;
         self.take(b':')?;
@@ -291,6 +291,8 @@ pub(crate) fn iso(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
     cursor.take(between)?;
     let day = cursor.digits(2)? as u32;
     cursor.take_any(b"T t_")?;
+    // MariaDB sets an hour of one digit off with a second blank.
+    let _ = cursor.take(b' ');
     let (seconds, nanos) = cursor.clock()?;
     let zone = cursor.zone();
     let time = clock.at(&Civil { year, month, day, seconds, nanos }, zone)?;

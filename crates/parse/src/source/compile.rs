@@ -10,8 +10,8 @@ use tocsin_model::value::OwnedValue;
 
 use super::definition::{Constant, Constants, Decode, Definition, Lookup, Message, When, Words};
 use super::plan::{
-    Assign, Decoder, DecoderKind, FieldRule, Grok, Line, LookupPlan, Plan, Read, TEMPS_MAX, Table,
-    Test, WhenPlan,
+    Assign, Decoder, DecoderKind, FieldRule, Grok, Joined, Line, LookupPlan, Plan, Read, TEMPS_MAX,
+    Table, Test, WhenPlan,
 };
 use super::sink::{DESTINATION, Kind, SOURCE, Target};
 use crate::grok::Pattern;
@@ -109,6 +109,24 @@ impl Compiler<'_> {
             return Some(Read::Temp(self.temp(name)));
         }
         self.intern(name).map(Read::Field)
+    }
+
+    /// `field`, or variables put together with a blank (`_date+_time`) or a question mark.
+    fn joined(&mut self, name: &str) -> Joined {
+        if !name.starts_with('_') {
+            return self.read(name).map(|read| (' ', read)).into_iter().collect();
+        }
+        let mut all = Joined::new();
+        let (mut before, mut rest) = (' ', name);
+        loop {
+            let end = rest.find(['+', '?']).unwrap_or(rest.len());
+            all.extend(self.read(&rest[..end]).map(|read| (before, read)));
+            if end == rest.len() {
+                return all;
+            }
+            before = if rest[end..].starts_with('?') { '?' } else { ' ' };
+            rest = &rest[end + 1..];
+        }
     }
 
     /// `field` or `field` with a kind of conversion.
@@ -303,7 +321,7 @@ impl Compiler<'_> {
         let mut copies = Vec::new();
         for (to, from) in &when.copy {
             let (to, kind) = to.split_once('|').unwrap_or((to, ""));
-            let from = from.all().iter().filter_map(|name| self.read(name)).collect();
+            let from = from.all().iter().map(|name| self.joined(name)).collect();
             copies.extend(self.target(to, kind).map(|to| (to, from)));
         }
         let mut groks = Vec::new();

@@ -58,6 +58,9 @@ pub(crate) enum Read {
     Field(FieldId),
 }
 
+/// Values put together, each with what stands before it.
+pub(crate) type Joined = Vec<(char, Read)>;
+
 /// Where a constant goes.
 #[derive(Debug, Clone)]
 pub(crate) struct Assign {
@@ -111,7 +114,7 @@ pub(crate) type Grok = (Pattern, Vec<Target>);
 pub(crate) struct WhenPlan {
     pub conditions: Vec<(Read, Vec<Test>)>,
     pub assigns: Vec<Assign>,
-    pub copies: Vec<(Target, Vec<Read>)>,
+    pub copies: Vec<(Target, Vec<Joined>)>,
     pub groks: Vec<(Read, Vec<Grok>)>,
 }
 

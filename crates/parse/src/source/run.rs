@@ -200,6 +200,25 @@ impl Run<'_, '_> {
         something
     }
 
+    /// Copies values put together; whether there was anything.
+    fn copy_joined(&mut self, target: Target, joined: &[(char, Read)]) -> bool {
+        if let [(_, read)] = joined {
+            return self.copy(target, *read);
+        }
+        let mut whole = String::new();
+        for (before, read) in joined {
+            let Some(text) = self.take(*read) else { continue };
+            if !whole.is_empty() {
+                whole.push(*before);
+            }
+            whole.push_str(&text);
+            self.buffers.text = text;
+        }
+        let something = !is_nothing(&whole);
+        self.sink.write(target, &whole);
+        something
+    }
+
     /// A scalar's text (a list's first), in the buffer taken from `self.buffers`, to be put back.
     fn take(&mut self, from: Read) -> Option<String> {
         let mut text = std::mem::take(&mut self.buffers.text);
@@ -252,8 +271,8 @@ impl Run<'_, '_> {
             self.assign(assign);
         }
         for (to, from) in &when.copies {
-            for read in from {
-                if self.copy(*to, *read) {
+            for joined in from {
+                if self.copy_joined(*to, joined) {
                     break;
                 }
             }

@@ -80,6 +80,8 @@ pub(crate) enum Kind {
     List,
     /// A list of addresses parted by commas; what is no address is left out.
     Ips,
+    /// Plus signs stand for blanks.
+    Plus,
     /// Backslashes before quotes and backslashes removed.
     Unescape,
     /// What stands after the last slash or backslash.
@@ -101,6 +103,7 @@ impl Kind {
             "micros" => Self::Micros,
             "list" => Self::List,
             "ips" => Self::Ips,
+            "plus" => Self::Plus,
             "unescape" => Self::Unescape,
             "base" => Self::Base,
             _ => return None,
@@ -214,6 +217,8 @@ impl Sink<'_> {
                     self.event.push_list(id, ips.iter().map(|ip| Value::Str(ip)));
                 }
             }
+            Kind::Plus if text.contains('+') => self.text(id, &text.replace('+', " ")),
+            Kind::Plus => self.text(id, text),
             Kind::Unescape if text.contains('\\') => {
                 let plain = text.replace("\\\"", "\"").replace("\\\\", "\\");
                 self.text(id, &plain);
@@ -259,7 +264,11 @@ impl Sink<'_> {
     /// Writes an address or a name of one end: `192.0.2.1`, `::ffff:192.0.2.1`, `[2001:db8::1]`,
     /// `192.0.2.1:22`, `[2001:db8::1]:22`, `[AF_INET]192.0.2.1:22`, `host.example`.
     pub(crate) fn address(&mut self, side: Side, text: &str) {
-        let text = text.trim().trim_matches('"');
+        let text = text.trim().trim_matches('"').trim_end_matches(['.', ',', ';']);
+        let text = match text.strip_suffix(':') {
+            Some(plain) if !plain.ends_with(':') => plain,
+            _ => text,
+        };
         let text =
             text.strip_prefix("[AF_INET]").or(text.strip_prefix("[AF_INET6]")).unwrap_or(text);
         let (host, port) = split_port(text);
