@@ -51,6 +51,8 @@ pub type Shared = Arc<App>;
 impl App {
     /// For one engine.
     pub fn new(handle: Handle, stop: CancellationToken) -> Self {
+        // Shown from the start, not from the first event.
+        handle.inputs.input(ingest::INPUT);
         Self {
             hub: Arc::new(Hub::new(handle.clone())),
             handle,

@@ -128,11 +128,14 @@ async fn take(app: &App, body: IngestBody, peer: Option<Peer>) -> Result<Respons
         })
         .collect();
     let accepted = entries.len();
+    let bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
+    let counters = app.handle.inputs.input(INPUT);
     if accepted > 0 {
         app.handle.journal.append(entries).await?;
+        counters.received(accepted as u64, bytes as u64, received);
     }
     if body.refused_count > 0 {
-        app.handle.inputs.input(INPUT).dropped(DropReason::Refused, body.refused_count as u64);
+        counters.dropped(DropReason::Refused, body.refused_count as u64);
     }
     let all_refused = accepted == 0 && body.refused_count > 0;
     let status = if all_refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::app::Shared;
 use crate::error::{ApiError, ErrorAnswer};
+use crate::ingest;
 use crate::limits::STATUS_CACHE_TIME;
 use crate::overview::BySeverity;
 use crate::query::now;
@@ -253,6 +254,9 @@ fn inputs(handle: &Handle) -> Vec<InputStatus> {
             input.source = watched.what;
             input.read_as = watched.source;
             input.problem = watched.problem.or(input.problem);
+        }
+        if name == ingest::INPUT {
+            input.source = "POST /ingest".to_owned();
         }
         if let Some(ledger) = ledgers.get(&name) {
             input.received = input.received.max(ledger.received + input.lost);

@@ -68,7 +68,12 @@ async fn batches_arrive_in_every_form() {
         assert_eq!(records[0].peer, Some(IpAddr::from([127, 0, 0, 1])));
         assert_eq!(&*records[0].input, "http");
     }
-    assert_eq!(rig.handle.inputs.input("http").dropped_count(DropReason::Refused), 3);
+    let counters = rig.handle.inputs.input("http");
+    assert_eq!((counters.records(), counters.dropped_count(DropReason::Refused)), (10, 3));
+    let status = rig.get("/status").await.json();
+    let input = &status["inputs"][0];
+    assert_eq!((&input["source"], &input["received"]), (&json!("POST /ingest"), &json!(13)));
+    assert!(input["last_event"].is_string());
     rig.stop().await;
 }
 
