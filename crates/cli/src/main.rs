@@ -5,6 +5,7 @@
 
 mod commands;
 mod common_args;
+mod signals;
 mod terminal;
 
 use std::process::ExitCode;

@@ -11,6 +11,7 @@ use tocsin_model::Severity;
 use tokio_util::sync::CancellationToken;
 
 use crate::common_args::{ConfigArgs, print_diagnostics};
+use crate::signals::Signals;
 use crate::terminal::{safe, start_log};
 
 /// Arguments of `run`.
@@ -79,7 +80,11 @@ fn about_rules(content: &Content) -> String {
         of(Severity::Medium),
         content.parser.sources().len(),
         packs.join(", "),
-        if refused > 0 { format!("; {refused} files or rules refused, see above") } else { String::new() },
+        if refused > 0 {
+            format!("; {refused} files or rules refused, see above")
+        } else {
+            String::new()
+        },
     )
 }
 
@@ -105,27 +110,5 @@ fn announce(handle: &Handle, addr: &str, file: Option<&str>, about_rules: &str) 
     for (name, channel) in &handle.config.notify.channels {
         let least = Severity::from(channel.min_severity());
         eprintln!("  telling        {} ({}, from {least})", safe(name), channel.kind());
-    }
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }
