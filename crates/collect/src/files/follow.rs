@@ -153,6 +153,9 @@ impl Follower {
 
     fn try_begin(&mut self, spec: usize, path: &Path) -> io::Result<bool> {
         let opened = Opened::open(path)?;
+        if self.tails.iter().any(|tail| tail.file_id == opened.id) {
+            return Ok(true);
+        }
         let now = Timestamp::from_system(SystemTime::now());
         let own = self.own_state(path, &opened);
         if let Some(own) = own.as_ref().filter(|own| own.read_out && own.head.matches(&opened.head))
@@ -298,7 +301,8 @@ impl Follower {
             let here = fs::metadata(&path).map(|m| FileId::from(&m)).ok();
             listed
                 && here != Some(state.id)
-                && !paths::siblings(&path).iter().any(|sibling| sibling.id == state.id)
+                && paths::siblings(&path)
+                    .is_ok_and(|siblings| siblings.iter().all(|sibling| sibling.id != state.id))
         };
         let old = self.known.values().filter(|state| state.seen < oldest.0);
         let old: Vec<_> = old.filter(|state| gone(state)).map(FileState::key).collect();

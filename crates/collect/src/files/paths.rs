@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
@@ -33,7 +34,7 @@ pub struct Expanded {
     /// Paths that match; those without wildcards even when nothing is there.
     pub paths: Vec<PathBuf>,
     /// Directories that could not be listed, with the reason.
-    pub unlisted: Vec<(PathBuf, std::io::Error)>,
+    pub unlisted: Vec<(PathBuf, io::Error)>,
     /// Patterns with wildcards that match nothing.
     pub unmatched: Vec<String>,
 }
@@ -140,7 +141,7 @@ fn has_wildcard(text: &str) -> bool {
 }
 
 /// An older part of a rotated file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sibling {
     /// Where it is.
     pub path: PathBuf,
@@ -175,17 +176,27 @@ impl Part {
 }
 
 /// The older parts of the file at `path`, oldest first.
-pub fn siblings(path: &Path) -> Vec<Sibling> {
-    let (Some(dir), Some(base)) = (path.parent(), path.file_name()) else { return Vec::new() };
-    let dir = if dir == Path::new("") { Path::new(".") } else { dir };
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+///
+/// # Errors
+/// When the directory cannot be listed; [`io::ErrorKind::ResourceBusy`] when files were renamed
+/// meanwhile.
+pub fn siblings(path: &Path) -> io::Result<Vec<Sibling>> {
+    let Some(base) = path.file_name() else { return Ok(Vec::new()) };
+    let dir = path.parent().filter(|dir| *dir != Path::new("")).unwrap_or(Path::new("."));
     let mut siblings = Vec::new();
-    for entry in entries.flatten() {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
         let Some(part) = older_part(base, &entry.file_name()) else { continue };
-        let Ok(metadata) = fs::metadata(entry.path()) else { continue };
-        let Ok(modified) = metadata.modified() else { continue };
+        let metadata = match fs::metadata(entry.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_link(&entry) => {
+                return Err(io::ErrorKind::ResourceBusy.into());
+            }
+            Err(_) => continue,
+            Ok(metadata) => metadata,
+        };
         if metadata.is_file() {
             let (id, size) = (FileId::from(&metadata), metadata.len());
+            let modified = metadata.modified()?;
             siblings.push(Sibling { path: entry.path(), id, modified, size, part });
         }
     }
@@ -195,7 +206,11 @@ pub fn siblings(path: &Path) -> Vec<Sibling> {
         .retain(|sibling| !sibling.part.gzip || !plain.contains(&sibling.path.with_extension("")));
     siblings
         .sort_by(|a, b| a.modified.cmp(&b.modified).then_with(|| a.part.age().cmp(&b.part.age())));
-    siblings
+    Ok(siblings)
+}
+
+fn is_link(entry: &fs::DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_symlink())
 }
 
 /// Whether `name` is what rotating `base` leaves (`base.1`, `base-20261121`, `stem-20261121.ext`,
@@ -216,10 +231,18 @@ pub fn older_part(base: &OsStr, name: &OsStr) -> Option<Part> {
     };
     let is_tag = |tag: &String| {
         let digits = |c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | 'T' | ':');
-        tag == "old" || (tag.starts_with(|c: char| c.is_ascii_digit()) && tag.chars().all(digits))
+        tag == "old" || (is_number_or_date(tag) && tag.chars().all(digits))
     };
     let tag = after(base).filter(is_tag).or_else(|| between().filter(is_tag))?;
     Some(Part { gzip, tag })
+}
+
+/// Whether a name's part begins like a rotation's number (up to 999), a year, or seconds since
+/// 1970; `5424` is none of them, so `app.5424.log` is a log of its own.
+fn is_number_or_date(tag: &str) -> bool {
+    let digits = tag.bytes().take_while(u8::is_ascii_digit).count();
+    let has_year = tag.starts_with("19") || tag.starts_with("20");
+    matches!(digits, 1..=3 | 10) || (digits >= 4 && has_year)
 }
 
 /// Puts older parts of another of these files behind it.
@@ -321,7 +344,7 @@ mod tests {
         assert_eq!(numbers, ["10", "3", "2", "1"]);
         let dates = ages(["x.log-20261121", "x.log-20261119.gz", "x.log-20261120", "x.log.gz"]);
         assert_eq!(dates, ["", "20261119", "20261120", "20261121"]);
-        let found = siblings(&dir.path().join("x.log"));
+        let found = siblings(&dir.path().join("x.log")).unwrap();
         let names: Vec<_> = found.iter().map(|s| s.path.file_name().unwrap().to_owned()).collect();
         assert_eq!(names, ["x.log.3", "x.log.2.gz", "x.log.1"]);
         assert_eq!(found.iter().map(|s| s.part.gzip).collect::<Vec<_>>(), [false, true, false]);

@@ -66,20 +66,23 @@ impl Follower {
 
     /// Opens the older parts of `path` as they are at one moment.
     fn open_siblings(&mut self, path: &Path, current: FileId) -> io::Result<Vec<(Sibling, File)>> {
+        let busy = || io::Error::from(io::ErrorKind::ResourceBusy);
+        let found = paths::siblings(path)?;
         let mut siblings = Vec::new();
-        for sibling in paths::siblings(path) {
+        for sibling in found.clone() {
             match File::open(&sibling.path) {
-                Ok(file) if FileId::from(&file.metadata()?) == sibling.id => {
-                    siblings.push((sibling, file));
-                }
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    self.problem(&sibling.path, None, &error);
-                }
-                _ => return Err(io::ErrorKind::ResourceBusy.into()),
+                Ok(file) => siblings.push((sibling, file)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(busy()),
+                Err(error) => self.problem(&sibling.path, None, &error),
             }
         }
-        let unchanged = FileId::from(&fs::metadata(path)?) == current;
-        if unchanged { Ok(siblings) } else { Err(io::ErrorKind::ResourceBusy.into()) }
+        // The same names lead to the same files before and after.
+        let names = |siblings: &[Sibling]| -> Vec<_> {
+            siblings.iter().map(|sibling| (sibling.path.clone(), sibling.id)).collect()
+        };
+        let unchanged = names(&found) == names(&paths::siblings(path)?)
+            && FileId::from(&fs::metadata(path)?) == current;
+        if unchanged { Ok(siblings) } else { Err(busy()) }
     }
 
     fn search<'a>(

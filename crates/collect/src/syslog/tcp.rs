@@ -16,8 +16,9 @@ use crate::stats::DropReason;
 
 /// Connections that the system may hold until they are accepted.
 const BACKLOG: i32 = 1024;
-/// Bytes read from a connection at once.
-const READ_BYTES: usize = 64 << 10;
+/// Bytes read from a connection at once: of a quiet one, and of one that always has more.
+const READ_BYTES: usize = 16 << 10;
+const READ_BYTES_MAX: usize = 1 << 20;
 /// Pause after the system refused to give us a connection (no file descriptors left).
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
@@ -83,6 +84,9 @@ async fn serve(listener: &Listener, mut connection: TcpStream, peer: IpAddr) {
         listener.stats.dropped(DropReason::InvalidFrame, decoder.take_invalid());
         // Not read on until these are safe: the sender waits.
         accept(listener, peer, &mut frames).await;
+        if read == buffer.len() && read < READ_BYTES_MAX {
+            buffer.resize(read * 4, 0);
+        }
     }
     frames.extend(decoder.finish());
     accept(listener, peer, &mut frames).await;

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -17,10 +19,12 @@ use crate::stats::DropReason;
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 /// Largest datagram there can be.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
-/// Messages that may wait for the journal; further ones are dropped and counted.
-const MESSAGES_WAITING_MAX: usize = 16_384;
+/// Messages, and bytes of them, that may wait for the journal; further ones are dropped and
+/// counted.
+const MESSAGES_WAITING_MAX: usize = 65_536;
+const BYTES_WAITING_MAX: usize = 32 << 20;
 /// Most messages in one append.
-const APPEND_MESSAGES_MAX: usize = 512;
+const APPEND_MESSAGES_MAX: usize = 8192;
 /// How often the system is asked what it dropped.
 const KERNEL_DROPS_INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -38,8 +42,9 @@ pub(super) fn open(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
 
 /// Receives until shutdown, then takes what had arrived by then.
 pub(super) async fn run(listener: Listener, socket: UdpSocket) {
-    let (queue, waiting) = mpsc::channel(MESSAGES_WAITING_MAX);
-    let writer = listener.tasks.spawn(write(listener.clone(), waiting));
+    let (sender, waiting) = mpsc::channel(MESSAGES_WAITING_MAX);
+    let queue = Queue { sender, bytes: Arc::default() };
+    let writer = listener.tasks.spawn(write(listener.clone(), waiting, queue.bytes.clone()));
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     let mut drops = kernel::Drops::new(&socket);
     let mut ask = tokio::time::interval(KERNEL_DROPS_INTERVAL);
@@ -65,30 +70,40 @@ pub(super) async fn run(listener: Listener, socket: UdpSocket) {
     let _ = writer.await;
 }
 
-fn enqueue(
-    listener: &Listener,
-    queue: &mpsc::Sender<JournalEntry>,
-    datagram: &[u8],
-    peer: SocketAddr,
-) {
+/// Messages between the socket and the journal.
+struct Queue {
+    sender: mpsc::Sender<JournalEntry>,
+    /// Bytes that wait.
+    bytes: Arc<AtomicUsize>,
+}
+
+fn enqueue(listener: &Listener, queue: &Queue, datagram: &[u8], peer: SocketAddr) {
     let end = datagram.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r' | 0));
     let Some(end) = end else { return };
     let max = listener.limits.frame_bytes_max;
     let message = &datagram[..(end + 1).min(max)];
     listener.stats.dropped(DropReason::Oversize, u64::from(end + 1 > max));
     let entry = listener.entry(peer.ip(), Bytes::copy_from_slice(message));
-    if queue.try_send(entry).is_err() {
+    // Counted before it can be taken out, so that the count never falls below what waits.
+    let waiting = queue.bytes.fetch_add(message.len(), Ordering::Relaxed) + message.len();
+    if waiting > BYTES_WAITING_MAX || queue.sender.try_send(entry).is_err() {
+        queue.bytes.fetch_sub(message.len(), Ordering::Relaxed);
         listener.stats.dropped(DropReason::QueueFull, 1);
     }
 }
 
 /// Writes what waits to the journal, as much at once as there is.
-async fn write(listener: Listener, mut waiting: mpsc::Receiver<JournalEntry>) {
+async fn write(
+    listener: Listener,
+    mut waiting: mpsc::Receiver<JournalEntry>,
+    bytes_waiting: Arc<AtomicUsize>,
+) {
     let mut entries = Vec::with_capacity(APPEND_MESSAGES_MAX);
     while waiting.recv_many(&mut entries, APPEND_MESSAGES_MAX).await > 0 {
         let entries = std::mem::take(&mut entries);
         let (count, bytes, last) = crate::tally(&entries);
         let appended = listener.journal.append(entries).await;
+        bytes_waiting.fetch_sub(usize::try_from(bytes).unwrap_or_default(), Ordering::Relaxed);
         let problem = match appended {
             Ok(()) => {
                 listener.stats.received(count, bytes, last);
