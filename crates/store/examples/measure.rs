@@ -430,9 +430,11 @@ fn main() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = kept.as_ref().map_or(temporary.path(), Path::new);
     let store = Embedded::open(dir, Options::default()).unwrap();
-    let raw = ingest(&store, events);
-    store.settle().unwrap();
-    disk(dir, raw);
+    if events > 0 {
+        let raw = ingest(&store, events);
+        store.settle().unwrap();
+        disk(dir, raw);
+    }
     queries(&store);
     drop(store);
     let now = Instant::now();

@@ -119,15 +119,16 @@ fn cut_cow(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// The whole number that a float is, within 64 bits.
+/// The whole number that a float is, within 64 bits. The one float that is just beyond counts as
+/// the greatest whole number: the index takes it for that.
 pub(crate) fn whole(number: f64) -> Option<i128> {
-    // Every float in this range that has no fraction is exact as i128.
-    if number.fract() == 0.0
-        && (-9.223_372_036_854_776e18..1.844_674_407_370_955e19).contains(&number)
-    {
-        return Some(number as i128);
+    const LOW: f64 = i64::MIN as f64;
+    const HIGH: f64 = u64::MAX as f64;
+    if number.fract() != 0.0 || !(LOW..=HIGH).contains(&number) {
+        return None;
     }
-    None
+    // Every float in this range that has no fraction is exact as i128.
+    Some((number as i128).min(u64::MAX.into()))
 }
 
 impl Canon<'_> {

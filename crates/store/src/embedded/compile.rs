@@ -186,7 +186,7 @@ fn keyword(field: Field, test: &Test) -> Box<dyn Query> {
         Test::Values(wanted) => {
             exact(field, wanted.iter().map(|one| one.text.clone().into_bytes()).collect())
         }
-        Test::Prefix(prefix) => text_scan(field, prefix.clone().into_bytes(), test, true),
+        Test::Prefix(prefix) => text_scan(field, prefix.clone().into_bytes(), test, false),
         Test::Pattern(pattern) => {
             text_scan(field, pattern.prefix().as_bytes().to_vec(), test, false)
         }

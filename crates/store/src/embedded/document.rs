@@ -137,6 +137,7 @@ impl Builder {
             if class == Class::Text {
                 // The message has been added with the raw line.
                 if id != field::MESSAGE
+                    && is_present(value)
                     && let Some(text) = value.to_text()
                 {
                     *cut += u64::from(text.len() > TEXT_BYTES_MAX);

@@ -8,21 +8,21 @@ use serde_json::Value as Json;
 use tantivy::aggregation::agg_req::Aggregations;
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 use tantivy::aggregation::{AggregationLimitsGuard, DistributedAggregationCollector};
-use tantivy::collector::{Count, TopDocs};
-use tantivy::query::{AllQuery, BooleanQuery, Query};
-use tantivy::{DocAddress, Searcher};
+use tantivy::collector::{Collector, Count, TopDocs};
+use tantivy::query::{AllQuery, BooleanQuery, EnableScoring, Query};
+use tantivy::{DocAddress, Searcher, SegmentReader, TantivyError};
 use tocsin_model::{EventId, Timestamp};
 
 use crate::embedded::aggs;
 use crate::embedded::compile::Compiler;
 use crate::embedded::fault::explain;
 use crate::embedded::partition::Partition;
-use crate::embedded::schema::current_fields;
+use crate::embedded::schema::{TIMESTAMP, current_fields};
 use crate::embedded::top::{Hit, Key, Top, TopFruit, compare};
 use crate::error::{Result, StoreError};
 use crate::filter::Filter;
 use crate::plan::plan;
-use crate::request::{HITS_MAX, SearchRequest, SearchResponse};
+use crate::request::{HITS_MAX, Order, SearchRequest, SearchResponse};
 use crate::test::class_of;
 
 /// One event.
@@ -141,30 +141,89 @@ impl<'a> Gathered<'a> {
             limit: if self.limit == 0 { 0 } else { self.limit + 1 },
             after: self.after.clone(),
             deadline: self.deadline,
-            late: &self.late,
+            late: Arc::clone(&self.late),
         };
+        let fail = |error: TantivyError| explain(&partition.path, &error);
         let searcher = partition.searcher();
-        let fruit = if request.aggs.is_empty() {
-            searcher.search(&query, &top)
-        } else {
-            self.aggregations = aggs::compile(&request.aggs, &partition.fields)?;
-            let collector = DistributedAggregationCollector::from_aggs(
-                self.aggregations.clone(),
-                aggs::context(self.limits.clone()),
-            );
-            searcher.search(&query, &(top, collector)).and_then(|(fruit, aggregates)| {
-                self.aggregates.merge_fruits(aggregates)?;
-                Ok(fruit)
-            })
+        if request.aggs.is_empty() {
+            return self.add_segments(partition, &searcher, &*query, &top).map_err(fail);
+        }
+        self.aggregations = aggs::compile(&request.aggs, &partition.fields)?;
+        let collector = DistributedAggregationCollector::from_aggs(
+            self.aggregations.clone(),
+            aggs::context(self.limits.clone()),
+        );
+        let collectors = (top, collector);
+        let (fruit, aggregates) = searcher.search(&query, &collectors).map_err(fail)?;
+        self.aggregates.merge_fruits(aggregates).map_err(fail)?;
+        self.add_fruit(partition, &searcher, request.sort.order, fruit);
+        Ok(())
+    }
+
+    /// Asks segment by segment, the likeliest first; those that cannot have a hit any more are
+    /// only counted.
+    fn add_segments(
+        &mut self,
+        partition: &'a Partition,
+        searcher: &Searcher,
+        query: &dyn Query,
+        top: &Top<'_>,
+    ) -> tantivy::Result<()> {
+        let weight = query.weight(EnableScoring::disabled_from_searcher(searcher))?;
+        let mut segments = Vec::new();
+        for (place, reader) in searcher.segment_readers().iter().enumerate() {
+            segments.push((place as u32, reader, KeySpan::of(reader, top.field)?));
+        }
+        segments.sort_by_key(|(_, _, span)| span.sort_key(top.order));
+        for (place, reader, span) in segments {
+            if self.late.load(Ordering::Relaxed) {
+                break;
+            }
+            if self.cannot_add(span, top) {
+                self.total += u64::from(weight.count(reader)?);
+                continue;
+            }
+            let fruit = top.collect_segment(&*weight, place, reader)??;
+            self.add_fruit(partition, searcher, top.order, fruit);
+        }
+        Ok(())
+    }
+
+    /// Whether all documents of a segment are behind the hits there are, or before the page.
+    fn cannot_add(&self, span: KeySpan, top: &Top<'_>) -> bool {
+        if self.limit == 0 {
+            return true;
+        }
+        let KeySpan(Some((low, high))) = span else { return false };
+        let worst = match self.hits.last() {
+            Some((hit, ..)) if self.hits.len() > self.limit => bits_of(hit.key.as_ref()),
+            _ => None,
         };
-        let TopFruit { hits, total } = fruit.map_err(|error| explain(&partition.path, &error))?;
-        self.total += total;
-        let partition: &'a Partition = partition;
-        self.hits.extend(hits.into_iter().map(|hit| (hit, partition, searcher.clone())));
-        let order = request.sort.order;
+        let start = self.after.as_ref().and_then(|(key, _)| bits_of(key.as_ref()));
+        match top.order {
+            Order::Desc => {
+                worst.is_some_and(|worst| high < worst) || start.is_some_and(|start| low > start)
+            }
+            Order::Asc => {
+                worst.is_some_and(|worst| low > worst) || start.is_some_and(|start| high < start)
+            }
+        }
+    }
+
+    fn add_fruit(
+        &mut self,
+        partition: &'a Partition,
+        searcher: &Searcher,
+        order: Order,
+        fruit: TopFruit,
+    ) {
+        self.total += fruit.total;
+        if fruit.hits.is_empty() {
+            return;
+        }
+        self.hits.extend(fruit.hits.into_iter().map(|hit| (hit, partition, searcher.clone())));
         self.hits.sort_by(|(a, ..), (b, ..)| compare(order, (&a.key, a.id), (&b.key, b.id)));
         self.hits.truncate(self.limit.saturating_add(1));
-        Ok(())
     }
 
     fn respond(self, request: &SearchRequest, started: Instant) -> Result<SearchResponse> {
@@ -186,6 +245,37 @@ impl<'a> Gathered<'a> {
         response.partial = self.late.load(Ordering::Relaxed);
         response.took = started.elapsed();
         Ok(response)
+    }
+}
+
+fn bits_of(key: Option<&Key>) -> Option<u64> {
+    match key {
+        Some(Key::Bits(bits)) => Some(*bits),
+        _ => None,
+    }
+}
+
+/// Smallest and greatest value of a segment, where every document has one number or time.
+#[derive(Clone, Copy)]
+struct KeySpan(Option<(u64, u64)>);
+
+impl KeySpan {
+    fn of(reader: &SegmentReader, field: &str) -> tantivy::Result<Self> {
+        // Other fields may be missing in documents, which then come last.
+        if field != TIMESTAMP {
+            return Ok(Self(None));
+        }
+        let column = reader.fast_fields().u64_lenient(field)?;
+        Ok(Self(column.map(|(column, _)| (column.min_value(), column.max_value()))))
+    }
+
+    /// Segments with the first hits come first.
+    fn sort_key(self, order: Order) -> u64 {
+        match (self.0, order) {
+            (Some((low, _)), Order::Asc) => low,
+            (Some((_, high)), Order::Desc) => u64::MAX - high,
+            (None, _) => 0,
+        }
     }
 }
 

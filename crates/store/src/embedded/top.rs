@@ -3,12 +3,13 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering as Memory};
 use std::time::Instant;
 
 use tantivy::collector::{Collector, SegmentCollector};
-use tantivy::columnar::{Column, StrColumn, TermOrdHit};
-use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
+use tantivy::columnar::{Cardinality, Column, StrColumn, TermOrdHit};
+use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocId, Score, SegmentOrdinal, SegmentReader};
 use tocsin_model::EventId;
 
 use crate::embedded::schema::{OFFSET, STREAM};
@@ -59,7 +60,7 @@ pub(crate) struct Top<'a> {
     pub after: Option<(Option<Key>, EventId)>,
     pub deadline: Option<Instant>,
     /// Set when the deadline came first.
-    pub late: &'a std::sync::Arc<AtomicBool>,
+    pub late: Arc<AtomicBool>,
 }
 
 /// Hits of some segments, in order, and how many match.
@@ -91,7 +92,7 @@ impl Collector for Top<'_> {
             limit: self.limit,
             after,
             deadline: self.deadline,
-            late: std::sync::Arc::clone(self.late),
+            late: Arc::clone(&self.late),
             segment,
             total: 0,
             best: BinaryHeap::new(),
@@ -233,7 +234,7 @@ pub(crate) struct TopSegment {
     limit: usize,
     after: Option<(Option<u128>, EventId)>,
     deadline: Option<Instant>,
-    late: std::sync::Arc<AtomicBool>,
+    late: Arc<AtomicBool>,
     segment: SegmentOrdinal,
     total: u64,
     best: BinaryHeap<Candidate>,
@@ -261,8 +262,26 @@ impl TopSegment {
         }
     }
 
-    fn consider(&mut self, doc: DocId) {
-        let place = self.keys.of(doc, self.order);
+    /// Looks at documents that may be among the best.
+    fn consider(&mut self, docs: &[DocId]) {
+        let mut bits = [None; COLLECT_BLOCK_BUFFER_LEN];
+        if let Keys::Bits(column) = &self.keys
+            && column.get_cardinality() != Cardinality::Multivalued
+            && docs.len() <= bits.len()
+        {
+            column.first_vals(docs, &mut bits[..docs.len()]);
+            for (doc, bits) in docs.iter().zip(bits) {
+                self.consider_one(*doc, bits.map(u128::from));
+            }
+            return;
+        }
+        for doc in docs {
+            let place = self.keys.of(*doc, self.order);
+            self.consider_one(*doc, place);
+        }
+    }
+
+    fn consider_one(&mut self, doc: DocId, place: Option<u128>) {
         if self.is_behind(place) {
             return;
         }
@@ -299,7 +318,7 @@ impl SegmentCollector for TopSegment {
         }
         self.total += docs.len() as u64;
         if self.limit > 0 {
-            docs.iter().for_each(|doc| self.consider(*doc));
+            self.consider(docs);
         }
     }
 
