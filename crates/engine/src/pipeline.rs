@@ -337,8 +337,9 @@ impl Pipeline {
         let epoch = std::mem::take(&mut self.epoch);
         let mut appended = std::mem::take(&mut self.appended);
         self.until_done("events cannot be stored", |parts| {
-            let rest = &epoch[std::mem::take(&mut appended)..];
             parts.states.save(payload.epoch, &state).map_err(|error| error.to_string())?;
+            // A refusal below makes the store forget what was appended ahead, one above does not.
+            let rest = &epoch[std::mem::take(&mut appended)..];
             parts.store.append(rest).map_err(|error| error.to_string())?;
             parts.store.commit(&payload.to_text()).map_err(|error| error.to_string())
         })?;
