@@ -384,7 +384,15 @@ impl<'p> Pass<'p> {
         };
         let State { names, buffers, temps, zone, counters, .. } = &mut *self.state;
         let mut sink = sink(self.compiled, self.origin, temps, zone, event, self.timed);
-        let mut run = Run { plan, sink: &mut sink, names, buffers, ran: Ran::default(), must_fit };
+        let mut run = Run {
+            plan,
+            sink: &mut sink,
+            names,
+            buffers,
+            ran: Ran::default(),
+            must_fit,
+            captured: false,
+        };
         let ran = run.body(body, flattened);
         self.timed = sink.timed;
         counters.steps_over_limit += ran.given_up;

@@ -37,6 +37,8 @@ pub(crate) struct Run<'r, 's> {
     pub ran: Ran,
     /// Whether the body is only read when it fits a message or can be taken apart.
     pub must_fit: bool,
+    /// Whether the pattern that fitted last has set a field.
+    pub captured: bool,
 }
 
 impl Run<'_, '_> {
@@ -134,7 +136,8 @@ impl Run<'_, '_> {
         for number in lines {
             let Line { pattern, targets, assigns } = &table.lines[usize::from(*number)];
             if self.fits(pattern, targets, text) {
-                self.ran.fits = true;
+                // A pattern that only sets variables says nothing about the text by itself.
+                self.ran.fits |= !assigns.is_empty() || self.captured;
                 for assign in assigns.iter() {
                     self.assign(assign);
                 }
@@ -153,8 +156,10 @@ impl Run<'_, '_> {
             }
             Outcome::Fits => {}
         }
+        self.captured = false;
         for (index, target) in targets.iter().enumerate() {
             if let Some(text) = self.buffers.slots.text(index, text) {
+                self.captured |= !matches!(target, Target::Temp(_)) && !text.is_empty();
                 self.sink.write(*target, text);
             }
         }

@@ -1,0 +1,525 @@
+//! What trips parsers of logs, one test for each kind: frames, times, programs, double telling,
+//! users, addresses, bytes, access logs, hints.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use jiff::tz::TimeZone;
+use tocsin_model::{Event, FieldId, Position, Record, Timestamp};
+use tocsin_parse::{Explained, Options, Parser};
+
+static PARSER: LazyLock<Parser> = LazyLock::new(|| parser(Options::default()));
+
+fn parser(options: Options) -> Parser {
+    let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../content");
+    let (packs, _) = tocsin_content::read_dir(&content);
+    Parser::load(&packs, options).0
+}
+
+struct Case<'c> {
+    line: &'c [u8],
+    hint: Option<&'c str>,
+    path: Option<&'c str>,
+    received: &'c str,
+}
+
+impl<'c> Case<'c> {
+    fn of(line: &'c str) -> Self {
+        Self { line: line.as_bytes(), hint: None, path: None, received: "2026-11-21T12:00:00Z" }
+    }
+
+    fn parse(&self, parser: &Parser) -> (Event, Explained) {
+        let record = Record {
+            input: "test".into(),
+            position: Position { stream: 7, offset: 9, next: 10 },
+            received: Timestamp::parse_rfc3339(self.received).unwrap(),
+            bytes: self.line.to_vec().into(),
+            hint: self.hint.map(Into::into),
+            peer: Some("::ffff:203.0.113.1".parse().unwrap()),
+            path: self.path.map(Into::into),
+        };
+        let mut event = Event::default();
+        let explained = parser.worker().parse_explained(&record, &mut event);
+        assert_eq!(event.id.to_string(), "00000000000000070000000000000009");
+        (event, explained)
+    }
+}
+
+/// What a field holds, as text: `a,b` for a list, empty when absent, `@timestamp` for the time.
+fn shown(event: &Event, name: &str) -> String {
+    if name == "@timestamp" {
+        return event.time.to_string();
+    }
+    let mut all = Vec::new();
+    if let Some(value) = FieldId::lookup(name).and_then(|id| event.get(id)) {
+        value.for_each_scalar(|one| all.extend(one.to_text().map(|text| text.into_owned())));
+    }
+    all.join(",")
+}
+
+/// Checks `name=value` pairs of the event of a line.
+fn check(line: &str, expected: &[(&str, &str)]) {
+    let (event, _) = Case::of(line).parse(&PARSER);
+    for (name, value) in expected {
+        assert_eq!(shown(&event, name), *value, "{name} of {line}");
+    }
+}
+
+/// 1: whatever the frame, the body reads the same.
+#[test]
+fn frames() {
+    let body = "Failed password for root from 192.0.2.10 port 22 ssh2";
+    let frames = [
+        ("Nov 21 00:11:50 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
+        ("Nov  1 00:11:50 vm sshd[5]: {}", "rfc3164", "2026-11-01T00:11:50Z"),
+        ("<38>Nov 21 00:11:50 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
+        ("<38>2026-11-21T00:11:50Z vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
+        ("Nov 21 00:11:50.250 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50.25Z"),
+        ("Nov 21 2026 00:11:50 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
+        ("2026-11-21T01:11:50.25+01:00 vm sshd[5]: {}", "iso", "2026-11-21T00:11:50.25Z"),
+        ("2026-11-21T01:11:50+0100 vm sshd[5]: {}", "iso", "2026-11-21T00:11:50Z"),
+        ("2026-11-21 00:11:50 vm sshd[5]: {}", "iso", "2026-11-21T00:11:50Z"),
+        (
+            "Sat 2026-11-21 00:11:50 UTC vm sshd[5]: {}",
+            "journal short-full",
+            "2026-11-21T00:11:50Z",
+        ),
+        ("1795219910.250000 vm sshd[5]: {}", "journal short-unix", "2026-11-21T00:11:50.25Z"),
+        ("[ 12.345] vm sshd[5]: {}", "journal short-monotonic", "2026-11-21T12:00:00Z"),
+        ("<38>1 2026-11-21T00:11:50Z vm sshd 5 - - {}", "rfc5424", "2026-11-21T00:11:50Z"),
+        ("<38>1 2026-11-21T00:11:50Z vm sshd 5 - - \u{feff}{}", "rfc5424", "2026-11-21T00:11:50Z"),
+        (
+            r#"<38>1 2026-11-21T00:11:50Z vm sshd 5 id [x@1 a="b ] \" c"][y] {}"#,
+            "rfc5424",
+            "2026-11-21T00:11:50Z",
+        ),
+        (
+            r#"{"MESSAGE":"{}","SYSLOG_IDENTIFIER":"sshd","_PID":"5","_HOSTNAME":"vm","__REALTIME_TIMESTAMP":"1795219910000000"}"#,
+            "journal json",
+            "2026-11-21T00:11:50Z",
+        ),
+        (
+            r#"{"timestamp":"2026-11-21T00:11:50+00:00","host":"vm","program":"sshd","pid":"5","message":" {}"}"#,
+            "syslog json",
+            "2026-11-21T00:11:50Z",
+        ),
+        (
+            r#"{"time":"2026-11-21T00:11:50Z","hostname":"vm","ident":"sshd[5]:","message":"{}"}"#,
+            "syslog json",
+            "2026-11-21T00:11:50Z",
+        ),
+        (
+            r#"{"log":"Nov 21 00:11:50 vm sshd[5]: {}\n","stream":"stdout","time":"2026-11-21T00:12:00Z"}"#,
+            "json > rfc3164",
+            "2026-11-21T00:11:50Z",
+        ),
+        (
+            "2026-11-21T00:12:00.5Z stdout F Nov 21 00:11:50 vm sshd[5]: {}",
+            "cri > rfc3164",
+            "2026-11-21T00:11:50Z",
+        ),
+        (
+            "<13>Nov 21 00:12:00 relay Nov 21 00:11:50 vm sshd[5]: {}",
+            "rfc3164 > rfc3164",
+            "2026-11-21T00:11:50Z",
+        ),
+        ("{}", "", "2026-11-21T12:00:00Z"),
+    ];
+    for (frame, name, time) in frames {
+        let line = frame.replace("{}", body);
+        let (event, explained) = Case::of(&line).parse(&PARSER);
+        assert_eq!(
+            (explained.frame.as_str(), explained.source.as_str()),
+            (name, "openssh.sshd"),
+            "{line}"
+        );
+        let fields = [
+            ("@timestamp", time),
+            ("user.name", "root"),
+            ("source.ip", "192.0.2.10"),
+            ("source.port", "22"),
+            ("event.category", "authentication"),
+            ("event.outcome", "failure"),
+            ("tocsin.attempts", "1"),
+            ("log.source.address", "203.0.113.1"),
+        ];
+        for (field, value) in fields {
+            assert_eq!(shown(&event, field), value, "{field} of {line}");
+        }
+        if !name.is_empty() {
+            assert_eq!(shown(&event, "host.name"), "vm", "{line}");
+            assert_eq!(shown(&event, "process.pid"), "5", "{line}");
+            assert_eq!(shown(&event, "process.name"), "sshd", "{line}");
+            assert_eq!(shown(&event, "message"), body, "{line}");
+        }
+    }
+}
+
+/// 2: no year and no zone.
+#[test]
+fn missing_year_and_zone() {
+    let table = [
+        ("Dec 31 23:59:59 vm sshd[1]: x", "2027-01-01T00:00:05Z", "UTC", "2026-12-31T23:59:59Z"),
+        ("Jan  1 00:00:01 vm sshd[1]: x", "2027-01-01T00:00:05Z", "UTC", "2027-01-01T00:00:01Z"),
+        ("Feb 29 12:00:00 vm sshd[1]: x", "2028-03-01T00:00:00Z", "UTC", "2028-02-29T12:00:00Z"),
+        (
+            "Nov 21 00:11:50 vm sshd[1]: x",
+            "2026-11-21T12:00:00Z",
+            "Europe/Berlin",
+            "2026-11-20T23:11:50Z",
+        ),
+        (
+            "2026-07-21 00:11:50 vm sshd[1]: x",
+            "2026-11-21T12:00:00Z",
+            "Europe/Berlin",
+            "2026-07-20T22:11:50Z",
+        ),
+        (
+            "2026-07-21T00:11:50Z vm sshd[1]: x",
+            "2026-11-21T12:00:00Z",
+            "Europe/Berlin",
+            "2026-07-21T00:11:50Z",
+        ),
+    ];
+    for (line, received, zone, expected) in table {
+        let options = Options { zone: TimeZone::get(zone).unwrap(), ..Options::default() };
+        let (event, _) = Case { received, ..Case::of(line) }.parse(&parser(options));
+        assert_eq!(event.time.to_string(), expected, "{line} {zone}");
+    }
+}
+
+/// 3 and 4: the names of sshd's processes; servers that take keys only.
+#[test]
+fn programs_of_sshd_and_key_only_servers() {
+    for program in ["sshd", "sshd-session", "sshd-auth"] {
+        let line = format!(
+            "Nov 21 00:11:50 vm {program}[1]: Connection closed by invalid user pi 192.0.2.10 port 5 [preauth]"
+        );
+        check(
+            &line,
+            &[
+                ("event.outcome", "failure"),
+                ("user.name", "pi"),
+                ("source.ip", "192.0.2.10"),
+                ("event.action", "ssh_login_aborted"),
+                ("process.name", program),
+            ],
+        );
+    }
+}
+
+/// 5: one attempt counts once, repeated ones as often as they are told.
+#[test]
+fn attempts_count_once() {
+    let table = [
+        ("Failed password for root from 192.0.2.10 port 22 ssh2", "1"),
+        ("message repeated 4 times: [ Failed password for root from 192.0.2.10 port 22 ssh2]", "4"),
+        (
+            "message repeated 2 times: [ Connection closed by authenticating user root 192.0.2.10 port 2 [preauth]]",
+            "0",
+        ),
+        (
+            "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=root",
+            "0",
+        ),
+        (
+            "PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=root",
+            "0",
+        ),
+        (
+            "error: maximum authentication attempts exceeded for root from 192.0.2.10 port 22 ssh2 [preauth]",
+            "0",
+        ),
+        ("Connection closed by authenticating user root 192.0.2.10 port 22 [preauth]", "0"),
+        ("Invalid user admin from 192.0.2.10 port 22", "0"),
+    ];
+    for (body, attempts) in table {
+        let line = format!("Nov 21 00:11:50 vm sshd[1]: {body}");
+        check(&line, &[("tocsin.attempts", attempts), ("event.outcome", "failure")]);
+    }
+    check(
+        "Nov 21 00:11:50 vm webmin[1]: PAM 2 more authentication failures; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.10  user=root",
+        &[("tocsin.attempts", "2"), ("source.ip", "192.0.2.10")],
+    );
+}
+
+/// 6: the forms of PAM.
+#[test]
+fn forms_of_pam() {
+    let table = [
+        (
+            "sshd[1]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=bob",
+            "bob",
+            "192.0.2.10",
+        ),
+        (
+            "sshd[1]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10 ",
+            "",
+            "192.0.2.10",
+        ),
+        (
+            "sshd[1]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=host.example  user=bob",
+            "bob",
+            "",
+        ),
+        (
+            "login[1]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=bob",
+            "bob",
+            "",
+        ),
+        (
+            "sshd(pam_unix)[1]: authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.10  user=bob",
+            "bob",
+            "192.0.2.10",
+        ),
+        ("unix_chkpwd[1]: password check failed for user (bob)", "bob", ""),
+        (
+            "sshd[1]: pam_faillock(sshd:auth): Consecutive login failures for user bob account temporarily locked",
+            "bob",
+            "",
+        ),
+        ("vsftpd[1]: pam_listfile(vsftpd:auth): Refused user bob for service vsftpd", "bob", ""),
+    ];
+    for (rest, user, ip) in table {
+        let line = format!("Nov 21 00:11:50 vm {rest}");
+        check(
+            &line,
+            &[
+                ("event.dataset", "linux.pam"),
+                ("event.category", "authentication"),
+                ("event.outcome", "failure"),
+                ("user.name", user),
+                ("source.ip", ip),
+            ],
+        );
+    }
+}
+
+/// 7: user names are whatever the client sent; the address is the last one.
+#[test]
+fn users_that_lie() {
+    let table = [
+        ("Invalid user  from 192.0.2.10 port 1", ""),
+        ("Invalid user  a from 192.0.2.10 port 1", " a"),
+        ("Invalid user a b from 192.0.2.10 port 1", "a b"),
+        ("Invalid user root from 198.51.100.9 from 192.0.2.10 port 1", "root from 198.51.100.9"),
+        (
+            "Invalid user x from 198.51.100.9 port 22 ssh2 from 192.0.2.10 port 1",
+            "x from 198.51.100.9 port 22 ssh2",
+        ),
+        (
+            "Failed password for invalid user x from 198.51.100.9 port 22 ssh2 from 192.0.2.10 port 1 ssh2",
+            "x from 198.51.100.9 port 22 ssh2",
+        ),
+        ("Failed password for invalid user  from 192.0.2.10 port 1 ssh2", ""),
+        (
+            "Connection closed by invalid user x 198.51.100.9 port 5 192.0.2.10 port 1 [preauth]",
+            "x 198.51.100.9 port 5",
+        ),
+    ];
+    for (body, user) in table {
+        let line = format!("Nov 21 00:11:50 vm sshd[1]: {body}");
+        check(&line, &[("user.name", user), ("source.ip", "192.0.2.10"), ("source.port", "1")]);
+    }
+}
+
+/// 8: addresses in every dress; names never become addresses.
+#[test]
+fn addresses() {
+    let table = [
+        ("192.0.2.10", "192.0.2.10"),
+        ("::ffff:192.0.2.10", "192.0.2.10"),
+        ("2001:db8:0:0:0:0:0:1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("host.example.org", ""),
+        ("999.1.1.1", ""),
+        ("UNKNOWN", ""),
+    ];
+    for (written, ip) in table {
+        let line =
+            format!("Nov 21 00:11:50 vm sshd[1]: Failed password for a from {written} port 5 ssh2");
+        check(&line, &[("source.ip", ip), ("user.name", "a"), ("related.ip", ip)]);
+    }
+    check(
+        "Nov 21 00:11:50 vm sshd[1]: Failed password for a from host.example.org port 5 ssh2",
+        &[("source.address", "host.example.org"), ("source.domain", "host.example.org")],
+    );
+}
+
+/// 9: odd bytes are kept.
+#[test]
+fn odd_bytes() {
+    let table: &[(&[u8], &str)] = &[
+        (b"Nov 21 00:11:50 vm sshd[1]: Failed password for a\xff from 192.0.2.10 port 5 ssh2\r\n", "a\\xff"),
+        (b"Nov 21 00:11:50 vm sshd[1]: Failed password for a\0b from 192.0.2.10 port 5 ssh2\n", "a\0b"),
+        ("Nov 21 00:11:50 vm sshd[1]: Failed password for é from 192.0.2.10 port 5 ssh2".as_bytes(), "é"),
+    ];
+    for (line, user) in table {
+        let (event, _) = Case { line, ..Case::of("") }.parse(&PARSER);
+        assert_eq!(shown(&event, "user.name"), *user);
+        assert_eq!(shown(&event, "source.ip"), "192.0.2.10");
+    }
+    let long = format!(
+        "Nov 21 00:11:50 vm sshd[1]: Failed password for {} from 192.0.2.10 port 5 ssh2",
+        "x".repeat(20_000)
+    );
+    check(&long, &[("source.ip", "192.0.2.10")]);
+    for line in ["", " ", "\n", "{", "{}", "[]", "null", "<", "<34>", "<999>x", "\u{feff}"] {
+        let (event, _) = Case::of(line).parse(&PARSER);
+        assert!(!shown(&event, "event.dataset").is_empty(), "{line:?}");
+    }
+}
+
+/// 10: access logs.
+#[test]
+fn access_logs() {
+    let time = "[21/Nov/2026:00:13:56 +0000]";
+    let table = [
+        (
+            format!(r#"192.0.2.10 - - {time} "GET /a?b=c HTTP/1.1" 200 39 "-" "x""#),
+            "192.0.2.10",
+            "GET",
+            "/a?b=c",
+            "success",
+        ),
+        (
+            format!(r#"example.org:443 192.0.2.10 - - {time} "GET / HTTP/2.0" 404 39 "-" "x""#),
+            "192.0.2.10",
+            "GET",
+            "/",
+            "failure",
+        ),
+        (
+            format!(r#"10.0.0.1 192.0.2.10 - - {time} "GET / HTTP/2.0" 404 39 "-" "x" 0.001"#),
+            "192.0.2.10",
+            "GET",
+            "/",
+            "failure",
+        ),
+        (
+            format!(r#"2001:db8::10 - bob {time} "POST /x HTTP/1.1" 401 0"#),
+            "2001:db8::10",
+            "POST",
+            "/x",
+            "failure",
+        ),
+        (format!(r#"192.0.2.10 - - {time} "" 400 0 "-" "-""#), "192.0.2.10", "", "", "failure"),
+        (
+            format!(r#"192.0.2.10 - - {time} "{}" 400 0 "-" "-""#, r"\x16\x03\x01".repeat(300)),
+            "192.0.2.10",
+            "",
+            "",
+            "failure",
+        ),
+        (
+            format!(
+                r#"192.0.2.10 - - {time} "GET /a\" b HTTP/1.1" 400 0 "-" "{}""#,
+                r#"\""#.repeat(2000)
+            ),
+            "192.0.2.10",
+            "GET",
+            r#"/a\" b"#,
+            "failure",
+        ),
+    ];
+    for (line, ip, method, url, outcome) in table {
+        check(
+            &line,
+            &[
+                ("source.ip", ip),
+                ("http.request.method", method),
+                ("url.original", url),
+                ("event.outcome", outcome),
+                ("event.category", "web"),
+                ("event.dataset", "nginx.access"),
+                ("@timestamp", "2026-11-21T00:13:56Z"),
+            ],
+        );
+    }
+}
+
+/// nginx's and Apache's access lines look the same: the path or the hint tells.
+#[test]
+fn apache_by_path_or_hint() {
+    let line = r#"192.0.2.10 - - [21/Nov/2026:00:13:56 +0000] "GET / HTTP/1.1" 200 39 "-" "x""#;
+    let table = [
+        (None, None, "nginx.access"),
+        (Some("/var/log/apache2/access.log"), None, "apache.access"),
+        (Some("/var/log/httpd/access_log"), None, "apache.access"),
+        (Some("/var/log/nginx/access.log"), None, "nginx.access"),
+        (None, Some("apache"), "apache.access"),
+        (None, Some("web"), "nginx.access"),
+        (None, Some("nginx.access"), "nginx.access"),
+        (None, Some("apache.access"), "apache.access"),
+    ];
+    for (path, hint, expected) in table {
+        let (_, explained) = Case { path, hint, ..Case::of(line) }.parse(&PARSER);
+        assert_eq!(explained.source, expected, "{path:?} {hint:?}");
+    }
+}
+
+/// Hints narrow the choice, and lose nothing.
+#[test]
+fn hints() {
+    let ssh = "Failed password for root from 192.0.2.10 port 22 ssh2";
+    let framed =
+        "Nov 21 00:11:50 vm sshd[1]: Failed password for root from 192.0.2.10 port 22 ssh2";
+    let json = r#"{"remote_addr":"192.0.2.10","method":"GET","uri":"/","status":200}"#;
+    let app = r#"{"event_type":"login_failed","src_ip":"192.0.2.10"}"#;
+    let table = [
+        (ssh, "auth", "openssh.sshd"),
+        (ssh, "ssh", "openssh.sshd"),
+        (framed, "auth", "openssh.sshd"),
+        (framed, "syslog", "openssh.sshd"),
+        (framed, "openssh.sshd", "openssh.sshd"),
+        (framed, "unknown-hint", "openssh.sshd"),
+        (json, "web", "nginx.access"),
+        (json, "nginx", "nginx.access"),
+        (app, "json", "json.generic"),
+        (app, "app", "json.generic"),
+        (app, "auth", "json.generic"),
+        ("gibberish", "auth", "unparsed"),
+        ("gibberish", "nginx.access", "unparsed"),
+        ("gibberish", "none", "unparsed"),
+    ];
+    for (line, hint, expected) in table {
+        let (event, explained) = Case { hint: Some(hint), ..Case::of(line) }.parse(&PARSER);
+        assert_eq!(explained.source, expected, "{line} {hint}");
+        assert_eq!(shown(&event, "tocsin.parse.error").is_empty(), expected != "unparsed");
+    }
+}
+
+/// The flat names that applications send.
+#[test]
+fn flat_names_in_json() {
+    check(
+        r#"{"timestamp":"2026-11-21T00:12:00Z","src_ip":"192.0.2.10","dest_ip":"198.51.100.1","src_port":"44444","dest_port":443,"user":"bob","http_method":"GET","url":"/a?b=c","status_code":403,"bytes":12,"host":"app-1","source":"shop","event_type":"web_request","ua":"curl/8","referer":"http://x/"}"#,
+        &[
+            ("@timestamp", "2026-11-21T00:12:00Z"),
+            ("source.ip", "192.0.2.10"),
+            ("destination.ip", "198.51.100.1"),
+            ("source.port", "44444"),
+            ("destination.port", "443"),
+            ("user.name", "bob"),
+            ("http.request.method", "GET"),
+            ("url.original", "/a?b=c"),
+            ("url.path", "/a"),
+            ("url.query", "b=c"),
+            ("http.response.status_code", "403"),
+            ("http.response.body.bytes", "12"),
+            ("host.name", "app-1"),
+            ("event.action", "web_request"),
+            ("event.category", "web"),
+            ("event.outcome", "failure"),
+            ("user_agent.original", "curl/8"),
+            ("http.request.referrer", "http://x/"),
+            ("related.ip", "198.51.100.1,192.0.2.10"),
+            ("related.user", "bob"),
+            // The sender's own names stay beside.
+            ("src_ip", "192.0.2.10"),
+            ("user", "bob"),
+        ],
+    );
+}
