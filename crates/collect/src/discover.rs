@@ -8,15 +8,16 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Where logs usually are, relative to the root, with the hint their lines are read with.
+/// Where logs usually are, relative to the root, with the hint their lines are read with. Any
+/// program may write to `syslog` and `messages`, so their sources are found line by line.
 pub const USUAL_LOGS: &[(&str, Option<&str>)] = &[
-    ("var/log/auth.log", Some("auth")),
-    ("var/log/secure", Some("auth")),
-    ("var/log/syslog", Some("syslog")),
-    ("var/log/messages", Some("syslog")),
+    ("var/log/auth.log", Some("syslog")),
+    ("var/log/secure", Some("syslog")),
+    ("var/log/syslog", None),
+    ("var/log/messages", None),
     ("var/log/kern.log", Some("syslog")),
     ("var/log/ufw.log", Some("syslog")),
-    ("var/log/audit/audit.log", None),
+    ("var/log/audit/audit.log", Some("auditd")),
     ("var/log/nginx/*access*.log", Some("nginx")),
     ("var/log/nginx/*error*.log", Some("nginx")),
     ("var/log/apache2/*access*.log", Some("apache")),
@@ -180,8 +181,8 @@ mod tests {
         assert_eq!(
             shown,
             [
-                (log("auth.log"), "auth", None),
-                (log("syslog"), "syslog", None),
+                (log("auth.log"), "syslog", None),
+                (log("syslog"), "-", None),
                 (log("kern.log"), "syslog", Some(log("syslog"))),
                 (log("ufw.log"), "syslog", None),
                 (log("nginx/shop.access.log"), "nginx", None),

@@ -85,3 +85,40 @@ fn read(mut from: impl Read, line_bytes_max: usize, sender: &mpsc::Sender<io::Re
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::batch::Checkpoints;
+    use crate::config::JournalLimits;
+
+    #[tokio::test]
+    async fn every_line_of_stdin_is_journaled_including_a_last_one_without_an_end() {
+        let dir = TempDir::new().unwrap();
+        let journal = Journal::open(dir.path(), &JournalLimits::default()).unwrap();
+        let journal = Arc::new(journal);
+        let stats = Arc::new(InputStats::default());
+        let from = Cursor::new(b"one\r\n\n12345678901\nlast".to_vec());
+        let shutdown = CancellationToken::new();
+        run(from, 10, journal.clone(), stats.clone(), shutdown).await;
+        let batch = journal.reader(&Checkpoints::default()).await.unwrap().read().unwrap();
+        let texts: Vec<_> = batch.records.iter().map(|record| &record.bytes[..]).collect();
+        assert_eq!(texts, [&b"one"[..], b"1234567890", b"last"]);
+        assert_eq!((stats.records(), stats.dropped_count(DropReason::Oversize)), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn waiting_for_stdin_holds_nothing_up_at_the_end() {
+        let dir = TempDir::new().unwrap();
+        let journal = Journal::open(dir.path(), &JournalLimits::default()).unwrap();
+        // A pipe that nobody writes to.
+        let (from, _to) = std::io::pipe().unwrap();
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        run(from, 10, Arc::new(journal), Arc::default(), shutdown).await;
+    }
+}
