@@ -43,10 +43,18 @@ pub struct SendOptions {
 pub struct Summary {
     /// Handed over.
     pub sent: u64,
-    /// Of these and others, not taken.
+    /// Not taken by the target.
     pub refused: u64,
     /// Entries that were part of an attack.
     pub attack: u64,
+}
+
+impl Summary {
+    fn add(&mut self, taken: Taken, batch: &[Item]) {
+        self.sent += taken.sent;
+        self.refused += taken.refused;
+        self.attack += batch.iter().filter(|item| item.attack.is_some()).count() as u64;
+    }
 }
 
 /// Why nothing more is sent.
@@ -169,13 +177,13 @@ pub async fn send(
     let mut batch = Vec::new();
     loop {
         let now = Instant::now();
-        if pace.sent >= count || end.is_some_and(|end| end <= now) {
-            break;
-        }
+        let over = end.is_some_and(|end| end <= now);
         if let Some(late) = pace.catch_up(now) {
             traffic.pause(late);
         }
-        while batch.len() < BATCH_MAX && pace.sent < count && pace.due() <= now {
+        // At the end, what was due until then still goes.
+        let until = end.map_or(now, |end| end.min(now));
+        while batch.len() < BATCH_MAX && pace.sent < count && pace.due() <= until {
             batch.extend(traffic.next());
             pace.sent += 1;
         }
@@ -184,13 +192,14 @@ pub async fn send(
                 taken = link.send(&batch) => taken?,
                 () = &mut stop => break,
             };
-            summary.sent += taken.sent;
-            summary.refused += taken.refused;
-            summary.attack += batch.iter().filter(|item| item.attack.is_some()).count() as u64;
+            summary.add(taken, &batch);
             batch.clear();
         }
+        if over || pace.sent >= count {
+            break;
+        }
         let mut next = pace.due();
-        if options.rate.is_some() && pace.sent < count {
+        if options.rate.is_some() {
             next = next.max(now + link.gather());
         }
         let next = end.map_or(next, |end| next.min(end));

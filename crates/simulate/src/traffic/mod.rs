@@ -82,9 +82,11 @@ impl Traffic {
         let ordinary = Ordinary::new(random.fork(), options.start, options.rate);
         let attackers = Attackers::new(&mut random);
         let mut due = options.start.plus(FIRST_ATTACK);
+        // Some attacks take their victims in turn; each seed begins with another one.
+        let turn = random.between(0, 59) as usize;
         let mut planned = Vec::new();
         for attack in &options.scenario.attacks {
-            planned.push(Planned { attack: *attack, turn: 0, due });
+            planned.push(Planned { attack: *attack, turn, due });
             due = due.plus(BETWEEN_ATTACKS);
         }
         Self {
