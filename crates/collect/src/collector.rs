@@ -78,6 +78,24 @@ impl Board {
         self.put(Watched { input, what, source, problem });
     }
 
+    /// Says that there is no file at a path or pattern yet.
+    pub(crate) fn wait_for(&self, path: &Path, source: Option<Arc<str>>) {
+        let source = source.map(|source| source.to_string());
+        let problem = Some("no such file yet; waiting for it".to_owned());
+        let what = path.display().to_string();
+        self.put(Watched { input: files::file_input(path), what, source, problem });
+    }
+
+    /// Takes back what was wrong with a path, unless a file was found there.
+    pub(crate) fn waits_no_more(&self, stats: &Stats, path: &Path) {
+        let input = files::file_input(path);
+        let mut all = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.get(&input).is_some_and(|watched| watched.problem.is_some()) {
+            all.remove(&input);
+            stats.clear_problem(&input);
+        }
+    }
+
     fn put(&self, watched: Watched) {
         let mut all = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(watched.input.clone(), watched);

@@ -14,7 +14,8 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -65,6 +66,8 @@ struct Follower {
     next_number: u64,
     /// Files that are looked at and left out, by id.
     left_out: HashSet<identity::FileId>,
+    /// Paths and patterns where nothing was found in the last scan.
+    waiting: BTreeSet<PathBuf>,
     /// Checkpoints to send before the next records.
     outgoing: Vec<Checkpoint>,
     watch: DirWatch,
@@ -80,6 +83,11 @@ struct Out {
 }
 
 impl Out {
+    /// True when Tocsin is stopping.
+    fn is_closed(&self) -> bool {
+        self.shutdown.is_cancelled() || self.sender.is_closed()
+    }
+
     /// Waits for room; false when Tocsin is stopping.
     fn send(&self, batch: Batch) -> bool {
         self.runtime.block_on(async {
@@ -119,6 +127,7 @@ pub(crate) async fn start(
         tails: Vec::new(),
         next_number: 0,
         left_out: HashSet::new(),
+        waiting: BTreeSet::new(),
         outgoing: Vec::new(),
         watch: DirWatch::new(wake.clone()),
         first_scan: true,
@@ -150,7 +159,7 @@ impl Follower {
         }
         let mut scanned = Instant::now();
         let mut renamed = false;
-        while !self.out.shutdown.is_cancelled() {
+        while !self.out.is_closed() {
             renamed |= self.watch.take_renamed();
             let interval = if self.watch.is_complete() { SCAN_INTERVAL } else { POLL_INTERVAL };
             let since = scanned.elapsed();

@@ -94,6 +94,13 @@ impl Stats {
         inputs.entry(Arc::from(name)).or_default().clone()
     }
 
+    /// Clears what is wrong with an input, if there is such an input.
+    pub(crate) fn clear_problem(&self, name: &str) {
+        if let Some(input) = self.inputs.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            input.set_problem(None);
+        }
+    }
+
     /// All inputs' counters now, sorted by name.
     pub fn snapshot(&self) -> Vec<InputSnapshot> {
         let inputs = self.inputs.read().unwrap_or_else(PoisonError::into_inner);

@@ -234,11 +234,13 @@ async fn what_cannot_be_read_is_told_and_read_when_it_can() {
     fs::remove_file(machine.path("a.log")).unwrap();
     machine.append("a.log", "readable\n");
     machine.append("missing.log", "there\n");
-    machine.receive(&mut run, 3).await;
+    machine.append("none.log", "one\n");
+    machine.receive(&mut run, 4).await;
     let watching = run.collector.watching();
-    let problems = watching.iter().filter(|watched| watched.problem.is_some());
-    let none = machine.path("none*").to_str().unwrap().to_owned();
-    assert_eq!(problems.map(|watched| watched.what.clone()).collect::<Vec<_>>(), [none]);
+    let found = ["a.log", "b.log", "missing.log", "none.log"];
+    let found = found.map(|name| machine.path(name).to_str().unwrap().to_owned());
+    assert_eq!(watching.iter().map(|watched| &watched.what).collect::<Vec<_>>(), found.each_ref());
+    assert!(watching.iter().all(|watched| watched.problem.is_none()), "{watching:?}");
     machine.kill(run).await;
 }
 

@@ -47,6 +47,7 @@ impl Opened {
 impl Follower {
     /// Looks at every path that matches now.
     pub(super) fn scan(&mut self) {
+        let waiting_before = std::mem::take(&mut self.waiting);
         let mut directories = BTreeSet::new();
         for _ in 0..2 {
             directories.clear();
@@ -67,6 +68,9 @@ impl Follower {
                 break;
             }
         }
+        for path in waiting_before.difference(&self.waiting) {
+            self.board.waits_no_more(&self.stats, path);
+        }
         self.let_go_deleted();
         if self.first_scan {
             self.forget_old();
@@ -80,11 +84,17 @@ impl Follower {
         let source = self.specs[spec].source.clone();
         for (dir, error) in expanded.unlisted {
             self.problem(&dir, source.clone(), &error);
+            self.waiting.insert(dir);
         }
         for pattern in expanded.unmatched {
-            let waiting = "no such file yet; waiting for it".to_owned();
-            self.board.report_file(&self.stats, Path::new(&pattern), source.clone(), Some(waiting));
+            self.wait_for(Path::new(&pattern), source.clone());
         }
+    }
+
+    /// Shows that there is nothing at a path or pattern yet.
+    fn wait_for(&mut self, path: &Path, source: Option<Arc<str>>) {
+        self.board.wait_for(path, source);
+        self.waiting.insert(path.to_owned());
     }
 
     /// Shows (once) why a file cannot be read.
@@ -100,8 +110,7 @@ impl Follower {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if !self.specs[spec].optional && !self.tails.iter().any(|tail| tail.path == path) {
-                    let waiting = "no such file yet; waiting for it".to_owned();
-                    self.board.report_file(&self.stats, path, source, Some(waiting));
+                    self.wait_for(path, source);
                 }
                 return false;
             }
