@@ -7,6 +7,7 @@
 //! more than linear time.
 
 mod decode;
+mod document;
 mod envelope;
 mod flatten;
 mod frame;
@@ -21,6 +22,7 @@ mod text;
 mod time;
 mod worker;
 
+pub use document::sources_markdown;
 pub use flatten::{Dropped, Flattener, JsonError, flatten_json};
 pub use options::{FIELDS_MAX, LINE_BYTES_MAX, LIST_ITEMS_MAX, Limits, NESTING_MAX, Options};
 pub use parser::{Parser, SourceMeta};

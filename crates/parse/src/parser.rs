@@ -99,6 +99,11 @@ impl Parser {
         })
     }
 
+    /// The plans, in the order of [`Parser::sources`].
+    pub(crate) fn plans(&self) -> &[Plan] {
+        &self.compiled.plans
+    }
+
     /// A worker for one thread.
     pub fn worker(&self) -> Worker {
         Worker::new(Arc::clone(&self.compiled))

@@ -67,3 +67,15 @@ fn the_schema_for_editors_is_current() {
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(written == text, "run with UPDATE_SAMPLES=1 to write {}", path.display());
 }
+
+#[test]
+fn the_documentation_of_sources_is_current() {
+    let (packs, _) = tocsin_content::read_dir(&content());
+    let text = tocsin_parse::sources_markdown(&packs);
+    let path = content().join("../docs/sources.md");
+    if std::env::var_os("UPDATE_SAMPLES").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == text, "run with UPDATE_SAMPLES=1 to write {}", path.display());
+}

@@ -1,159 +1,19 @@
-//! What trips parsers of logs, one test for each kind: frames, times, programs, double telling,
+//! What trips parsers of logs, one test for each kind (frames have their own file): times, programs, double telling,
 //! users, addresses, bytes, access logs, hints.
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-use std::sync::LazyLock;
+mod common;
 
+use common::{Case, PARSER, parser, shown};
 use jiff::tz::TimeZone;
-use tocsin_model::{Event, FieldId, Position, Record, Timestamp};
-use tocsin_parse::{Explained, Options, Parser};
-
-static PARSER: LazyLock<Parser> = LazyLock::new(|| parser(Options::default()));
-
-fn parser(options: Options) -> Parser {
-    let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../content");
-    let (packs, _) = tocsin_content::read_dir(&content);
-    Parser::load(&packs, options).0
-}
-
-struct Case<'c> {
-    line: &'c [u8],
-    hint: Option<&'c str>,
-    path: Option<&'c str>,
-    received: &'c str,
-}
-
-impl<'c> Case<'c> {
-    fn of(line: &'c str) -> Self {
-        Self { line: line.as_bytes(), hint: None, path: None, received: "2026-11-21T12:00:00Z" }
-    }
-
-    fn parse(&self, parser: &Parser) -> (Event, Explained) {
-        let record = Record {
-            input: "test".into(),
-            position: Position { stream: 7, offset: 9, next: 10 },
-            received: Timestamp::parse_rfc3339(self.received).unwrap(),
-            bytes: self.line.to_vec().into(),
-            hint: self.hint.map(Into::into),
-            peer: Some("::ffff:203.0.113.1".parse().unwrap()),
-            path: self.path.map(Into::into),
-        };
-        let mut event = Event::default();
-        let explained = parser.worker().parse_explained(&record, &mut event);
-        assert_eq!(event.id.to_string(), "00000000000000070000000000000009");
-        (event, explained)
-    }
-}
-
-/// What a field holds, as text: `a,b` for a list, empty when absent, `@timestamp` for the time.
-fn shown(event: &Event, name: &str) -> String {
-    if name == "@timestamp" {
-        return event.time.to_string();
-    }
-    let mut all = Vec::new();
-    if let Some(value) = FieldId::lookup(name).and_then(|id| event.get(id)) {
-        value.for_each_scalar(|one| all.extend(one.to_text().map(|text| text.into_owned())));
-    }
-    all.join(",")
-}
+use tocsin_parse::Options;
 
 /// Checks `name=value` pairs of the event of a line.
 fn check(line: &str, expected: &[(&str, &str)]) {
     let (event, _) = Case::of(line).parse(&PARSER);
     for (name, value) in expected {
         assert_eq!(shown(&event, name), *value, "{name} of {line}");
-    }
-}
-
-/// 1: whatever the frame, the body reads the same.
-#[test]
-fn frames() {
-    let body = "Failed password for root from 192.0.2.10 port 22 ssh2";
-    let frames = [
-        ("Nov 21 00:11:50 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
-        ("Nov  1 00:11:50 vm sshd[5]: {}", "rfc3164", "2026-11-01T00:11:50Z"),
-        ("<38>Nov 21 00:11:50 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
-        ("<38>2026-11-21T00:11:50Z vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
-        ("Nov 21 00:11:50.250 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50.25Z"),
-        ("Nov 21 2026 00:11:50 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
-        ("2026-11-21T01:11:50.25+01:00 vm sshd[5]: {}", "iso", "2026-11-21T00:11:50.25Z"),
-        ("2026-11-21T01:11:50+0100 vm sshd[5]: {}", "iso", "2026-11-21T00:11:50Z"),
-        ("2026-11-21 00:11:50 vm sshd[5]: {}", "iso", "2026-11-21T00:11:50Z"),
-        (
-            "Sat 2026-11-21 00:11:50 UTC vm sshd[5]: {}",
-            "journal short-full",
-            "2026-11-21T00:11:50Z",
-        ),
-        ("1795219910.250000 vm sshd[5]: {}", "journal short-unix", "2026-11-21T00:11:50.25Z"),
-        ("[ 12.345] vm sshd[5]: {}", "journal short-monotonic", "2026-11-21T12:00:00Z"),
-        ("<38>1 2026-11-21T00:11:50Z vm sshd 5 - - {}", "rfc5424", "2026-11-21T00:11:50Z"),
-        ("<38>1 2026-11-21T00:11:50Z vm sshd 5 - - \u{feff}{}", "rfc5424", "2026-11-21T00:11:50Z"),
-        (
-            r#"<38>1 2026-11-21T00:11:50Z vm sshd 5 id [x@1 a="b ] \" c"][y] {}"#,
-            "rfc5424",
-            "2026-11-21T00:11:50Z",
-        ),
-        (
-            r#"{"MESSAGE":"{}","SYSLOG_IDENTIFIER":"sshd","_PID":"5","_HOSTNAME":"vm","__REALTIME_TIMESTAMP":"1795219910000000"}"#,
-            "journal json",
-            "2026-11-21T00:11:50Z",
-        ),
-        (
-            r#"{"timestamp":"2026-11-21T00:11:50+00:00","host":"vm","program":"sshd","pid":"5","message":" {}"}"#,
-            "syslog json",
-            "2026-11-21T00:11:50Z",
-        ),
-        (
-            r#"{"time":"2026-11-21T00:11:50Z","hostname":"vm","ident":"sshd[5]:","message":"{}"}"#,
-            "syslog json",
-            "2026-11-21T00:11:50Z",
-        ),
-        (
-            r#"{"log":"Nov 21 00:11:50 vm sshd[5]: {}\n","stream":"stdout","time":"2026-11-21T00:12:00Z"}"#,
-            "json > rfc3164",
-            "2026-11-21T00:11:50Z",
-        ),
-        (
-            "2026-11-21T00:12:00.5Z stdout F Nov 21 00:11:50 vm sshd[5]: {}",
-            "cri > rfc3164",
-            "2026-11-21T00:11:50Z",
-        ),
-        (
-            "<13>Nov 21 00:12:00 relay Nov 21 00:11:50 vm sshd[5]: {}",
-            "rfc3164 > rfc3164",
-            "2026-11-21T00:11:50Z",
-        ),
-        ("{}", "", "2026-11-21T12:00:00Z"),
-    ];
-    for (frame, name, time) in frames {
-        let line = frame.replace("{}", body);
-        let (event, explained) = Case::of(&line).parse(&PARSER);
-        assert_eq!(
-            (explained.frame.as_str(), explained.source.as_str()),
-            (name, "openssh.sshd"),
-            "{line}"
-        );
-        let fields = [
-            ("@timestamp", time),
-            ("user.name", "root"),
-            ("source.ip", "192.0.2.10"),
-            ("source.port", "22"),
-            ("event.category", "authentication"),
-            ("event.outcome", "failure"),
-            ("tocsin.attempts", "1"),
-            ("log.source.address", "203.0.113.1"),
-        ];
-        for (field, value) in fields {
-            assert_eq!(shown(&event, field), value, "{field} of {line}");
-        }
-        if !name.is_empty() {
-            assert_eq!(shown(&event, "host.name"), "vm", "{line}");
-            assert_eq!(shown(&event, "process.pid"), "5", "{line}");
-            assert_eq!(shown(&event, "process.name"), "sshd", "{line}");
-            assert_eq!(shown(&event, "message"), body, "{line}");
-        }
     }
 }
 
