@@ -6,9 +6,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use tocsin_model::Record;
+use tocsin_model::{Record, Timestamp};
+
+/// Key of a checkpoint that is of no stream.
+const WATCHING_SINCE: &str = "watching-since";
 
 /// The bounded channel that all inputs write to.
 pub type Sender = tokio::sync::mpsc::Sender<Batch>;
@@ -62,6 +66,18 @@ impl Checkpoints {
     /// The state stored under `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.states.get(key).map(String::as_str)
+    }
+
+    /// Says when Tocsin first watched this machine: what is younger is never history.
+    pub fn set_watching_since(&mut self, since: Timestamp) {
+        let state = since.0.to_string();
+        self.merge(Checkpoint { key: WATCHING_SINCE.to_owned(), state });
+    }
+
+    /// When Tocsin first watched this machine, where that was said.
+    pub fn watching_since(&self) -> Option<SystemTime> {
+        let nanos: u64 = self.get(WATCHING_SINCE)?.parse().ok()?;
+        Some(UNIX_EPOCH + Duration::from_nanos(nanos))
     }
 
     /// All keys and states, in no order.

@@ -72,6 +72,8 @@ struct Follower {
     outgoing: Vec<Checkpoint>,
     watch: DirWatch,
     first_scan: bool,
+    /// When Tocsin first watched this machine, where that is known.
+    watching_since: Option<SystemTime>,
     started: SystemTime,
 }
 
@@ -131,6 +133,7 @@ pub(crate) async fn start(
         outgoing: Vec::new(),
         watch: DirWatch::new(wake.clone()),
         first_scan: true,
+        watching_since: resume.watching_since(),
         started: SystemTime::now(),
     };
     tokio::spawn(wake_at_end(shutdown, wake));

@@ -20,7 +20,7 @@ use crate::stats::DropReason;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// How often a file is tried to begin with while it is being rotated.
-const BEGIN_ATTEMPTS: usize = 20;
+pub(super) const BEGIN_ATTEMPTS: usize = 20;
 /// States of files that were not there for so long are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(30 * 86_400);
 
@@ -193,7 +193,8 @@ impl Follower {
         state.head.grow(&opened.head);
         let start = self.specs[spec].start;
         let history = first_sight && start == Start::Recent;
-        let (after, found) = self.older_parts(spec, path, opened.id, replaced.as_ref(), history)?;
+        let (after, found) =
+            self.older_parts(spec, path, Some(opened.id), replaced.as_ref(), history)?;
         self.push_tail(spec, path, opened.file, (false, state), after)?;
         if let (0, Ok(modified), Some(tail)) =
             (opened.metadata.len(), opened.metadata.modified(), self.tails.last_mut())
@@ -246,7 +247,9 @@ impl Follower {
                 state.offset = line_start_before(&opened.file, size, self.limits.line_bytes_max)?
             }
             Start::Recent => {
-                state.history_end = size;
+                if self.is_history(opened) {
+                    state.history_end = size;
+                }
                 let skip = size.saturating_sub(self.limits.recent_bytes_max);
                 if skip > 0 {
                     state.offset =
@@ -257,6 +260,14 @@ impl Follower {
             }
         }
         Ok(state)
+    }
+
+    /// Whether a file seen for the first time was there before Tocsin first watched this machine.
+    fn is_history(&self, opened: &Opened) -> bool {
+        match (opened.metadata.created(), self.watching_since) {
+            (Ok(created), Some(since)) => created < since,
+            _ => self.first_scan,
+        }
     }
 
     /// Adds a tail that is read after the tails `after`.

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tocsin_model::Timestamp;
 
 use super::Follower;
-use super::follow::CLOCK_SLACK;
+use super::follow::{BEGIN_ATTEMPTS, CLOCK_SLACK};
 use super::identity::{self, FileId};
 use super::paths::{self, Sibling};
 use super::tail::{self, FileState, LEAVE_AFTER, Tail};
@@ -38,7 +38,7 @@ impl Follower {
         &mut self,
         spec: usize,
         path: &Path,
-        current: FileId,
+        current: Option<FileId>,
         replaced: Option<&FileState>,
         history: bool,
     ) -> io::Result<(Vec<u64>, bool)> {
@@ -48,7 +48,7 @@ impl Follower {
         let mut search = self.search(spec, path, current, replaced, history);
         for (sibling, file) in siblings {
             let being_read = self.tails.iter().any(|tail| tail.file_id == sibling.id);
-            if sibling.id == current || being_read {
+            if Some(sibling.id) == current || being_read {
                 search.orphans.retain(|orphan| orphan.id != sibling.id);
                 continue;
             }
@@ -58,14 +58,20 @@ impl Follower {
         }
         let lost = |state: &FileState| search.orphans.iter().any(|orphan| orphan == state);
         let found = !replaced.is_some_and(lost);
-        for orphan in search.orphans.iter().filter(|orphan| orphan.id != current) {
-            self.forget(&orphan.key());
+        for orphan in search.orphans.iter().filter(|orphan| Some(orphan.id) != current) {
+            if !self.tails.iter().any(|tail| tail.state.id == orphan.id) {
+                self.forget(&orphan.key());
+            }
         }
         Ok((search.tails, found))
     }
 
     /// Opens the older parts of `path` as they are at one moment.
-    fn open_siblings(&mut self, path: &Path, current: FileId) -> io::Result<Vec<(Sibling, File)>> {
+    fn open_siblings(
+        &mut self,
+        path: &Path,
+        current: Option<FileId>,
+    ) -> io::Result<Vec<(Sibling, File)>> {
         let busy = || io::Error::from(io::ErrorKind::ResourceBusy);
         let found = paths::siblings(path)?;
         let mut siblings = Vec::new();
@@ -81,7 +87,7 @@ impl Follower {
             siblings.iter().map(|sibling| (sibling.path.clone(), sibling.id)).collect()
         };
         let unchanged = names(&found) == names(&paths::siblings(path)?)
-            && FileId::from(&fs::metadata(path)?) == current;
+            && fs::metadata(path).ok().map(|metadata| FileId::from(&metadata)) == current;
         if unchanged { Ok(siblings) } else { Err(busy()) }
     }
 
@@ -89,7 +95,7 @@ impl Follower {
         &self,
         spec: usize,
         path: &'a Path,
-        current: FileId,
+        current: Option<FileId>,
         replaced: Option<&FileState>,
         history: bool,
     ) -> Search<'a> {
@@ -97,7 +103,11 @@ impl Follower {
         let of_path =
             || self.known.values().filter(|state| state.path == path_text && !state.read_out);
         let read: HashSet<_> = self.tails.iter().map(|tail| tail.state.id).collect();
-        let orphans = of_path().filter(|state| state.id != current && !read.contains(&state.id));
+        let orphans = of_path().filter(|state| {
+            Some(state.id) != current
+                && !read.contains(&state.id)
+                && replaced.is_none_or(|replaced| replaced.id != state.id)
+        });
         let orphans = orphans.chain(replaced).cloned().collect();
         let seen = of_path().map(|state| state.seen).max();
         let missed_since = if history {
@@ -185,6 +195,19 @@ impl Follower {
         Ok(())
     }
 
+    /// Looks for the former content of a file that was rotated away and then replaced.
+    fn find_replaced(&mut self, spec: usize, tail: &Tail) -> io::Result<bool> {
+        let path = tail.path.as_path();
+        for _ in 0..BEGIN_ATTEMPTS {
+            let current = fs::metadata(path).ok().map(|metadata| FileId::from(&metadata));
+            match self.older_parts(spec, path, current, Some(&tail.state), false) {
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+                done => return done.map(|(_, found)| found),
+            }
+        }
+        Ok(false)
+    }
+
     /// The content of a file that is being read is not the same any more: reads what is left of
     /// the old one, wherever it was copied to, and then the new one. `None` when stopping.
     pub(super) fn replaced(&mut self, index: usize) -> Option<()> {
@@ -192,14 +215,17 @@ impl Follower {
         self.known.insert(tail.state.key(), tail.state.clone());
         let spec = self.specs.iter().position(|spec| spec.patterns.matches(&tail.path));
         let found = match spec {
-            Some(spec) if !tail.leaving => match self.begin(spec, &tail.path) {
-                Ok(found) => found,
-                Err(error) => {
+            Some(spec) => {
+                let found = match tail.leaving {
+                    true => self.find_replaced(spec, &tail),
+                    false => self.begin(spec, &tail.path),
+                };
+                found.unwrap_or_else(|error| {
                     self.problem(&tail.path, None, &error);
                     false
-                }
-            },
-            _ => false,
+                })
+            }
+            None => false,
         };
         if !found {
             let rest = tail.finish(SystemTime::now());
