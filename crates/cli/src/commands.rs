@@ -1,13 +1,13 @@
 //! The commands, one file each.
 
-pub mod run;
-pub mod scan;
-pub mod parse;
+pub mod catch;
 pub mod check;
 pub mod config;
-pub mod notify;
-pub mod simulate;
-pub mod catch;
-pub mod import;
 pub mod explain;
+pub mod import;
+pub mod notify;
+pub mod parse;
 pub mod rules;
+pub mod run;
+pub mod scan;
+pub mod simulate;

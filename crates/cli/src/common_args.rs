@@ -18,9 +18,7 @@ impl ConfigArgs {
     /// The file in use, if any.
     pub fn path(&self) -> Option<PathBuf> {
         let usual = ["tocsin.yml", "/etc/tocsin/tocsin.yml"];
-        self.config
-            .clone()
-            .or_else(|| usual.iter().map(PathBuf::from).find(|path| path.is_file()))
+        self.config.clone().or_else(|| usual.iter().map(PathBuf::from).find(|path| path.is_file()))
     }
 
     /// Reads the configuration; what is wrong with it is printed.
@@ -28,8 +26,9 @@ impl ConfigArgs {
     /// # Errors
     /// The exit code for bad input.
     pub fn load(&self) -> Result<Loaded, ExitCode> {
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
         load(self.path().as_deref(), variables).map_err(|errors| {
             print_diagnostics(&errors);
             ExitCode::from(2)

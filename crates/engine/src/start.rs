@@ -84,10 +84,12 @@ impl Engine {
             StateDir::open(data_dir.join("state")).map_err(|error| unusable(error.to_string()))?;
         let notifier = Notifier::new(&config.notify, &data_dir, catalog.clone())
             .map_err(|error| StartError::Stage(error.to_string()))?;
-        let payload = match store.payload().map_err(|error| unusable(error.to_string()))? {
+        let mut payload = match store.payload().map_err(|error| unusable(error.to_string()))? {
             Some(text) => Payload::from_text(&text).map_err(unusable)?,
             None => Payload::default(),
         };
+        let since = watching_since(&catalog).map_err(unusable)?;
+        payload.checkpoints.set_watching_since(since);
         let opened = Opened {
             store,
             catalog,
@@ -238,6 +240,17 @@ fn restore(
         .map_err(|error| StartError::Stage(error.to_string()))?;
     alerts.adopt(newer);
     Ok((detector, alerts))
+}
+
+/// When this data directory was first used, remembered at once and for good.
+fn watching_since(catalog: &Catalog) -> Result<Timestamp, String> {
+    let known = catalog.get_meta("watching_since").map_err(|error| error.to_string())?;
+    if let Some(known) = known.as_deref().and_then(Timestamp::parse_rfc3339) {
+        return Ok(known);
+    }
+    let now = Timestamp::from_system(SystemTime::now());
+    catalog.set_meta("watching_since", &now.to_string()).map_err(|error| error.to_string())?;
+    Ok(now)
 }
 
 fn make_private(dir: &Path) -> std::io::Result<()> {

@@ -112,12 +112,8 @@ fn rule_tests(content: &Content) -> (usize, Vec<Diagnostic>) {
         worker.parse(&record, &mut event);
         event
     };
-    let results = tocsin_detect::run_tests(
-        &content.rule_files,
-        &content.tables,
-        &content.options,
-        &mut read,
-    );
+    let results =
+        tocsin_detect::run_tests(&content.rule_files, &content.tables, &content.options, &mut read);
     let mut passed = 0;
     let mut broken = Vec::new();
     for result in results {

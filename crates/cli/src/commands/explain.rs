@@ -61,7 +61,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         rules.iter().find(|rule| !rule.correlation).or(rules.first())
     } else {
         rules.iter().find(|rule| {
-            rule.id == args.rule || rule.name.as_ref() == Some(&args.rule) || rule.title == args.rule
+            rule.id == args.rule
+                || rule.name.as_ref() == Some(&args.rule)
+                || rule.title == args.rule
         })
     };
     let Some(rule) = wanted else {

@@ -39,12 +39,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
-    let content =
-        Content::load(&loaded.config.content, &loaded.config.detect, &Choice::default());
+    let content = Content::load(&loaded.config.content, &loaded.config.detect, &Choice::default());
     print_diagnostics(&content.diagnostics);
     let started = Instant::now();
-    let mut importer = Importer::open(&content, &loaded.config, &args.data)
-        .map_err(|error| anyhow!(error))?;
+    let mut importer =
+        Importer::open(&content, &loaded.config, &args.data).map_err(|error| anyhow!(error))?;
     let hint: Option<Arc<str>> = args.source.as_deref().map(Arc::from);
     let now = Timestamp::from_system(SystemTime::now());
     let mut progress = Progress::new();

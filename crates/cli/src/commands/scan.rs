@@ -174,7 +174,12 @@ impl Printer {
             if self.table {
                 let file = file.unwrap_or_default();
                 let severity = finding.rule.severity.as_str();
-                writeln!(self.out, "{}:{line}  {severity:<13} {}", safe(&file), safe(&finding.rule.title))?;
+                writeln!(
+                    self.out,
+                    "{}:{line}  {severity:<13} {}",
+                    safe(&file),
+                    safe(&finding.rule.title)
+                )?;
                 continue;
             }
             serde_json::to_writer(&mut self.out, &finding_json(&finding, file, line))?;
