@@ -130,6 +130,20 @@ impl<'p> Pass<'p> {
         self.framed(&head, inner, event, depth + 1)
     }
 
+    /// Takes the time from the start of a line that nobody knows.
+    fn time_alone(&mut self, text: &str, event: &mut Event) {
+        let text = text.trim_start_matches(['[', ' ', '"', '\'', '(']);
+        let mut sink = sink(
+            self.compiled,
+            self.origin,
+            &mut self.state.temps,
+            &mut self.state.zone,
+            event,
+            self.timed,
+        );
+        self.timed = sink.time(text, false);
+    }
+
     /// Reads a line that stands in no frame.
     fn bare(&mut self, text: &str, event: &mut Event) -> Option<Found> {
         let look = Look {
@@ -141,7 +155,11 @@ impl<'p> Pass<'p> {
             allowed: self.hint.map(|hint| hint.allowed.as_slice()),
         };
         let found = self.routed(&look, event).or_else(|| self.named(text, event, true));
-        found.or_else(|| self.hinted(text, event))
+        let found = found.or_else(|| self.hinted(text, event));
+        if found.is_none() {
+            self.time_alone(text, event);
+        }
+        found
     }
 
     fn routed(&mut self, look: &Look<'_>, event: &mut Event) -> Option<Found> {
@@ -275,7 +293,10 @@ impl<'p> Pass<'p> {
             timed,
         };
         let found = match kind {
-            Kind::Line => inner.line(&message, event, depth + 1).filter(|found| !found.rest),
+            // What only a rest source reads says less than the envelope, unless it is JSON too.
+            Kind::Line => inner
+                .line(&message, event, depth + 1)
+                .filter(|found| !found.rest || message.trim_start().starts_with('{')),
             _ => inner.framed(&head, message.trim_start(), event, depth + 1),
         };
         let (inner_timed, repeated) = (inner.timed, inner.repeated);

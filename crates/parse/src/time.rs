@@ -408,7 +408,7 @@ fn compact(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
     let year = cursor.digits(4)?;
     let month = cursor.digits(2)? as u32;
     let day = cursor.digits(2)? as u32;
-    cursor.take_any(b"T ")?;
+    cursor.take_any(b"T -")?;
     let start = cursor.at;
     let (seconds, nanos) = match cursor.clock() {
         Some(clock) => clock,

@@ -72,6 +72,7 @@ pub struct Worker {
     compiled: Arc<Compiled>,
     state: State,
     repeated: FieldId,
+    raw: FieldId,
 }
 
 impl Worker {
@@ -90,7 +91,8 @@ impl Worker {
             counters,
         };
         let repeated = FieldId::intern("tocsin.repeated").unwrap_or(field::EVENT_SEQUENCE);
-        Self { compiled, state, repeated }
+        let raw = FieldId::intern("raw").unwrap_or(field::EVENT_SEQUENCE);
+        Self { compiled, state, repeated, raw }
     }
 
     /// Parses a record into `event`, whose former content is forgotten.
@@ -142,10 +144,13 @@ impl Worker {
         }
         let (error, repeated) = (pass.error, pass.repeated);
         match found {
-            Some(found) => self.known(&found, repeated, event),
+            Some(found) => {
+                self.known(&found, repeated, event);
+                self.raw_line(&found, event);
+            }
             None => self.unparsed(&text, error, event),
         }
-        self.finish(record, &text, event);
+        self.finish(record, event);
         found
     }
 
@@ -155,7 +160,9 @@ impl Worker {
             *count += 1;
         }
         self.state.counters.unfitting += u64::from(!found.fits);
-        if let Some(plan) = self.compiled.plans.get(source) {
+        // An event that comes as ECS already says itself what it is.
+        let named = found.rest && event.has(field::EVENT_DATASET);
+        if let Some(plan) = self.compiled.plans.get(source).filter(|_| !named) {
             event.set_str(field::EVENT_DATASET, &plan.dataset);
             event.set_str(field::EVENT_MODULE, &plan.module);
         }
@@ -168,6 +175,23 @@ impl Worker {
         }
     }
 
+    /// A sender of JSON that names the line the event was made from has the last word on what
+    /// `event.original` is.
+    fn raw_line(&mut self, found: &Found, event: &mut Event) {
+        if !found.rest || !self.state.names.saw(self.raw) {
+            return;
+        }
+        let Some(raw) = event.get_str(self.raw).filter(|raw| !raw.is_empty()) else { return };
+        let copy = &mut self.state.spare;
+        copy.clear();
+        (copy.id, copy.time, copy.received) = (event.id, event.time, event.received);
+        copy.set_original(raw);
+        for (id, value) in event.iter().filter(|(id, _)| *id != self.raw) {
+            copy.push(id, value);
+        }
+        std::mem::swap(copy, event);
+    }
+
     fn unparsed(&mut self, text: &str, error: Option<&'static str>, event: &mut Event) {
         self.state.counters.unparsed += 1;
         event.set_str(field::EVENT_DATASET, "unparsed");
@@ -178,7 +202,7 @@ impl Worker {
     }
 
     /// What every event has, whatever read it.
-    fn finish(&mut self, record: &Record, text: &str, event: &mut Event) {
+    fn finish(&mut self, record: &Record, event: &mut Event) {
         event.set_str(field::TOCSIN_INPUT, &record.input);
         if let Some(path) = &record.path {
             event.set_str(field::LOG_FILE_PATH, path);
@@ -186,7 +210,6 @@ impl Worker {
         if let Some(peer) = record.peer {
             event.set_str(field::LOG_SOURCE_ADDRESS, &peer.to_canonical().to_string());
         }
-        debug_assert_eq!(event.original(), text);
         related(event);
     }
 }

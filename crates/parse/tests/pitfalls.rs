@@ -383,3 +383,15 @@ fn flat_names_in_json() {
         ],
     );
 }
+
+/// A sender may say what line its event was made from.
+#[test]
+fn raw_line_in_json() {
+    let line = r#"{"event_type":"x","raw":"the \"line\"","src_ip":"192.0.2.10","tags":["a","b"]}"#;
+    let (event, _) = Case::of(line).parse(&PARSER);
+    assert_eq!(event.original(), "the \"line\"");
+    assert_eq!(shown(&event, "source.ip"), "192.0.2.10");
+    assert_eq!(shown(&event, "tags"), "a,b");
+    let line = r#"{"source":"auth","raw":"Nov 21 00:11:50 vm sshd[1]: Failed password for a from 192.0.2.10 port 5 ssh2"}"#;
+    check(line, &[("event.dataset", "openssh.sshd"), ("source.ip", "192.0.2.10")]);
+}
