@@ -343,6 +343,31 @@ fn ingest(store: &Embedded, events: u64) -> u64 {
     raw
 }
 
+/// How long events take to be found, so many at a time; the raw bytes they had.
+fn latency(store: &Embedded, from: u64, at_once: u64) -> u64 {
+    let mut dice = Dice(7);
+    let mut commits = Vec::new();
+    let before = cpu();
+    let mut raw = 0;
+    for round in 0..100 {
+        let first = from + round * at_once;
+        let batch: Vec<Event> = (first..first + at_once).map(|n| event(n, &mut dice)).collect();
+        raw += batch.iter().map(|event| event.original().len() as u64 + 1).sum::<u64>();
+        let now = Instant::now();
+        store.append(&batch).unwrap();
+        store.commit(&format!("{first} of {at_once}")).unwrap();
+        commits.push(now.elapsed());
+    }
+    commits.sort();
+    println!(
+        "{at_once} events searchable after p50 {:?} p99 {:?}; {:.1} CPU ms each time",
+        commits[50],
+        commits[98],
+        (cpu() - before) * 10.0
+    );
+    raw
+}
+
 fn disk(dir: &Path, raw: u64) {
     let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
     let mut total = 0;
@@ -431,7 +456,10 @@ fn main() {
     let dir = kept.as_ref().map_or(temporary.path(), Path::new);
     let store = Embedded::open(dir, Options::default()).unwrap();
     if events > 0 {
-        let raw = ingest(&store, events);
+        let mut raw = ingest(&store, events);
+        for at_once in [10, 1000] {
+            raw += latency(&store, events, at_once);
+        }
         store.settle().unwrap();
         disk(dir, raw);
     }

@@ -136,17 +136,25 @@ fn full_child() {
     println!("committed {done}");
 }
 
+/// Whether a small file system can be mounted, without being root outside.
+fn can_mount(dir: &Path) -> bool {
+    let probe = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs"])
+        .arg(dir)
+        .output();
+    let can = probe.is_ok_and(|probe| probe.status.success());
+    if !can {
+        println!("skipped: this machine lets nobody mount a small tmpfs (unshare)");
+    }
+    can
+}
+
 #[test]
 fn a_full_disk_refuses_keeps_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let mount = "mount -t tmpfs -o size=24m tmpfs \"$TOCSIN_STORE_TEST_DIR\" && exec \"$0\" \"$@\"";
     let wrap = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount];
-    let probe = Command::new("unshare")
-        .args(["--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs"])
-        .arg(dir.path())
-        .output();
-    if !probe.is_ok_and(|probe| probe.status.success()) {
-        println!("skipped: this machine lets nobody mount a small tmpfs (unshare)");
+    if !can_mount(dir.path()) {
         return;
     }
     let output = child("full_child", dir.path(), &wrap).output().unwrap();
@@ -154,6 +162,28 @@ fn a_full_disk_refuses_keeps_and_goes_on() {
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out.contains("committed "), "{out}\n{err}");
     assert!(out.contains("the disk is full"), "{out}\n{err}");
+}
+
+#[test]
+fn read_only_child() {
+    let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
+    let error = Embedded::open(Path::new(&dir), Options::default()).err().unwrap();
+    assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
+    println!("refused {error}");
+}
+
+#[test]
+fn a_read_only_directory_is_refused_with_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mount = "mount -t tmpfs -o ro tmpfs \"$TOCSIN_STORE_TEST_DIR\" && exec \"$0\" \"$@\"";
+    let wrap = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount];
+    if !can_mount(dir.path()) {
+        return;
+    }
+    let output = child("read_only_child", dir.path(), &wrap).output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{out}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(out.contains(&format!("{}: cannot write", dir.path().display())), "{out}");
 }
 
 #[test]

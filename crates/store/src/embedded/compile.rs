@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use tantivy::DateTime;
 use tantivy::columnar::MonotonicallyMappableToU64;
-use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, PhraseQuery, Query, RangeQuery};
+use tantivy::query::{
+    AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, PhraseQuery, Query, RangeQuery,
+};
 use tantivy::schema::{Field, Term, Type};
 use tocsin_model::{EventId, Timestamp};
 
@@ -67,14 +69,19 @@ impl Compiler<'_> {
         all(vec![is(self.fields.offset, id.offset), is(self.fields.stream, id.stream)])
     }
 
+    /// The field or one below it: by name, or by the columns there are.
     fn exists(&self, name: &str) -> Box<dyn Query> {
         let name = if name == crate::ANY_TEXT { "event.original" } else { name };
-        let exact = exact(self.fields.names, vec![name.as_bytes().to_vec()]);
-        let below = Keys::Scan {
-            prefix: format!("{name}.").into_bytes(),
-            accept: Arc::new(|_: &[u8]| true),
-        };
-        any(vec![exact, Box::new(KeysQuery { field: self.fields.names, keys: below })])
+        let below = format!("{name}.");
+        let mut ways = vec![exact(self.fields.names, vec![name.as_bytes().to_vec()])];
+        for column in self.fields.columns() {
+            if column == name || column.starts_with(&below) {
+                ways.push(Box::new(ExistsQuery::new(column.to_owned(), false)));
+            }
+        }
+        let keys = Keys::Scan { prefix: below.into_bytes(), accept: Arc::new(|_: &[u8]| true) };
+        ways.push(Box::new(KeysQuery { field: self.fields.names, keys }));
+        any(ways)
     }
 
     fn value(&self, name: &str, class: Class, test: &Test) -> Box<dyn Query> {

@@ -53,6 +53,11 @@ impl Builder {
         }
     }
 
+    /// Bytes of the stored form of the last event.
+    pub(crate) fn bytes(&self) -> usize {
+        self.source.len()
+    }
+
     /// The document of an event.
     pub(crate) fn document(&mut self, event: &Event) -> TantivyDocument {
         let mut document = TantivyDocument::new();
@@ -76,14 +81,20 @@ impl Builder {
             if !is_present(value) {
                 continue;
             }
-            document.add_text(self.fields.names, id.name());
+            let before = dynamic.len();
+            let mut in_column = false;
             match way {
                 Way::Typed(class, field) => {
+                    in_column = self.fields.is_fast(field);
                     self.add_typed(&mut document, &mut dynamic, id, (class, field), value);
                 }
                 _ => value.for_each_scalar(|value| {
                     dynamic.extend(canon(Class::Dynamic, value).map(|c| (id, owned(&c))));
                 }),
+            }
+            // A column tells by itself which events have the field.
+            if !in_column || dynamic.len() > before {
+                document.add_text(self.fields.names, id.name());
             }
         }
         if !dynamic.is_empty() {

@@ -15,6 +15,7 @@ mod document;
 mod fault;
 mod keys;
 mod partition;
+mod queue;
 mod schema;
 mod search;
 mod source;

@@ -1,16 +1,18 @@
 //! One partition: an index in a directory of its own, and what is known of it without asking.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use tantivy::columnar::ColumnIndex;
 use tantivy::directory::MmapDirectory;
+use tantivy::index::SegmentId;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
-use tantivy::schema::Value as _;
+use tantivy::schema::{Document, Value as _};
 use tantivy::{
     DateTime, DocAddress, DocId, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher,
     SegmentReader, TantivyDocument, TantivyError,
@@ -88,6 +90,8 @@ pub(crate) struct Partition {
     index: Index,
     reader: IndexReader,
     span: RwLock<Span>,
+    /// Names of the fields of each segment, once somebody has asked.
+    names: Mutex<HashMap<SegmentId, Vec<(String, u64)>>>,
     /// Deleted by retention.
     pub gone: AtomicBool,
 }
@@ -138,14 +142,14 @@ impl Partition {
             .try_into()
             .map_err(damaged)?;
         let span = RwLock::default();
-        let gone = AtomicBool::new(false);
-        let partition = Self { name, fields, index, reader, span, gone, path: path.clone() };
+        let (names, gone) = (Mutex::default(), AtomicBool::new(false));
+        let partition = Self { name, fields, index, reader, span, names, gone, path: path.clone() };
         partition.refresh_span().map_err(damaged)?;
         Ok(Arc::new(partition))
     }
 
     /// Opens the index for writing.
-    pub(crate) fn writer(&self, options: &Options) -> Result<IndexWriter> {
+    pub(crate) fn writer<D: Document>(&self, options: &Options) -> Result<IndexWriter<D>> {
         let threads = options.writer_threads.max(1);
         let per_thread = (options.writer_bytes_max / threads).max(WRITER_BYTES_MIN);
         let writer = self
@@ -231,13 +235,50 @@ impl Partition {
     /// Names of the fields that events have, each with the number of events.
     pub(crate) fn names(&self) -> tantivy::Result<Vec<(String, u64)>> {
         let searcher = self.searcher();
-        let mut names = Vec::new();
+        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Vec::new();
+        let mut still = HashMap::new();
         for segment in searcher.segment_readers() {
-            let index = segment.inverted_index(self.fields.names)?;
-            let mut stream = index.terms().stream()?;
-            while stream.advance() {
-                let name = String::from_utf8_lossy(stream.key()).into_owned();
-                names.push((name, u64::from(stream.value().doc_freq)));
+            // Segments never change.
+            let names = match known.remove(&segment.segment_id()) {
+                Some(names) => names,
+                None => self.names_of_segment(segment)?,
+            };
+            all.extend_from_slice(&names);
+            still.insert(segment.segment_id(), names);
+        }
+        *known = still;
+        Ok(all)
+    }
+
+    fn names_of_segment(&self, segment: &SegmentReader) -> tantivy::Result<Vec<(String, u64)>> {
+        let mut names = self.names_of_columns(segment)?;
+        let index = segment.inverted_index(self.fields.names)?;
+        let mut stream = index.terms().stream()?;
+        while stream.advance() {
+            let name = String::from_utf8_lossy(stream.key()).into_owned();
+            names.push((name, u64::from(stream.value().doc_freq)));
+        }
+        Ok(names)
+    }
+
+    fn names_of_columns(&self, segment: &SegmentReader) -> tantivy::Result<Vec<(String, u64)>> {
+        let mut names = Vec::new();
+        for name in self.fields.columns().filter(|name| ![TIMESTAMP, INGESTED].contains(name)) {
+            let mut documents = 0;
+            for column in segment.fast_fields().dynamic_column_handles(name)? {
+                let index = column.open()?.into_column_index();
+                documents += match &index {
+                    ColumnIndex::Empty { .. } => 0,
+                    ColumnIndex::Full => segment.max_doc(),
+                    ColumnIndex::Optional(index) => index.num_non_nulls(),
+                    ColumnIndex::Multivalued(_) => {
+                        (0..segment.max_doc()).filter(|doc| index.has_value(*doc)).count() as u32
+                    }
+                };
+            }
+            if documents > 0 {
+                names.push((name.to_owned(), u64::from(documents)));
             }
         }
         Ok(names)

@@ -91,6 +91,12 @@ impl Fields {
         self.fast.get(field.field_id() as usize).copied().unwrap_or(false)
     }
 
+    /// Names of the typed fields that have a column.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        let all = self.typed.iter().filter(|(_, field)| self.is_fast(**field));
+        all.map(|(name, _)| name.as_str())
+    }
+
     /// How a field of this index compares: a name that the dictionary learned after the index
     /// was made is still dynamic here.
     pub(crate) fn class_of(&self, name: &str) -> Class {

@@ -13,10 +13,17 @@ use crate::embedded::Options;
 use crate::embedded::document::Builder;
 use crate::embedded::fault::{explain, of_io};
 use crate::embedded::partition::{Partition, PartitionName, Payload, day_of};
+use crate::embedded::queue::{Queue, Queued, enqueue};
 use crate::error::Result;
 
-/// Documents handed to an indexing thread at once.
-const BATCH_DOCUMENTS: usize = 128;
+/// The most documents handed to an indexing thread at once. Few events between two commits go to
+/// one thread, and become one segment.
+const BATCH_DOCUMENTS_MAX: usize = 512;
+/// The most bytes of stored events handed to an indexing thread at once.
+const BATCH_BYTES_MAX: usize = 512 * 1024;
+/// The most bytes of stored events that wait for an indexing thread; the documents they belong
+/// to take some times as much memory.
+const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What is written, and what the last commit said.
 pub(crate) struct Writer {
@@ -35,8 +42,9 @@ pub(crate) struct Writer {
 }
 
 struct Open {
-    index: IndexWriter,
+    index: IndexWriter<Queued>,
     builder: Builder,
+    queue: Arc<Queue>,
 }
 
 impl Writer {
@@ -126,12 +134,17 @@ impl Writer {
         self.pending += events.len() as u64;
         let path = self.newest.as_ref().map_or(self.dir.clone(), |newest| newest.path.clone());
         let Some(open) = self.opened()? else { return Ok(()) };
-        for batch in events.chunks(BATCH_DOCUMENTS) {
-            let documents: Vec<UserOperation> = batch
-                .iter()
-                .map(|event| UserOperation::Add(open.builder.document(event)))
-                .collect();
-            open.index.run(documents).map_err(|error| explain(&path, &error))?;
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for (place, event) in events.iter().enumerate() {
+            batch.push(open.builder.document(event));
+            bytes += open.builder.bytes();
+            let last = place + 1 == events.len();
+            if last || batch.len() == BATCH_DOCUMENTS_MAX || bytes >= BATCH_BYTES_MAX {
+                let queued = enqueue(&open.queue, std::mem::take(&mut batch), bytes);
+                bytes = 0;
+                let operations: Vec<_> = queued.into_iter().map(UserOperation::Add).collect();
+                open.index.run(operations).map_err(|error| explain(&path, &error))?;
+            }
         }
         Ok(())
     }
@@ -142,7 +155,8 @@ impl Writer {
         {
             let index = newest.writer(&self.options)?;
             let builder = Builder::new(newest.fields.clone(), newest.dynamic_names()?);
-            self.open = Some(Open { index, builder });
+            let queue = Queue::new(QUEUE_BYTES_MAX);
+            self.open = Some(Open { index, builder, queue });
         }
         Ok(self.open.as_mut())
     }
@@ -212,7 +226,7 @@ impl Writer {
 }
 
 /// Lets the merges of a closed partition end, on a thread of its own.
-fn close(index: IndexWriter, partition: Option<Arc<Partition>>) {
+fn close(index: IndexWriter<Queued>, partition: Option<Arc<Partition>>) {
     let done = std::thread::Builder::new().name("store-close".to_owned()).spawn(move || {
         let Some(partition) = partition else { return };
         let closed = index.wait_merging_threads().and_then(|()| partition.reload());
