@@ -211,6 +211,9 @@ impl EventStore for Embedded {
 
     fn stats(&self) -> Result<StoreStats> {
         let partitions = self.partitions();
+        if let Some(newest) = partitions.last() {
+            newest.reload_if_merged().map_err(|e| fault::explain(&newest.path, &e))?;
+        }
         let mut stats = StoreStats {
             partitions: partitions.len() as u64,
             unindexed_values: self.unindexed.load(Ordering::Relaxed),

@@ -185,6 +185,19 @@ impl Partition {
         self.refresh_span()
     }
 
+    /// Lets go of segments that have been merged since the last commit, so that their files can
+    /// be deleted.
+    pub(crate) fn reload_if_merged(&self) -> tantivy::Result<()> {
+        let on_disk: HashSet<SegmentId> =
+            self.index.searchable_segment_ids()?.into_iter().collect();
+        let searcher = self.searcher();
+        let held = searcher.segment_readers();
+        if held.len() == on_disk.len() && held.iter().all(|s| on_disk.contains(&s.segment_id())) {
+            return Ok(());
+        }
+        self.reload()
+    }
+
     /// The events as they are now; stays the same while others are written.
     pub(crate) fn searcher(&self) -> Searcher {
         self.reader.searcher()
