@@ -1,4 +1,5 @@
 //! Bad input gives a clear message and harms nothing else.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

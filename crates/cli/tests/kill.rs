@@ -1,5 +1,6 @@
 //! `kill -9` at arbitrary moments under load: every line of a file and every acknowledged event is
 //! stored exactly once, every attack is one alert, and every alert is told.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 
@@ -8,8 +9,8 @@ use std::fs::File;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Scanning logs of real attacks finds exactly the attackers, in every framing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! SigmaHQ's rules load, and its regression data fires through `scan`, routed by log source.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

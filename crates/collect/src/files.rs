@@ -11,9 +11,6 @@ mod rotation;
 mod tail;
 mod watch;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Correlations over time: any order of arrival within the lateness bound, and a restart at any
 //! moment, give the same findings.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 

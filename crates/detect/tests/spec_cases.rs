@@ -1,4 +1,5 @@
 //! The cases made from the Sigma specification: each a rule, events and what must come of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 

@@ -105,11 +105,10 @@ impl Merger {
         let mut oldest: Option<(Timestamp, u64)> = None;
         for (id, lane) in &self.lanes {
             match lane.waiting.front() {
-                Some(merged) => {
-                    if oldest.is_none_or(|(time, _)| merged.event.time < time) {
-                        oldest = Some((merged.event.time, *id));
-                    }
+                Some(merged) if oldest.is_none_or(|(time, _)| merged.event.time < time) => {
+                    oldest = Some((merged.event.time, *id));
                 }
+                Some(_) => {}
                 None if lane.behind => return None,
                 None => {}
             }

@@ -103,7 +103,7 @@ impl Notifier {
         };
         let notice =
             Notice { channel: channel.to_owned(), kind: NoticeKind::Test, alert: test_alert() };
-        let message = Message::Alert(AlertView::new(&notice, self.page_url.as_deref()));
+        let message = Message::Alert(Box::new(AlertView::new(&notice, self.page_url.as_deref())));
         worker.send_now(&message).await.map_err(|error| NotifyError::Delivery {
             channel: channel.to_owned(),
             answer: error.answer,

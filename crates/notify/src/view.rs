@@ -21,7 +21,7 @@ pub const ROWS_MAX: usize = 10;
 #[derive(Debug, Clone)]
 pub enum Message {
     /// One alert.
-    Alert(AlertView),
+    Alert(Box<AlertView>),
     /// Alerts that the rate limit held back.
     Summary(SummaryView),
 }

@@ -200,7 +200,7 @@ impl Worker {
     }
 
     fn view(&self, due: &Due) -> Message {
-        Message::Alert(AlertView::new(&due.notice, self.page_url.as_deref()))
+        Message::Alert(Box::new(AlertView::new(&due.notice, self.page_url.as_deref())))
     }
 
     /// Holds a notice back until the next summary.

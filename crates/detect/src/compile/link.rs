@@ -29,8 +29,6 @@ pub(crate) struct Correlation {
     pub(crate) timespan: i64,
     /// What the group is called in findings.
     pub(crate) group_by: Vec<String>,
-    /// How many different fields' values make one value, for `value_count`.
-    pub(crate) fields: usize,
     /// Rules in the order listed, by the bit they have; several bits may be one rule.
     pub(crate) sources: Vec<Source>,
     /// Whether it alerts by itself.
@@ -282,7 +280,6 @@ impl<'a> Linker<'a> {
             percentile: doc.percentile,
             timespan: i64::try_from(doc.timespan.as_nanos()).unwrap_or(i64::MAX),
             group_by: doc.group_by.clone(),
-            fields: doc.fields.len(),
             sources,
             emits: true,
             mode: mode(doc),

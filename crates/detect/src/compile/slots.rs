@@ -62,9 +62,4 @@ impl Slots {
         }
         feeds
     }
-
-    /// Whether any event field feeds a slot by this very name.
-    pub(crate) fn uses(&self, name: &str) -> bool {
-        self.fed.contains_key(name)
-    }
 }

@@ -186,11 +186,11 @@ impl Measure {
             self.kept = None;
         }
         let kept = self.kept.get_or_insert_with(|| Kept::new(range.start));
-        for at in kept.range.end..range.end {
-            kept.add(&entries[at], kind);
+        for entry in entries.range(kept.range.end..range.end) {
+            kept.add(entry, kind);
         }
-        for at in kept.range.start..range.start {
-            kept.remove(&entries[at], kind);
+        for entry in entries.range(kept.range.start..range.start) {
+            kept.remove(entry, kind);
         }
         kept.range = range;
         kept

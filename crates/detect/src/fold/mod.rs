@@ -36,7 +36,9 @@ pub(crate) fn fold_char(c: char) -> char {
     }
     let run = table::RUNS.partition_point(|run| run.1 < code);
     match table::RUNS.get(run) {
-        Some(&(first, _, step, distance)) if first <= code && (code - first) % step == 0 => {
+        Some(&(first, _, step, distance))
+            if first <= code && (code - first).is_multiple_of(step) =>
+        {
             char::from_u32(code.wrapping_add_signed(distance)).unwrap_or(c)
         }
         _ => c,

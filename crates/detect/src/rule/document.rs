@@ -163,14 +163,7 @@ impl Context<'_> {
             );
         }
         let path = Arc::from(self.path);
-        Ok(Document::Filter(Box::new(FilterDoc {
-            title,
-            path,
-            place: node.place,
-            log_source,
-            target,
-            detection,
-        })))
+        Ok(Document::Filter(Box::new(FilterDoc { title, path, log_source, target, detection })))
     }
 
     fn meta(

@@ -1,10 +1,12 @@
 //! Rules as written: YAML documents in, typed rules out, with the place and reason of whatever
 //! cannot be honoured exactly. Knows nothing of events or of how matching is done.
 
+pub(crate) mod chain;
 pub(crate) mod condition;
 pub(crate) mod correlation;
 pub(crate) mod detection;
 pub(crate) mod document;
+pub(crate) mod encoded;
 pub(crate) mod modifier;
 pub(crate) mod regex;
 pub(crate) mod value;
@@ -173,7 +175,6 @@ pub(crate) enum FilterTarget {
 pub(crate) struct FilterDoc {
     pub(crate) title: String,
     pub(crate) path: Arc<str>,
-    pub(crate) place: Place,
     pub(crate) log_source: LogSource,
     pub(crate) target: FilterTarget,
     pub(crate) detection: Detection,

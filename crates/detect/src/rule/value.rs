@@ -54,21 +54,6 @@ pub(crate) fn plain(tokens: &[Token]) -> Option<String> {
     tokens.iter().map(|token| if let Token::Char(c) = token { Some(*c) } else { None }).collect()
 }
 
-/// Tokens as a person would write them, for messages.
-pub(crate) fn show(tokens: &[Token]) -> String {
-    let mut text = String::new();
-    for token in tokens {
-        match token {
-            Token::Char(c @ ('*' | '?')) => text.extend(['\\', *c]),
-            Token::Char(c) => text.push(*c),
-            Token::Star => text.push('*'),
-            Token::Any => text.push('?'),
-            Token::Dash => text.push('-'),
-        }
-    }
-    text
-}
-
 /// `windash`: every dash that starts a word (no word character before it, one after it) stands
 /// for any of [`DASHES`].
 pub(crate) fn windash(tokens: &mut [Token]) {

@@ -61,9 +61,9 @@ pub(super) fn html(message: &Message) -> String {
 fn html_alert(view: &AlertView) -> String {
     let mut out = format!("<p>{}</p>\n<table>", escape(&view.sentence));
     for (label, value) in &view.facts {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<tr><td style=\"color:#666;padding-right:1em\">{}</td><td>{}</td></tr>\n",
+            "<tr><td style=\"color:#666;padding-right:1em\">{}</td><td>{}</td></tr>",
             escape(label),
             escape(value)
         );
