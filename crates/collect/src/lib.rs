@@ -35,7 +35,7 @@ pub use error::Error;
 pub use ingest::{IngestBody, IngestEntry, Refused, decode_ingest};
 pub use journal::{Journal, JournalEntry, JournalError};
 pub use lines::{Line, LineSplitter, read_lines};
-pub use stats::{DropReason, InputSnapshot, InputStats, Stats};
+pub use stats::{DropReason, Dropped, InputSnapshot, InputStats, Stats};
 
 use std::sync::Arc;
 

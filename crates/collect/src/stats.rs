@@ -76,6 +76,9 @@ impl DropReason {
     }
 }
 
+/// What was dropped, by input and reason.
+pub type Dropped = BTreeMap<String, BTreeMap<DropReason, u64>>;
+
 /// Counters of all inputs.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -107,14 +110,18 @@ impl Stats {
         inputs.iter().map(|(name, stats)| stats.snapshot(name)).collect()
     }
 
-    /// Adds the counts of an earlier run, so that totals survive a restart.
-    pub fn restore(&self, earlier: &[InputSnapshot]) {
-        for snapshot in earlier {
-            let input = self.input(&snapshot.input);
-            input.records.fetch_add(snapshot.received_records, Ordering::Relaxed);
-            input.bytes.fetch_add(snapshot.received_bytes, Ordering::Relaxed);
-            for (reason, count) in &snapshot.dropped {
-                input.dropped(*reason, *count);
+    /// What was dropped, by input and reason; inputs that dropped nothing are absent.
+    pub fn dropped(&self) -> Dropped {
+        let inputs = self.inputs.read().unwrap_or_else(PoisonError::into_inner);
+        let dropped = inputs.iter().map(|(name, stats)| (name.to_string(), stats.all_dropped()));
+        dropped.filter(|(_, by_reason)| !by_reason.is_empty()).collect()
+    }
+
+    /// Adds what an earlier run dropped, so that totals survive a restart.
+    pub fn restore_dropped(&self, earlier: &Dropped) {
+        for (name, by_reason) in earlier {
+            for (reason, count) in by_reason {
+                self.input(name).dropped(*reason, *count);
             }
         }
     }
@@ -149,6 +156,11 @@ impl InputStats {
         self.dropped[reason as usize].load(Ordering::Relaxed)
     }
 
+    fn all_dropped(&self) -> BTreeMap<DropReason, u64> {
+        let counts = DropReason::ALL.map(|reason| (reason, self.dropped_count(reason)));
+        counts.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
     /// Records passed on.
     pub fn records(&self) -> u64 {
         self.records.load(Ordering::Relaxed)
@@ -168,13 +180,12 @@ impl InputStats {
     }
 
     fn snapshot(&self, name: &Arc<str>) -> InputSnapshot {
-        let count = |reason: DropReason| (reason, self.dropped_count(reason));
         let last = self.last.load(Ordering::Relaxed);
         InputSnapshot {
             input: name.to_string(),
             received_records: self.records(),
             received_bytes: self.bytes.load(Ordering::Relaxed),
-            dropped: DropReason::ALL.map(count).into_iter().filter(|(_, n)| *n > 0).collect(),
+            dropped: self.all_dropped(),
             lag_bytes: self.lag_bytes.load(Ordering::Relaxed),
             last_received: (last > 0).then_some(Timestamp(last)),
             problem: self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone(),
@@ -187,7 +198,7 @@ impl InputStats {
 pub struct InputSnapshot {
     /// Name of the input.
     pub input: String,
-    /// Records passed on since the start (and before, when restored).
+    /// Records passed on since the start.
     pub received_records: u64,
     /// Their bytes.
     pub received_bytes: u64,
@@ -221,9 +232,12 @@ mod tests {
         assert_eq!(snapshot[0].dropped[&DropReason::Oversize], 1);
         assert_eq!((snapshot[1].received_records, snapshot[1].received_bytes), (2, 30));
         let next = Stats::default();
-        next.restore(&snapshot);
-        next.input("b").received(1, 1, Timestamp(6));
-        assert_eq!(next.input("b").records(), 3);
+        next.restore_dropped(&stats.dropped());
+        next.input("a").dropped(DropReason::Refused, 2);
+        assert_eq!(
+            next.dropped()["a"],
+            [(DropReason::Oversize, 1), (DropReason::Refused, 2)].into()
+        );
         assert_eq!(next.input("a").dropped_count(DropReason::Oversize), 1);
     }
 }

@@ -57,14 +57,25 @@ impl Content {
     /// Loads packs and rules. Never fails as a whole: what is broken is left out and named in
     /// [`Content::diagnostics`].
     pub fn load(content: &ContentConfig, detect: &DetectConfig, choice: &Choice) -> Self {
-        let (packs, mut diagnostics) = read_packs(content);
+        Self::compile(Files::read(content, &choice.rules), detect, choice)
+    }
+
+    /// Makes content of files.
+    pub(crate) fn compile(files: Files, detect: &DetectConfig, choice: &Choice) -> Self {
+        let Files { packs, loose, mut diagnostics } = files;
         let zone = zone(detect, &mut diagnostics);
         let options = tocsin_parse::Options { zone, ..tocsin_parse::Options::default() };
         let (parser, found) = Parser::load(&packs, options);
         diagnostics.extend(found);
         let (tables, found) = Tables::from_packs(&packs);
         diagnostics.extend(found);
-        let rule_files = rule_files(&packs, content, &choice.rules, &mut diagnostics);
+        let mut rule_files = match choice.rules {
+            Rules::Only(_) => Vec::new(),
+            Rules::Shipped => {
+                packs.iter().flat_map(|pack| pack.of_kind(FileKind::Rule)).cloned().collect()
+            }
+        };
+        rule_files.extend(loose);
         let options = options_of(detect, choice.route);
         let (rules, found) = tocsin_detect::load(&rule_files, &tables, &options);
         diagnostics.extend(found);
@@ -75,6 +86,35 @@ impl Content {
     pub fn longest_cooldown(&self, default: Duration) -> Duration {
         let of_rules = self.rules.rules().iter().filter_map(|rule| rule.cooldown);
         of_rules.max().unwrap_or(default).max(default)
+    }
+}
+
+/// Content as it was read, before anything is made of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    pub(crate) packs: Vec<Pack>,
+    /// Rule files that are in no pack.
+    pub(crate) loose: Vec<PackFile>,
+    /// What could not be read.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl Files {
+    /// Reads what the configuration names.
+    pub(crate) fn read(content: &ContentConfig, rules: &Rules) -> Self {
+        let (packs, mut diagnostics) = read_packs(content);
+        let paths = match rules {
+            Rules::Only(paths) => paths,
+            Rules::Shipped => &content.rules,
+        };
+        let (loose, found) = tocsin_content::read_rules(paths);
+        diagnostics.extend(found);
+        Self { packs, loose, diagnostics }
+    }
+
+    /// Every file, of packs and loose.
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut PackFile> {
+        self.packs.iter_mut().flat_map(|pack| &mut pack.files).chain(&mut self.loose)
     }
 }
 
@@ -91,25 +131,6 @@ fn read_packs(content: &ContentConfig) -> (Vec<Pack>, Vec<Diagnostic>) {
         }
     }
     (packs, diagnostics)
-}
-
-fn rule_files(
-    packs: &[Pack],
-    content: &ContentConfig,
-    rules: &Rules,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<PackFile> {
-    let (paths, mut files) = match rules {
-        Rules::Only(paths) => (paths, Vec::new()),
-        Rules::Shipped => {
-            let shipped = packs.iter().flat_map(|pack| pack.of_kind(FileKind::Rule).cloned());
-            (&content.rules, shipped.collect())
-        }
-    };
-    let (own, found) = tocsin_content::read_rules(paths);
-    diagnostics.extend(found);
-    files.extend(own);
-    files
 }
 
 fn options_of(detect: &DetectConfig, route: bool) -> tocsin_detect::Options {

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tocsin_collect::Checkpoints;
+use tocsin_collect::{Checkpoints, Dropped};
 
 use crate::handle::Ledger;
 
@@ -29,6 +29,9 @@ pub struct Payload {
     pub checkpoints: Checkpoints,
     /// Ledger by input.
     pub ledgers: BTreeMap<String, Ledger>,
+    /// What was dropped, by input and reason.
+    #[serde(default)]
+    pub dropped: Dropped,
 }
 
 impl Payload {

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use tocsin_catalog::Catalog;
 use tocsin_collect::{Collector, Journal, Stats};
-use tocsin_content::Diagnostic;
-use tocsin_model::{Alert, RuleMeta, Timestamp};
+use tocsin_model::{Alert, Timestamp};
 use tocsin_notify::Notifier;
 use tocsin_store::EventStore;
 use tokio::sync::broadcast;
 
 use crate::config::Config;
+use crate::reload::InForce;
 
 /// How many live messages a slow listener may be behind before it misses some.
 pub const LIVE_BACKLOG_MAX: usize = 1024;
@@ -46,10 +47,8 @@ pub struct Handle {
     pub progress: Arc<Progress>,
     /// Live messages.
     pub live: broadcast::Sender<Live>,
-    /// The rules in force.
-    pub rules: Arc<Vec<Arc<RuleMeta>>>,
-    /// What was refused in content.
-    pub diagnostics: Arc<Vec<Diagnostic>>,
+    /// The rules in force, and what was refused in content.
+    pub in_force: Arc<ArcSwap<InForce>>,
     /// When the engine started.
     pub started: Timestamp,
 }

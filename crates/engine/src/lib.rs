@@ -16,6 +16,7 @@ pub mod handle;
 pub mod merge;
 pub mod offline;
 mod pipeline;
+pub mod reload;
 mod start;
 
 pub use config::Config;

@@ -26,6 +26,8 @@ use crate::merge::{Merged, Merger};
 
 /// Events after which an epoch is committed though its time is not over.
 const EPOCH_EVENTS_MAX: usize = 50_000;
+/// Bytes of raw lines after which it is, too: the epoch is in memory until the commit.
+const EPOCH_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Events that are given to the store together ahead of the commit.
 const APPEND_EVENTS_MIN: usize = 500;
 /// How long everybody waits for a lane that is behind but brings nothing.
@@ -57,10 +59,11 @@ pub struct Parts {
     pub abandon: CancellationToken,
 }
 
-/// A message to the pipeline beside batches.
-pub enum Control {
-    /// New rules.
-    Rules(Arc<RuleSet>),
+/// New content for the pipeline.
+pub struct Control {
+    pub rules: Arc<RuleSet>,
+    pub worker: Worker,
+    pub longest_cooldown: Duration,
 }
 
 /// The running pipeline.
@@ -71,6 +74,7 @@ pub struct Pipeline {
     findings: Vec<Finding>,
     /// Events of this epoch; kept until the commit, so that a refused one can be repeated.
     epoch: Vec<Event>,
+    epoch_bytes: usize,
     appended: usize,
     checkpoints: Checkpoints,
     stored_by_input: BTreeMap<String, Ledger>,
@@ -97,6 +101,7 @@ impl Pipeline {
             ready: Vec::new(),
             findings: Vec::new(),
             epoch: Vec::new(),
+            epoch_bytes: 0,
             appended: 0,
             checkpoints,
             stored_by_input,
@@ -128,8 +133,10 @@ impl Pipeline {
                 Ok(None) => break,
                 Err(_elapsed) => self.quiet(),
             }
-            while let Ok(Control::Rules(rules)) = control.try_recv() {
-                self.parts.detector.replace_rules(rules);
+            while let Ok(new) = control.try_recv() {
+                self.parts.detector.replace_rules(new.rules);
+                self.parts.worker = new.worker;
+                self.parts.longest_cooldown = new.longest_cooldown;
             }
             if self.periodic().is_break() {
                 return;
@@ -221,9 +228,11 @@ impl Pipeline {
             let lag = now().since(event.received).as_millis() as u64;
             self.parts.progress.lag_ms.store(lag, Ordering::Relaxed);
             self.dirty = true;
+            self.epoch_bytes += event.original().len();
             self.epoch.push(event);
             self.checkpoints.extend(after);
-            if self.epoch.len() >= EPOCH_EVENTS_MAX && self.commit().is_break() {
+            let full = self.epoch.len() >= EPOCH_EVENTS_MAX || self.epoch_bytes >= EPOCH_BYTES_MAX;
+            if full && self.commit().is_break() {
                 break;
             }
         }
@@ -272,7 +281,8 @@ impl Pipeline {
             self.parts.progress.set_detect(self.parts.detector.counters());
         }
         if self.last_commit.elapsed() >= self.parts.commit_every {
-            if self.dirty {
+            if self.dirty || self.parts.inputs.dropped() != self.parts.payload.dropped {
+                self.dirty = true;
                 self.commit()?;
             }
             self.last_commit = Instant::now();
@@ -327,7 +337,8 @@ impl Pipeline {
         let payload = Payload {
             epoch: self.parts.payload.epoch + 1,
             checkpoints: self.checkpoints.clone(),
-            ledgers: ledgers.clone(),
+            ledgers: settled(&ledgers),
+            dropped: self.parts.inputs.dropped(),
             ..Payload::default()
         };
         let state = State {
@@ -357,6 +368,7 @@ impl Pipeline {
         self.last_commit = Instant::now();
         self.epoch = epoch;
         self.epoch.clear();
+        self.epoch_bytes = 0;
         std::ops::ControlFlow::Continue(())
     }
 
@@ -392,6 +404,13 @@ impl Pipeline {
             std::thread::sleep(RETRY_PAUSE);
         }
     }
+}
+
+/// Ledgers as of a commit: what was received and is not stored will be received again after a
+/// restart.
+fn settled(ledgers: &BTreeMap<String, Ledger>) -> BTreeMap<String, Ledger> {
+    let stored = |ledger: &Ledger| Ledger { received: ledger.stored, stored: ledger.stored };
+    ledgers.iter().map(|(input, ledger)| (input.clone(), stored(ledger))).collect()
 }
 
 /// Events per second, smoothed.

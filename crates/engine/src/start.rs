@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use tocsin_alert::Alerts;
 use tocsin_catalog::Catalog;
 use tocsin_collect::{Collector, Journal, Stats};
@@ -21,7 +22,8 @@ use crate::config::Config;
 use crate::content::Content;
 use crate::epoch::{Payload, StateDir};
 use crate::handle::{Handle, LIVE_BACKLOG_MAX, Progress};
-use crate::pipeline::{Control, Parts, Pipeline};
+use crate::pipeline::{Parts, Pipeline};
+use crate::reload::{InForce, Reloader};
 
 /// Batches that may wait between the inputs and the pipeline.
 const BATCHES_WAITING_MAX: usize = 64;
@@ -55,7 +57,7 @@ pub struct Engine {
     abandon: CancellationToken,
     pipeline: JoinHandle<()>,
     background: JoinSet<()>,
-    control: mpsc::Sender<Control>,
+    reload: mpsc::Sender<()>,
     stop_max: Duration,
 }
 
@@ -107,8 +109,10 @@ impl Engine {
         let abandon = CancellationToken::new();
         let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let (control, controls) = mpsc::channel(4);
+        let (reload, asked) = mpsc::channel(1);
         let (live, _) = broadcast::channel(LIVE_BACKLOG_MAX);
         let inputs = Arc::new(Stats::default());
+        inputs.restore_dropped(&opened.payload.dropped);
         let progress = Arc::new(Progress::default());
         let collector = Collector::start(
             config.collect.clone(),
@@ -150,6 +154,16 @@ impl Engine {
             config.store.retention_days,
             shutdown.clone(),
         ));
+        let in_force = Arc::new(ArcSwap::from_pointee(InForce::of(&content)));
+        let reloader = Reloader::new(
+            config.content.clone(),
+            config.detect.clone(),
+            config.alerts.cooldown(),
+            &content,
+            in_force.clone(),
+            control,
+        );
+        background.spawn(reloader.run(asked, shutdown.clone()));
         let stop_max = Duration::from_secs(config.server.stop_seconds_max);
         let handle = Handle {
             config: Arc::new(config),
@@ -161,11 +175,10 @@ impl Engine {
             inputs,
             progress,
             live,
-            rules: Arc::new(content.rules.rules().to_vec()),
-            diagnostics: Arc::new(content.diagnostics),
+            in_force,
             started: Timestamp::from_system(SystemTime::now()),
         };
-        Ok(Self { handle, shutdown, abandon, pipeline, background, control, stop_max })
+        Ok(Self { handle, shutdown, abandon, pipeline, background, reload, stop_max })
     }
 
     /// What the server needs.
@@ -173,11 +186,10 @@ impl Engine {
         &self.handle
     }
 
-    /// Takes new rules into use; windows of unchanged rules stay.
-    pub async fn replace_rules(&self, content: &Content) {
-        let rules = Arc::new(content.rules.clone());
-        // A closed channel means that the engine is stopping.
-        let _ = self.control.send(Control::Rules(rules)).await;
+    /// Reads content again; windows of unchanged rules stay.
+    pub fn reload(&self) {
+        // A full channel means that it is due already.
+        let _ = self.reload.try_send(());
     }
 
     /// Stops collecting, drains and commits what was received, within the configured time; what

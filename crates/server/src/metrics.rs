@@ -110,8 +110,9 @@ impl Page {
     fn alerts(&mut self, status: &Status, app: &App) {
         let name = "tocsin_alerts_total";
         self.family(name, "counter", "Alerts raised, by rule and the rule's severity.");
+        let in_force = app.handle.in_force.load();
         for row in &status.alerts.by_rule_id {
-            let rule = app.handle.rules.iter().find(|rule| rule.id == row.rule_id);
+            let rule = in_force.rules.iter().find(|rule| rule.id == row.rule_id);
             let severity = rule.map_or("unknown", |rule| rule.severity.as_str());
             let labels =
                 [("rule", &*row.title), ("rule_id", &*row.rule_id), ("severity", severity)];

@@ -63,7 +63,8 @@ impl From<&RuleMeta> for Rule {
     responses((status = 200, description = "All rules", body = RuleList))
 )]
 pub async fn list(State(app): State<Shared>) -> Json<RuleList> {
-    let rules: Vec<Rule> = app.handle.rules.iter().map(|rule| Rule::from(&**rule)).collect();
-    let problems = app.handle.diagnostics.iter().map(ToString::to_string).collect();
+    let in_force = app.handle.in_force.load();
+    let rules: Vec<Rule> = in_force.rules.iter().map(|rule| Rule::from(&**rule)).collect();
+    let problems = in_force.diagnostics.iter().map(ToString::to_string).collect();
     Json(RuleList { total: rules.len(), rules, problems })
 }

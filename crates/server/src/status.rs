@@ -220,7 +220,8 @@ fn read(handle: &Handle) -> Status {
         note(error.to_string());
         tocsin_store::StoreStats::default()
     });
-    let refused = handle.diagnostics.iter().filter(|about| about.level == Level::Error).count();
+    let in_force = handle.in_force.load();
+    let refused = in_force.diagnostics.iter().filter(|about| about.level == Level::Error).count();
     Status {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: now().since(handle.started).as_secs(),
@@ -228,7 +229,7 @@ fn read(handle: &Handle) -> Status {
         alerts,
         inputs,
         channels,
-        rules: RuleStatus { loaded: handle.rules.len(), refused },
+        rules: RuleStatus { loaded: in_force.rules.len(), refused },
         store: StoreStatus {
             documents: store.documents,
             disk_bytes: store.disk_bytes + handle.catalog.disk_bytes(),

@@ -11,7 +11,7 @@ use tocsin_model::Severity;
 use tokio_util::sync::CancellationToken;
 
 use crate::common_args::{ConfigArgs, print_diagnostics};
-use crate::signals::Signals;
+use crate::signals::{Asked, Signals};
 use crate::terminal::{safe, start_log};
 
 /// Arguments of `run`.
@@ -58,7 +58,9 @@ async fn serve(loaded: Loaded, file: Option<String>) -> anyhow::Result<ExitCode>
         }
     };
     announce(engine.handle(), &server.addr().to_string(), file.as_deref(), &about_rules);
-    signals.wait().await;
+    while signals.next().await == Asked::Reload {
+        engine.reload();
+    }
     tracing::info!("stopping: draining what was received");
     shutdown.cancel();
     server.join().await;

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tocsin_catalog::Catalog;
 use tocsin_collect::{Batch, Checkpoints, Collector, Journal, Stats};
 use tocsin_engine::handle::{LIVE_BACKLOG_MAX, Progress};
+use tocsin_engine::reload::InForce;
 use tocsin_engine::{Config, Handle};
 use tocsin_model::{
     Alert, AlertId, AlertStatus, Event, EventId, FieldId, RuleMeta, Severity, Timestamp, Value,
@@ -142,8 +143,10 @@ pub async fn handle(
         inputs,
         progress: Arc::new(Progress::default()),
         live: broadcast::channel(LIVE_BACKLOG_MAX).0,
-        rules: Arc::new(vec![Arc::new(rule)]),
-        diagnostics: Arc::default(),
+        in_force: Arc::new(arc_swap::ArcSwap::from_pointee(InForce {
+            rules: vec![Arc::new(rule)],
+            diagnostics: Vec::new(),
+        })),
         started: now(),
     };
     (handle, batches, stop, dir)
