@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use support::{json_lines, output, shared, tocsin};
 
+/// The folders of rules that need nothing else.
+const FOLDERS: [&str; 3] = ["rules", "rules-emerging-threats", "rules-threat-hunting"];
+
 /// Files under a directory whose name ends so.
 fn files(dir: &Path, end: &str, out: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
@@ -34,15 +37,18 @@ fn every_rule_loads_or_is_refused_for_a_missing_placeholder() {
     let Some(root) = shared("corpora/sigmahq") else { return };
     let mut command = tocsin();
     command.args(["rules", "list", "--rules"]);
-    for folder in ["rules", "rules-emerging-threats", "rules-threat-hunting"] {
+    let mut there = Vec::new();
+    for folder in FOLDERS {
         command.arg(root.join(folder));
+        files(&root.join(folder), ".yml", &mut there);
     }
     let (_, out, errors) = output(&mut command, b"");
     let refused: Vec<&str> = errors.lines().filter(|line| line.contains(": error: ")).collect();
     let unexpected: Vec<&&str> =
         refused.iter().filter(|line| !line.contains("placeholder")).collect();
     assert!(unexpected.is_empty(), "{unexpected:#?}");
-    assert_eq!(out.lines().count() + refused.len(), 3780);
+    assert!(there.len() > 3000 && refused.len() <= 2, "{refused:#?}");
+    assert_eq!(out.lines().count() + refused.len(), there.len());
 }
 
 #[test]
@@ -50,7 +56,7 @@ fn every_recorded_attack_is_found_by_its_rule() {
     let Some(root) = shared("corpora/sigmahq") else { return };
     let mut rules = HashMap::new();
     let mut paths = Vec::new();
-    for folder in ["rules", "rules-emerging-threats", "rules-threat-hunting"] {
+    for folder in FOLDERS {
         files(&root.join(folder), ".yml", &mut paths);
     }
     for path in paths {
