@@ -17,6 +17,8 @@ use crate::diagnostic::Diagnostic;
 
 /// The biggest content file read, in bytes.
 pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The folder in which SigmaHQ keeps rules that no engine can honour.
+const UNSUPPORTED: &str = "unsupported";
 
 /// What a file of a pack is, told by where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,7 +170,11 @@ fn walk(path: &Path, diagnostics: &mut Vec<Diagnostic>, each: &mut dyn FnMut(&Pa
                 child.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
             // Links are not followed into directories: a loop must not hang the start.
             let looped = child.is_dir() && child.is_symlink();
-            if !hidden && !looped {
+            if child.is_dir() && child.file_name().is_some_and(|name| name == UNSUPPORTED) {
+                let message = "not read: rules that no engine can honour stand here";
+                let path = child.display().to_string();
+                diagnostics.push(Diagnostic::warning(&path, 0, 0, message));
+            } else if !hidden && !looped {
                 walk(&child, diagnostics, each);
             }
         }
@@ -224,6 +230,18 @@ mod tests {
         for (inner, kind) in table {
             assert_eq!(kind_of(inner), kind, "{inner}");
         }
+    }
+
+    #[test]
+    fn unsupported_rules_are_left_alone() {
+        let root = std::env::temp_dir().join(format!("tocsin-unsupported-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("unsupported")).unwrap();
+        std::fs::write(root.join("a.yml"), "a").unwrap();
+        std::fs::write(root.join("unsupported/b.yml"), "b").unwrap();
+        let (files, diagnostics) = read_rules(std::slice::from_ref(&root));
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!(files.len(), 1);
+        assert!(diagnostics[0].to_string().contains("unsupported: warning: not read"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tocsin_content::yaml::Place;
 use tocsin_model::RuleMeta;
 
 use super::arena::Builder;
-use super::{Rule, error};
+use super::{Rule, error, feed};
 use crate::number::{Number, Operator};
 use crate::options::Options;
 use crate::rule::condition::Condition;
@@ -31,6 +31,8 @@ pub(crate) struct Correlation {
     pub(crate) group_by: Vec<String>,
     /// Rules in the order listed, by the bit they have; several bits may be one rule.
     pub(crate) sources: Vec<Source>,
+    /// Bits of rules that an earlier bit is too.
+    pub(crate) repeats: u64,
     /// Whether it alerts by itself.
     pub(crate) emits: bool,
     pub(crate) mode: Mode,
@@ -144,8 +146,9 @@ pub(crate) fn link(
     mark_silent(&mut correlations, rules, &docs, &order);
     // Outer ones first: what they want decides what inner ones carry.
     for place in (0..correlations.len()).rev() {
-        feed(place, &docs[order[place]], &mut correlations, rules, sources, builder);
+        feed::feed(place, &docs[order[place]], &mut correlations, rules, sources, builder);
     }
+    correlations.iter_mut().for_each(feed::wait_for_order);
     correlations
 }
 
@@ -189,11 +192,37 @@ impl<'a> Linker<'a> {
                 diagnostics.push(error(&doc.meta, doc.place, message));
                 visits[place] = Visit::Refused;
             }
+            if let Err((place_of, message)) = self.check_aliases(doc) {
+                diagnostics.push(error(&doc.meta, place_of, message));
+                visits[place] = Visit::Refused;
+            }
         }
         for place in 0..self.docs.len() {
             self.visit(place, &mut visits, &mut order, diagnostics);
         }
         order
+    }
+
+    /// An alias can only speak of rules that are listed, by id or name.
+    fn check_aliases(&self, doc: &CorrelationDoc) -> Result<(), (Place, String)> {
+        let same = |left: &str, right: &str| {
+            let rules = (self.rules.get(left), self.rules.get(right));
+            let inner = (self.correlations.get(left), self.correlations.get(right));
+            left == right
+                || matches!(rules, (Some(left), Some(right)) if left == right)
+                || matches!(inner, (Some(left), Some(right)) if left == right)
+        };
+        for (alias, fields) in &doc.aliases {
+            for one in fields {
+                let mut listed = doc.rules.iter().chain(&doc.reset_by);
+                if !listed.any(|(name, _)| same(name, &one.rule)) {
+                    let message =
+                        format!("alias {alias:?} names rule {:?}, which is not listed", one.rule);
+                    return Err((one.place, message));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Depth first without recursion: chains may be of any depth.
@@ -263,9 +292,15 @@ impl<'a> Linker<'a> {
         let doc = &self.docs[doc];
         let listed = doc.rules.iter().filter_map(|(name, _)| self.source(name, places));
         let sources: Vec<Source> = listed.collect();
+        let repeated = |bit: &usize| sources[..*bit].contains(&sources[*bit]);
+        let repeats = (0..sources.len()).filter(repeated).fold(0, |bits, bit| bits | 1 << bit);
         let mut fingerprint = Fingerprint::new();
         fingerprint.add(&(doc.kind, &doc.threshold, &doc.fields, doc.percentile.to_bits()));
-        fingerprint.add(&(doc.timespan, &doc.group_by, &doc.aliases));
+        fingerprint.add(&(doc.timespan, &doc.group_by));
+        for (alias, fields) in &doc.aliases {
+            let fields: Vec<_> = fields.iter().map(|one| (&one.rule, &one.field)).collect();
+            fingerprint.add(&(alias, fields));
+        }
         for (name, _) in doc.rules.iter().chain(&doc.reset_by) {
             fingerprint.add(&match self.source(name, places) {
                 Some(Source::Rule(rule)) => self.fingerprints[rule],
@@ -281,6 +316,7 @@ impl<'a> Linker<'a> {
             timespan: i64::try_from(doc.timespan.as_nanos()).unwrap_or(i64::MAX),
             group_by: doc.group_by.clone(),
             sources,
+            repeats,
             emits: true,
             mode: mode(doc),
             carry: Vec::new(),
@@ -311,7 +347,9 @@ fn mode(doc: &CorrelationDoc) -> Mode {
         Threshold::Number(operators) => {
             operators.iter().all(|(operator, _)| matches!(operator, Operator::Gt | Operator::Gte))
         }
+        Threshold::All => true,
         Threshold::Rules(condition) => !negates(condition),
+        Threshold::Sequences(ways) => ways.iter().all(|way| way.without == 0),
     };
     let growing = !matches!(
         doc.kind,
@@ -356,108 +394,4 @@ fn mark_silent(
     for (correlation, silent) in silent_correlations {
         correlations[correlation].emits = !silent;
     }
-}
-
-/// Tells the rules and correlations that `place` names to feed it.
-fn feed(
-    place: usize,
-    doc: &CorrelationDoc,
-    correlations: &mut [Correlation],
-    rules: &mut [Rule],
-    sources: &[LogSource],
-    builder: &mut Builder,
-) {
-    let wanted: Vec<Wanted<'_>> = wanted(doc, &correlations[place], correlations, rules);
-    let carry = correlations[place].carry.clone();
-    for Wanted { source, bits, reset, name } in wanted {
-        let names = |fields: &[String]| -> Vec<String> {
-            fields.iter().map(|field| alias(doc, name, field)).collect()
-        };
-        let (group, values) = (names(&doc.group_by), names(&doc.fields));
-        let carried: Vec<String> = names(&carry);
-        match source {
-            Source::Rule(rule) => {
-                let source = &sources[rules[rule].class];
-                let mut slots = |names: &[String]| -> Vec<u32> {
-                    names.iter().map(|name| builder.slot(name, source)).collect()
-                };
-                let feed = RuleFeed {
-                    correlation: place,
-                    bits,
-                    reset,
-                    group: slots(&group),
-                    values: slots(&values),
-                    carry: slots(&carried),
-                };
-                rules[rule].feeds.push(feed);
-            }
-            Source::Correlation(inner) => {
-                let inner = &mut correlations[inner];
-                let mut from = |names: &[String]| -> Vec<From> {
-                    names.iter().map(|name| inner.wants(name)).collect()
-                };
-                let (group, values, carry) = (from(&group), from(&values), from(&carried));
-                inner.feeds.push(HitFeed { correlation: place, bits, reset, group, values, carry });
-            }
-        }
-    }
-}
-
-impl Correlation {
-    fn wants(&mut self, field: &str) -> From {
-        if let Some(place) = self.group_by.iter().position(|name| name == field) {
-            return From::Group(place);
-        }
-        let known = self.carry.iter().position(|name| name == field);
-        From::Carry(known.unwrap_or_else(|| {
-            self.carry.push(field.to_owned());
-            self.carry.len() - 1
-        }))
-    }
-}
-
-struct Wanted<'d> {
-    source: Source,
-    bits: u64,
-    reset: bool,
-    name: &'d str,
-}
-
-/// Each rule and correlation named by `doc`, once, with its bits.
-fn wanted<'d>(
-    doc: &'d CorrelationDoc,
-    own: &Correlation,
-    correlations: &[Correlation],
-    rules: &[Rule],
-) -> Vec<Wanted<'d>> {
-    let mut out: Vec<Wanted<'d>> = Vec::new();
-    let mut add = |source: Source, name: &'d str, bits: u64, reset: bool| match out
-        .iter_mut()
-        .find(|known| known.source == source)
-    {
-        Some(known) => {
-            known.bits |= bits;
-            known.reset |= reset;
-        }
-        None => out.push(Wanted { source, bits, reset, name }),
-    };
-    for (bit, (source, (name, _))) in own.sources.iter().zip(&doc.rules).enumerate() {
-        add(*source, name, 1 << bit, false);
-    }
-    let is = |meta: &RuleMeta, name: &str| meta.id == name || meta.name.as_deref() == Some(name);
-    for (name, _) in &doc.reset_by {
-        let rule = rules.iter().position(|rule| is(&rule.meta, name)).map(Source::Rule);
-        let inner = correlations.iter().position(|one| is(&one.meta, name));
-        if let Some(source) = rule.or(inner.map(Source::Correlation)) {
-            add(source, name, 0, true);
-        }
-    }
-    out
-}
-
-/// What `field` is called in the rule listed as `rule`.
-fn alias(doc: &CorrelationDoc, rule: &str, field: &str) -> String {
-    let alias = doc.aliases.iter().find(|(alias, _)| alias == field);
-    let pair = alias.and_then(|(_, pairs)| pairs.iter().find(|(name, _)| name == rule));
-    pair.map_or_else(|| field.to_owned(), |(_, field)| field.clone())
 }

@@ -5,6 +5,7 @@ pub(crate) mod arena;
 mod background;
 pub(crate) mod class;
 mod cover;
+mod feed;
 pub(crate) mod leaf;
 pub(crate) mod link;
 mod scan;

@@ -31,9 +31,10 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Order in a group: by time, then the same for any order of arrival.
-    pub(crate) fn order(&self) -> (i64, EventId, u64) {
-        (self.time, self.event.id, self.bits)
+    /// Order in a group: by time, then the same for any order of arrival. An event that counts
+    /// and clears counts first.
+    pub(crate) fn order(&self) -> (i64, EventId, bool, u64) {
+        (self.time, self.event.id, self.reset, self.bits)
     }
 
     /// Rough size in memory, bytes.

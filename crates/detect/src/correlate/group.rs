@@ -108,7 +108,9 @@ impl Group {
                     self.entries.partition_point(|entry| entry.time <= decided)
                 });
                 let mut end = from;
-                while self.entries.get(end).is_some_and(|entry| entry.time <= complete) {
+                // At the end of the bound itself others may still come.
+                let over = |entry: &Entry| entry.time < complete || complete == i64::MAX;
+                while self.entries.get(end).is_some_and(over) {
                     let entry = &self.entries[end];
                     self.decided = Some(entry.time.max(self.decided.unwrap_or(i64::MIN)));
                     if entry.bits != 0 && !entry.fired {

@@ -115,9 +115,7 @@ impl Measure {
     /// Whether an entry can be the last of an ordered sequence.
     pub(crate) fn may_complete(&self, entry: &Entry, correlation: &Correlation) -> bool {
         let last = correlation.sources.len().saturating_sub(1);
-        matches!(&correlation.threshold, Threshold::Rules(_))
-            || asks_for_all(correlation) == Some(false)
-            || entry.bits >> last & 1 == 1
+        !matches!(&correlation.threshold, Threshold::All) || entry.bits >> last & 1 == 1
     }
 
     /// What the window comes to, when that is what the correlation asks for.
@@ -127,14 +125,35 @@ impl Measure {
         range: Range<usize>,
         correlation: &Correlation,
     ) -> Option<f64> {
-        if let Threshold::Rules(condition) = &correlation.threshold {
-            let bits = bits(entries, range.clone());
-            let ordered = correlation.kind != CorrelationKind::TemporalOrdered
-                || longest(entries, range, correlation.sources.len()) >= bits.count_ones() as usize;
-            return (ordered && holds(condition, bits)).then_some(f64::from(bits.count_ones()));
-        }
+        let rules = correlation.sources.len();
+        let ordered = correlation.kind == CorrelationKind::TemporalOrdered;
+        let operators = match &correlation.threshold {
+            Threshold::Number(operators) => operators,
+            Threshold::All if ordered => {
+                let whole = longest(entries, range, rules, u64::MAX) == rules;
+                return whole.then_some(rules as f64);
+            }
+            Threshold::All => {
+                let whole = bits(entries, range).count_ones() as usize == rules;
+                return whole.then(|| rules as f64 - f64::from(correlation.repeats.count_ones()));
+            }
+            Threshold::Rules(condition) => {
+                let bits = bits(entries, range);
+                let different = (bits & !correlation.repeats).count_ones();
+                return holds(condition, bits).then_some(f64::from(different));
+            }
+            Threshold::Sequences(ways) => {
+                let bits = bits(entries, range.clone());
+                let way = ways.iter().find(|way| {
+                    let rules_wanted = way.wanted.count_ones() as usize;
+                    bits & way.without == 0
+                        && bits & way.wanted == way.wanted
+                        && longest(entries, range.clone(), rules, way.wanted) == rules_wanted
+                })?;
+                return Some(f64::from(way.wanted.count_ones()));
+            }
+        };
         let number = self.number(entries, range, correlation)?;
-        let Threshold::Number(operators) = &correlation.threshold else { return None };
         let all = operators.iter().all(|(operator, limit)| operator.holds(number, *limit));
         all.then(|| number.to_float())
     }
@@ -148,9 +167,11 @@ impl Measure {
         let whole = |count: usize| Some(Number::Int(count as i128));
         let kind = correlation.kind;
         match kind {
-            CorrelationKind::Temporal => whole(bits(entries, range).count_ones() as usize),
+            CorrelationKind::Temporal => {
+                whole((bits(entries, range) & !correlation.repeats).count_ones() as usize)
+            }
             CorrelationKind::TemporalOrdered => {
-                whole(longest(entries, range, correlation.sources.len()))
+                whole(longest(entries, range, correlation.sources.len(), u64::MAX))
             }
             CorrelationKind::ValuePercentile => {
                 percentile(entries, range, correlation.percentile).map(Number::Float)
@@ -197,13 +218,6 @@ impl Measure {
     }
 }
 
-/// For a condition on the number of rules: whether it asks for all of them.
-fn asks_for_all(correlation: &Correlation) -> Option<bool> {
-    let Threshold::Number(operators) = &correlation.threshold else { return None };
-    let fewer = Number::Int(correlation.sources.len() as i128 - 1);
-    Some(!operators.iter().all(|(operator, limit)| operator.holds(fewer, *limit)))
-}
-
 fn number(entry: &Entry) -> Option<Number> {
     Number::parse(entry.value.first()?)
 }
@@ -222,9 +236,9 @@ fn holds(condition: &Condition, bits: u64) -> bool {
     }
 }
 
-/// The most rules of the list that matched one after the other, in the list's order, by
-/// different events; events of the same time may stand in any order.
-fn longest(entries: &VecDeque<Entry>, range: Range<usize>, rules: usize) -> usize {
+/// The most of the `wanted` rules that matched one after the other, in the list's order; matches
+/// of the same time may stand in any order.
+fn longest(entries: &VecDeque<Entry>, range: Range<usize>, rules: usize, wanted: u64) -> usize {
     // best[r]: longest sequence that ends with rule r.
     let mut best = vec![0usize; rules];
     let mut at = range.start;
@@ -232,8 +246,9 @@ fn longest(entries: &VecDeque<Entry>, range: Range<usize>, rules: usize) -> usiz
         let time = entries[at].time;
         let mut run: Vec<u64> = Vec::new();
         while at < range.end && entries[at].time == time {
-            if entries[at].bits != 0 {
-                run.push(entries[at].bits);
+            let bits = entries[at].bits & wanted;
+            if bits != 0 {
+                run.push(bits);
             }
             at += 1;
         }
@@ -250,7 +265,7 @@ fn longest(entries: &VecDeque<Entry>, range: Range<usize>, rules: usize) -> usiz
 fn extend(best: &mut [usize], run: &mut [u64]) {
     run.sort_by_key(|bits| bits.trailing_zeros());
     for bits in run.iter() {
-        // From the last rule on, so that one event does not stand for two places.
+        // From the last place on, so that one match does not stand for two places.
         for rule in (0..best.len()).rev() {
             if bits >> rule & 1 == 1 {
                 let before = best[..rule].iter().copied().max().unwrap_or(0);

@@ -101,11 +101,25 @@ impl Correlator {
                 continue;
             }
             let shared = self.current.get_or_insert_with(|| Arc::new(event.clone()));
+            let value = values.unwrap_or_default();
+            if !rules.correlations[feed.correlation].kind.temporal() {
+                // One event counts once, however many of the rules it matches.
+                let same = |known: &&mut Waiting| {
+                    known.correlation == feed.correlation
+                        && known.group == group
+                        && known.entry.value == value
+                };
+                if let Some(known) = self.queue.iter_mut().find(same) {
+                    known.entry.bits |= feed.bits;
+                    known.entry.reset |= feed.reset;
+                    continue;
+                }
+            }
             let entry = Entry {
                 time: event.time.0,
                 bits: feed.bits,
                 reset: feed.reset,
-                value: values.unwrap_or_default(),
+                value,
                 carry: optional_texts(&feed.carry, event, matcher),
                 event: Arc::clone(shared),
                 rule: Arc::clone(&rule.meta),
@@ -181,14 +195,14 @@ impl Correlator {
             self.bytes += entry.bytes();
             let key = group.clone();
             let state = self.groups[place].entry(group).or_default();
-            let at = state.insert(entry);
+            let mut at = state.insert(entry);
             if state.entries.len() > self.limits.entries_per_group_max {
                 self.bytes = self.bytes.saturating_sub(state.drop_oldest());
                 self.entries_evicted += 1;
+                at = at.saturating_sub(1);
             }
             if correlation.mode == Mode::Eager {
                 let mut hits = Vec::new();
-                let at = at.min(state.entries.len().saturating_sub(1));
                 state.eager(correlation, at, &key, &mut hits);
                 for hit in hits {
                     self.hit(place, correlation, hit, event, matcher, out);

@@ -43,7 +43,7 @@ pub(crate) struct Chain {
     pub(crate) dot_all: bool,
 }
 
-const KNOWN: [&str; 33] = [
+const KNOWN: [&str; 34] = [
     "contains",
     "startswith",
     "endswith",
@@ -77,6 +77,7 @@ const KNOWN: [&str; 33] = [
     "day",
     "week",
     "month",
+    "year",
 ];
 
 impl Chain {

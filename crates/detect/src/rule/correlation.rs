@@ -9,6 +9,7 @@ use tocsin_content::yaml::{Place, nearest};
 use tocsin_model::RuleMeta;
 
 use super::condition::{self, Condition, Names};
+use super::sequence::{self, Sequence};
 use super::{Refusal, refuse, refuse_at};
 use crate::number::{Number, Operator};
 
@@ -56,10 +57,14 @@ impl CorrelationKind {
 /// What must hold in the window.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Threshold {
+    /// Every rule.
+    All,
     /// All of these, of what is counted.
     Number(Vec<(Operator, Number)>),
     /// An expression over the rules, by their place in [`CorrelationDoc::rules`].
     Rules(Condition),
+    /// The same where the rules have to match in their order: one of these ways.
+    Sequences(Vec<Sequence>),
 }
 
 /// A correlation rule.
@@ -72,8 +77,8 @@ pub(crate) struct CorrelationDoc {
     pub(crate) rules: Vec<(String, Place)>,
     pub(crate) group_by: Vec<String>,
     pub(crate) timespan: Duration,
-    /// Alias → (rule id or name, field).
-    pub(crate) aliases: Vec<(String, Vec<(String, String)>)>,
+    /// What each alias stands for.
+    pub(crate) aliases: Vec<(String, Vec<AliasField>)>,
     pub(crate) threshold: Threshold,
     /// Fields whose values count.
     pub(crate) fields: Vec<String>,
@@ -120,9 +125,7 @@ pub(crate) fn parse(
         return refuse(node, format!("more than {RULES_MAX} rules in one correlation"));
     }
     let Conditioned { threshold, fields, percentile } = condition;
-    let threshold = threshold.unwrap_or_else(|| {
-        Threshold::Number(vec![(Operator::Gte, Number::Int(distinct(&rules) as i128))])
-    });
+    let threshold = threshold.unwrap_or(Threshold::All);
     let generate = match node.get("generate") {
         None => false,
         Some(value) => match value.as_bool() {
@@ -130,7 +133,7 @@ pub(crate) fn parse(
             None => return refuse(value, "generate must be true or false"),
         },
     };
-    let aliases = aliases(node, &rules)?;
+    let aliases = aliases(node)?;
     Ok(CorrelationDoc {
         meta,
         place,
@@ -145,13 +148,6 @@ pub(crate) fn parse(
         generate,
         reset_by,
     })
-}
-
-fn distinct(rules: &[(String, Place)]) -> usize {
-    let mut names: Vec<&str> = rules.iter().map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.len()
 }
 
 fn check_keys(node: &Node, warn: &mut dyn FnMut(Place, String)) -> Result<(), Refusal> {
@@ -253,8 +249,14 @@ fn condition(
                 format!("only temporal correlations take an expression, {} does not", kind.name()),
             );
         }
-        let threshold = Some(Threshold::Rules(expression(condition, text, rules)?));
-        return Ok(Conditioned { threshold, fields: Vec::new(), percentile: 0.0 });
+        let tree = expression(condition, text, rules)?;
+        let threshold = if kind == CorrelationKind::TemporalOrdered {
+            let ways = sequence::ways(&tree).or_else(|message| refuse(condition, message))?;
+            Threshold::Sequences(ways)
+        } else {
+            Threshold::Rules(tree)
+        };
+        return Ok(Conditioned { threshold: Some(threshold), fields: Vec::new(), percentile: 0.0 });
     }
     let Some(entries) = condition.as_map() else {
         return refuse(condition, "condition must be a map like {gte: 5}");
@@ -361,9 +363,20 @@ fn mark(condition: &Condition, used: &mut [bool]) {
     }
 }
 
-type Aliases = Vec<(String, Vec<(String, String)>)>;
+/// A field of a rule that an alias stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AliasField {
+    /// Id or name of the rule.
+    pub(crate) rule: String,
+    /// Where it is named.
+    pub(crate) place: Place,
+    /// The rule's field.
+    pub(crate) field: String,
+}
 
-fn aliases(node: &Node, rules: &[(String, Place)]) -> Result<Aliases, Refusal> {
+type Aliases = Vec<(String, Vec<AliasField>)>;
+
+fn aliases(node: &Node) -> Result<Aliases, Refusal> {
     let Some(section) = node.get("aliases") else { return Ok(Vec::new()) };
     let Some(entries) = section.as_map() else {
         return refuse(section, "aliases must be a map of alias to {rule: field}");
@@ -378,15 +391,12 @@ fn aliases(node: &Node, rules: &[(String, Place)]) -> Result<Aliases, Refusal> {
         };
         let mut pairs = Vec::new();
         for (rule, field) in fields {
-            if !rules.iter().any(|(known, _)| *known == rule.text) {
-                let message = format!(
-                    "alias {:?} names rule {:?}, which is not listed",
-                    alias.text, rule.text
-                );
-                return refuse_at(rule.place, message);
-            }
             match field.as_text().filter(|text| !text.is_empty()) {
-                Some(field) => pairs.push((rule.text.clone(), field.to_owned())),
+                Some(field) => pairs.push(AliasField {
+                    rule: rule.text.clone(),
+                    place: rule.place,
+                    field: field.to_owned(),
+                }),
                 None => return refuse(field, "expected the name of a field"),
             }
         }

@@ -9,6 +9,7 @@ pub(crate) mod document;
 pub(crate) mod encoded;
 pub(crate) mod modifier;
 pub(crate) mod regex;
+pub(crate) mod sequence;
 pub(crate) mod value;
 
 use std::sync::Arc;

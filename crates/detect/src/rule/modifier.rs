@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use tocsin_content::Node;
 
 use super::chain::{Chain, Matcher, Transform};
@@ -157,7 +157,7 @@ impl Line<'_> {
     fn network(&self, node: &Node, text: &str) -> Result<IpNet, Refusal> {
         let network =
             text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
-        match network {
+        match network.map(canonical) {
             Err(_) => self.refuse(node, format!("{text:?} is not a network like 10.0.0.0/8")),
             Ok(network) if network.trunc() != network => self.refuse(
                 node,
@@ -311,6 +311,13 @@ impl Line<'_> {
         }
         out
     }
+}
+
+/// IPv4 written as IPv6 (`::ffff:10.0.0.0/104`) as IPv4, which events are compared as.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(six) = network else { return network };
+    let four = six.addr().to_ipv4_mapped().zip(six.prefix_len().checked_sub(96));
+    four.and_then(|(four, prefix)| Ipv4Net::new(four, prefix).ok()).map_or(network, IpNet::V4)
 }
 
 /// Adds the values of `more` to `test` when both test alike.
