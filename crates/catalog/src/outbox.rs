@@ -111,52 +111,84 @@ impl Catalog {
 
     /// The delivery is done.
     pub fn outbox_delivered(&self, key: &str, now: Timestamp) -> Result<()> {
+        self.outbox_delivered_all(&[key], now)
+    }
+
+    /// These deliveries are done; all in one transaction.
+    pub fn outbox_delivered_all(&self, keys: &[impl AsRef<str>], now: Timestamp) -> Result<()> {
         self.write(|transaction| {
-            transaction
-                .prepare_cached(
-                    "UPDATE outbox SET state = 'delivered', attempts = attempts + 1,
+            let mut statement = transaction.prepare_cached(
+                "UPDATE outbox SET state = 'delivered', attempts = attempts + 1,
                  last_error = NULL, updated = ?2 WHERE key = ?1 AND state <> 'delivered'",
-                )?
-                .execute(params![key, now.0])?;
+            )?;
+            for key in keys {
+                statement.execute(params![key.as_ref(), now.0])?;
+            }
             Ok(())
         })
     }
 
     /// A try failed; the next one is due at `next_try`.
     pub fn outbox_failed(&self, key: &str, next_try: Timestamp, error: &str) -> Result<()> {
+        self.outbox_failed_all(&[key], next_try, error)
+    }
+
+    /// One try that stood for these failed; all in one transaction.
+    pub fn outbox_failed_all(
+        &self,
+        keys: &[impl AsRef<str>],
+        next_try: Timestamp,
+        error: &str,
+    ) -> Result<()> {
+        let now = crate::now().0;
         self.write(|transaction| {
-            transaction
-                .prepare_cached(
-                    "UPDATE outbox SET attempts = attempts + 1, next_try = ?2, last_error = ?3,
+            let mut statement = transaction.prepare_cached(
+                "UPDATE outbox SET attempts = attempts + 1, next_try = ?2, last_error = ?3,
                  updated = ?4 WHERE key = ?1 AND state = 'pending'",
-                )?
-                .execute(params![key, next_try.0, error, crate::now().0])?;
+            )?;
+            for key in keys {
+                statement.execute(params![key.as_ref(), next_try.0, error, now])?;
+            }
             Ok(())
         })
     }
 
     /// Not due before `next_try`, without a try having been made (rate limit).
     pub fn outbox_postpone(&self, key: &str, next_try: Timestamp) -> Result<()> {
+        self.outbox_postpone_all(&[key], next_try)
+    }
+
+    /// The same for several, in one transaction.
+    pub fn outbox_postpone_all(&self, keys: &[impl AsRef<str>], next_try: Timestamp) -> Result<()> {
+        let now = crate::now().0;
         self.write(|transaction| {
-            transaction
-                .prepare_cached(
-                    "UPDATE outbox SET next_try = ?2, updated = ?3
+            let mut statement = transaction.prepare_cached(
+                "UPDATE outbox SET next_try = ?2, updated = ?3
                  WHERE key = ?1 AND state = 'pending'",
-                )?
-                .execute(params![key, next_try.0, crate::now().0])?;
+            )?;
+            for key in keys {
+                statement.execute(params![key.as_ref(), next_try.0, now])?;
+            }
             Ok(())
         })
     }
 
     /// The delivery is given up.
     pub fn outbox_dead(&self, key: &str, error: &str) -> Result<()> {
+        self.outbox_dead_all(&[key], error)
+    }
+
+    /// The same for several, in one transaction.
+    pub fn outbox_dead_all(&self, keys: &[impl AsRef<str>], error: &str) -> Result<()> {
+        let now = crate::now().0;
         self.write(|transaction| {
-            transaction
-                .prepare_cached(
-                    "UPDATE outbox SET state = 'dead', attempts = attempts + 1, last_error = ?2,
+            let mut statement = transaction.prepare_cached(
+                "UPDATE outbox SET state = 'dead', attempts = attempts + 1, last_error = ?2,
                  updated = ?3 WHERE key = ?1 AND state = 'pending'",
-                )?
-                .execute(params![key, error, crate::now().0])?;
+            )?;
+            for key in keys {
+                statement.execute(params![key.as_ref(), error, now])?;
+            }
             Ok(())
         })
     }

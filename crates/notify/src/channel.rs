@@ -11,11 +11,18 @@ mod tls;
 pub mod webhook;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::ChannelConfig;
 use crate::error::NotifyError;
+use crate::secret::MASK;
 use crate::view::Message;
+
+/// The longest that a delivery may be told to take.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(600);
+/// Shorter texts are too common to be masked in answers.
+const REDACTED_BYTES_MIN: usize = 4;
 
 /// Why a message was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +44,11 @@ pub enum Failure {
     Message,
 }
 
+/// The time-out of a configuration, within bounds.
+pub(crate) fn timeout(seconds: u64) -> Duration {
+    Duration::from_secs(seconds.max(1)).min(TIMEOUT_MAX)
+}
+
 impl SendError {
     pub(crate) fn channel(answer: impl Into<String>) -> Self {
         Self { kind: Failure::Channel, answer: answer.into() }
@@ -45,7 +57,7 @@ impl SendError {
 
 /// A channel, ready to send.
 pub(crate) enum Channel {
-    Log(log::LogChannel),
+    Log(Arc<log::LogChannel>),
     Stdout(stdout::StdoutChannel),
     Webhook(Box<webhook::WebhookChannel>),
     Slack(slack::SlackChannel),
@@ -65,7 +77,7 @@ impl Channel {
                 let default = if name == crate::LOG_CHANNEL { "alerts" } else { name };
                 let default = || data_dir.join(format!("{default}.ndjson"));
                 let path = config.path.clone().unwrap_or_else(default);
-                log::LogChannel::open(path).map(Channel::Log)
+                log::LogChannel::open(path).map(|channel| Channel::Log(Arc::new(channel)))
             }
             ChannelConfig::Stdout(config) => {
                 Ok(Channel::Stdout(stdout::StdoutChannel::new(config.format)))
@@ -83,12 +95,23 @@ impl Channel {
         built.map_err(|error| error.in_channel(name))
     }
 
-    /// Delivers messages and gives each one's outcome. Local channels take the whole batch at
-    /// once; of the others only the first message is tried.
+    /// The file that the channel writes.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Log(channel) => Some(channel.path()),
+            _ => None,
+        }
+    }
+
+    /// Whether the channel stays on this machine and takes many messages in one go.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Self::Log(_) | Self::Stdout(_))
+    }
+
+    /// Delivers one message and gives the service's answer.
     pub(crate) async fn send(&self, message: &Message) -> Result<String, SendError> {
         match self {
-            Self::Log(channel) => channel.append(std::slice::from_ref(message)),
-            Self::Stdout(channel) => channel.print(std::slice::from_ref(message)),
+            Self::Log(_) | Self::Stdout(_) => self.send_all(vec![message.clone()]).await,
             Self::Webhook(channel) => channel.send(message).await,
             Self::Slack(channel) => channel.send(message).await,
             Self::Discord(channel) => channel.send(message).await,
@@ -96,13 +119,29 @@ impl Channel {
         }
     }
 
-    /// Delivers many messages in one go, where the channel is local and can; `None` where each
-    /// has to be sent by itself.
-    pub(crate) fn send_batch(&self, messages: &[Message]) -> Option<Result<String, SendError>> {
+    /// Delivers all of the messages or, by the outcome, none. Only for local channels.
+    pub(crate) async fn send_all(&self, messages: Vec<Message>) -> Result<String, SendError> {
         match self {
-            Self::Log(channel) => Some(channel.append(messages)),
-            Self::Stdout(channel) => Some(channel.print(messages)),
-            _ => None,
+            Self::Log(channel) => {
+                let channel = channel.clone();
+                match tokio::task::spawn_blocking(move || channel.append(&messages)).await {
+                    Ok(outcome) => outcome,
+                    Err(error) => Err(SendError::channel(error.to_string())),
+                }
+            }
+            Self::Stdout(channel) => channel.print(&messages).await,
+            _ => Err(SendError::channel("takes messages one by one")),
         }
     }
+}
+
+/// Replaces what must not be seen in a service's answer: services like to repeat what they got.
+pub(crate) fn redact(answer: &str, secrets: &[String]) -> String {
+    let mut out = answer.to_owned();
+    for secret in secrets.iter().filter(|secret| secret.len() >= REDACTED_BYTES_MIN) {
+        if out.contains(secret.as_str()) {
+            out = out.replace(secret.as_str(), MASK);
+        }
+    }
+    out
 }

@@ -8,7 +8,8 @@ use tocsin_model::{Alert, Timestamp};
 use crate::config::RateLimit;
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// Groups remembered; when there are more, those with nothing in their window are forgotten.
+/// Groups remembered; when there are more, those with nothing in their window are forgotten, and
+/// then the one that was longest silent.
 const GROUPS_MAX: usize = 4096;
 
 /// The sends of one channel within its windows.
@@ -55,6 +56,12 @@ impl Limiter {
                 !sent.is_empty()
             });
         }
+        if self.groups.len() >= GROUPS_MAX {
+            let silent = self.groups.iter().min_by_key(|(_, sent)| sent.back().copied());
+            if let Some(silent) = silent.map(|(key, _)| key.clone()) {
+                self.groups.remove(&silent);
+            }
+        }
         self.groups.entry(group_key(alert)).or_default().push_back(now);
     }
 }
@@ -74,4 +81,72 @@ fn group_key(alert: &Alert) -> String {
         key.push_str(value);
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use tocsin_model::AlertId;
+
+    use super::*;
+    use crate::notifier::test_alert;
+
+    fn alert(group: &str) -> Alert {
+        Alert {
+            id: AlertId(group.to_owned()),
+            group: vec![("source.ip".to_owned(), group.to_owned())],
+            ..test_alert()
+        }
+    }
+
+    #[test]
+    fn windows_slide() {
+        let limit =
+            RateLimit { per_group: 2, per_group_seconds: 60, per_hour: 3, summary_seconds: 1 };
+        let mut limiter = Limiter::new(limit);
+        // Second, group, whether it goes out.
+        let table = [
+            (0, "a", true),
+            (10, "a", true),
+            (20, "a", false),
+            (20, "b", true),
+            (30, "c", false),
+            (61, "a", false),
+            (3600, "a", true),
+            (3601, "a", false),
+            (3611, "a", true),
+            (3620, "a", false),
+            (3620, "b", true),
+            (3621, "c", false),
+        ];
+        for (second, group, want) in table {
+            let (alert, now) = (alert(group), Timestamp::from_millis(second * 1000));
+            assert_eq!(limiter.allows(&alert, now), want, "{group} at {second}");
+            if want {
+                limiter.sent(&alert, now);
+            }
+        }
+    }
+
+    #[test]
+    fn zero_means_no_limit_and_memory_is_bounded() {
+        let limit =
+            RateLimit { per_group: 1, per_group_seconds: 60, per_hour: 0, summary_seconds: 1 };
+        let mut limiter = Limiter::new(limit);
+        for at in 0..GROUPS_MAX + 5 {
+            let now = Timestamp(at as i64);
+            let alert = alert(&at.to_string());
+            assert!(limiter.allows(&alert, now));
+            limiter.sent(&alert, now);
+            assert!(!limiter.allows(&alert, now));
+        }
+        assert!(limiter.groups.len() <= GROUPS_MAX);
+        assert!(limiter.hour.is_empty());
+        let none = RateLimit { per_group: 0, ..limit };
+        let mut limiter = Limiter::new(none);
+        for _ in 0..10 {
+            assert!(limiter.allows(&alert("a"), Timestamp(0)));
+            limiter.sent(&alert("a"), Timestamp(0));
+        }
+        assert!(limiter.groups.is_empty());
+    }
 }

@@ -1,7 +1,7 @@
 //! [`Notifier`]: which channels hear of an alert, and their workers.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +16,12 @@ use crate::config::{ChannelConfig, LogConfig, NotifyConfig};
 use crate::error::NotifyError;
 use crate::outbox::Outbox;
 use crate::view::{AlertView, Message};
-use crate::worker::{ChannelStats, Worker};
+use crate::worker::{ChannelStats, Patience, Worker};
+
+/// The longest name of a channel, in characters.
+pub const CHANNEL_NAME_CHARS_MAX: usize = 64;
+/// Notices of removed channels taken from the outbox at once.
+const ORPHANS_TAKEN_MAX: usize = 500;
 
 /// All channels of a configuration.
 pub struct Notifier {
@@ -44,16 +49,20 @@ impl Notifier {
             max: Duration::from_millis(config.retry_ms_max.max(1)),
         };
         let give_up = Duration::from_secs(config.give_up_hours.saturating_mul(3600));
+        let patience = Patience { backoff, give_up };
         let mut workers = BTreeMap::new();
+        let mut logs: HashMap<PathBuf, String> = HashMap::new();
         for (name, channel_config) in channels {
+            check_name(&name, &channel_config).map_err(|error| error.in_channel(&name))?;
             let channel = Channel::build(&name, &channel_config, data_dir)?;
-            let worker = Worker::new(
-                name.clone(),
-                channel,
-                &channel_config,
-                (backoff, give_up),
-                config.page_url.clone(),
-            );
+            if let Some(path) = channel.file()
+                && let Some(other) = logs.insert(path.to_owned(), name.clone())
+            {
+                let message = format!("writes to the same file as channel {other}; change path");
+                return Err(NotifyError::Config(message).in_channel(&name));
+            }
+            let page_url = config.page_url.clone();
+            let worker = Worker::new(name.clone(), channel, &channel_config, patience, page_url);
             workers.insert(name, Arc::new(worker));
         }
         Ok(Self { workers, outbox, page_url: config.page_url.clone() })
@@ -83,10 +92,23 @@ impl Notifier {
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
         self.bury_orphans().await;
+        let mut running = HashMap::new();
         for worker in self.workers.values() {
-            tasks.spawn(worker.clone().run(self.outbox.clone(), shutdown.clone()));
+            let task = tasks.spawn(worker.clone().run(self.outbox.clone(), shutdown.clone()));
+            running.insert(task.id(), worker);
         }
-        while tasks.join_next().await.is_some() {}
+        while let Some(ended) = tasks.join_next_with_id().await {
+            // A fault in one delivery must not silence its channel until the next start.
+            if let Err(error) = ended
+                && error.is_panic()
+                && let Some(worker) = running.remove(&error.id())
+            {
+                tracing::error!("a channel failed inside and starts again: {error}");
+                let task =
+                    tasks.spawn(worker.clone().run_later(self.outbox.clone(), shutdown.clone()));
+                running.insert(task.id(), worker);
+            }
+        }
     }
 
     /// Sends a test notice now, past the outbox, and gives the service's real answer.
@@ -128,8 +150,13 @@ impl Notifier {
             let waiting = outbox.waiting_channels()?;
             for channel in waiting.iter().filter(|channel| !known.contains(channel)) {
                 tracing::warn!("channel {channel} is gone: its waiting notices are given up");
-                for due in outbox.due(channel, Timestamp(i64::MAX), usize::MAX >> 1)? {
-                    outbox.dead(&due.key, "the channel is no longer in the configuration")?;
+                loop {
+                    let page = outbox.due(channel, Timestamp(i64::MAX), ORPHANS_TAKEN_MAX)?;
+                    if page.is_empty() {
+                        break;
+                    }
+                    let keys: Vec<String> = page.into_iter().map(|due| due.key).collect();
+                    outbox.dead(&keys, "the channel is no longer in the configuration")?;
                 }
             }
             Ok::<(), crate::outbox::OutboxError>(())
@@ -140,8 +167,31 @@ impl Notifier {
     }
 }
 
+/// Names stand in file names, headers and logs.
+fn check_name(name: &str, config: &ChannelConfig) -> Result<(), NotifyError> {
+    let wrong = |why: String| Err(NotifyError::Config(why));
+    let odd = |c: char| c.is_control() || c == '/' || c == '\\';
+    if name.is_empty()
+        || name.starts_with('.')
+        || name.contains(odd)
+        || name.chars().count() > CHANNEL_NAME_CHARS_MAX
+    {
+        return wrong(format!(
+            "is not a usable name; give 1 to {CHANNEL_NAME_CHARS_MAX} characters, no dot at the \
+             start, no slashes"
+        ));
+    }
+    if name == LOG_CHANNEL && !matches!(config, ChannelConfig::Log(_)) {
+        return wrong(format!(
+            "this name belongs to the alert log; give the {} channel another one",
+            config.kind()
+        ));
+    }
+    Ok(())
+}
+
 /// The alert of a test notice.
-fn test_alert() -> Alert {
+pub(crate) fn test_alert() -> Alert {
     let now = Timestamp::from_system(SystemTime::now());
     let rule = RuleMeta {
         id: "tocsin-test".to_owned(),

@@ -27,14 +27,15 @@ pub struct Due {
 pub trait Outbox: Send + Sync + 'static {
     /// Notices of one channel that are due at `now`, the longest due first.
     fn due(&self, channel: &str, now: Timestamp, limit: usize) -> Result<Vec<Due>, OutboxError>;
-    /// The delivery is done.
-    fn delivered(&self, key: &str, now: Timestamp) -> Result<(), OutboxError>;
-    /// A try failed; the next one is due at `next_try`.
-    fn failed(&self, key: &str, next_try: Timestamp, error: &str) -> Result<(), OutboxError>;
-    /// Not due before `until`, without a try having been made.
-    fn postpone(&self, key: &str, until: Timestamp) -> Result<(), OutboxError>;
-    /// The delivery is given up.
-    fn dead(&self, key: &str, error: &str) -> Result<(), OutboxError>;
+    /// These deliveries are done. All or none of them are changed.
+    fn delivered(&self, keys: &[String], now: Timestamp) -> Result<(), OutboxError>;
+    /// One try that stood for these failed; the next one is due at `next_try`. All or none of
+    /// them are changed.
+    fn failed(&self, keys: &[String], next_try: Timestamp, error: &str) -> Result<(), OutboxError>;
+    /// Not due before `until`, without a try having been made. All or none of them are changed.
+    fn postpone(&self, keys: &[String], until: Timestamp) -> Result<(), OutboxError>;
+    /// These deliveries are given up. All or none of them are changed.
+    fn dead(&self, keys: &[String], error: &str) -> Result<(), OutboxError>;
     /// Names of channels for which something waits.
     fn waiting_channels(&self) -> Result<Vec<String>, OutboxError>;
 }
@@ -53,20 +54,20 @@ impl Outbox for Catalog {
         Ok(due.collect())
     }
 
-    fn delivered(&self, key: &str, now: Timestamp) -> Result<(), OutboxError> {
-        boxed(self.outbox_delivered(key, now))
+    fn delivered(&self, keys: &[String], now: Timestamp) -> Result<(), OutboxError> {
+        boxed(self.outbox_delivered_all(keys, now))
     }
 
-    fn failed(&self, key: &str, next_try: Timestamp, error: &str) -> Result<(), OutboxError> {
-        boxed(self.outbox_failed(key, next_try, error))
+    fn failed(&self, keys: &[String], next_try: Timestamp, error: &str) -> Result<(), OutboxError> {
+        boxed(self.outbox_failed_all(keys, next_try, error))
     }
 
-    fn postpone(&self, key: &str, until: Timestamp) -> Result<(), OutboxError> {
-        boxed(self.outbox_postpone(key, until))
+    fn postpone(&self, keys: &[String], until: Timestamp) -> Result<(), OutboxError> {
+        boxed(self.outbox_postpone_all(keys, until))
     }
 
-    fn dead(&self, key: &str, error: &str) -> Result<(), OutboxError> {
-        boxed(self.outbox_dead(key, error))
+    fn dead(&self, keys: &[String], error: &str) -> Result<(), OutboxError> {
+        boxed(self.outbox_dead_all(keys, error))
     }
 
     fn waiting_channels(&self) -> Result<Vec<String>, OutboxError> {

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::{Serialize, Serializer};
 
 use crate::error::NotifyError;
 
@@ -15,8 +18,7 @@ pub const MASK: &str = "********";
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// A password, token or address that contains one. Prints and serializes as [`MASK`].
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
@@ -66,11 +68,13 @@ fn read(key: &str, path: &Path) -> Result<Secret, NotifyError> {
         let path = path.display();
         NotifyError::Config(format!("{key}_file: {path} cannot be used: {why}"))
     };
-    let size = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
-    if size > SECRET_BYTES_MAX {
+    let file = File::open(path).map_err(|error| fail(error.to_string()))?;
+    let mut text = String::new();
+    let read = file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text);
+    let size = read.map_err(|error| fail(error.to_string()))?;
+    if size as u64 > SECRET_BYTES_MAX {
         return Err(fail(format!("it is larger than {SECRET_BYTES_MAX} bytes")));
     }
-    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err(fail("it is empty".to_owned()));
@@ -87,6 +91,45 @@ impl fmt::Debug for Secret {
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(MASK)
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SecretVisitor)
+    }
+}
+
+/// Takes text, and refuses anything else without repeating it, as the usual errors would.
+struct SecretVisitor;
+
+const NOT_TEXT: &str = "a secret has to be text: put it in quotes";
+
+impl<'de> Visitor<'de> for SecretVisitor {
+    type Value = Secret;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text in quotes")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Secret, E> {
+        Ok(Secret::new(text))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Secret, E> {
+        Err(E::custom(NOT_TEXT))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Secret, E> {
+        Err(E::custom(NOT_TEXT))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Secret, E> {
+        Err(E::custom(NOT_TEXT))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Secret, E> {
+        Err(E::custom(NOT_TEXT))
     }
 }
 
@@ -114,6 +157,14 @@ mod tests {
         assert_eq!(format!("{secret:?}"), MASK);
         assert_eq!(serde_json::to_string(&secret).unwrap(), format!("\"{MASK}\""));
         assert_eq!(serde_json::from_str::<Secret>("\"hunter2\"").unwrap(), secret);
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_without_repeating_it() {
+        for json in ["90125", "-90125", "90125.5", "[\"90125\"]", "{\"90125\":1}"] {
+            let error = serde_json::from_str::<Secret>(json).unwrap_err().to_string();
+            assert!(!error.contains("90125") && error.contains("quotes"), "{error}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub enum Message {
 /// One alert as text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertView {
-    /// Key of the delivery.
+    /// Key of the delivery, fit for a header.
     pub key: String,
     /// Why somebody is told.
     pub kind: NoticeKind,
@@ -64,7 +64,7 @@ pub struct SummaryView {
     pub rules: Vec<(String, Severity, u64)>,
     /// Titles of some of the alerts, the most severe first.
     pub titles: Vec<String>,
-    /// Ids of the alerts (cut at [`crate::worker::SUMMARY_NOTICES_MAX`]).
+    /// Ids of the alerts (cut at [`crate::worker::ALERTS_LISTED_MAX`]).
     pub alerts: Vec<String>,
     /// Where the page shows alerts.
     pub link: Option<String>,
@@ -104,7 +104,7 @@ impl AlertView {
         let events = &alert.events[alert.events.len().saturating_sub(LINES_MAX)..];
         let lines = events.iter().filter(|event| !event.line.is_empty());
         Self {
-            key,
+            key: header_safe(&key),
             kind: notice.kind,
             title: title(notice),
             severity: alert.severity,
@@ -127,13 +127,15 @@ pub fn title(notice: &Notice) -> String {
         NoticeKind::Test => "test: ",
     };
     let mut text = format!("[{}] {before}{}", alert.severity, alert.rule.title);
+    let mut has_address = false;
     let host = ["host.name", "host.hostname"];
     for (word, names) in
         [("from", &["source.ip", "source.address"][..]), ("as", &["user.name"]), ("on", &host)]
     {
         let value = names.iter().find_map(|name| alert.field_text(name));
         // The address says who; the user is only named where there is no address.
-        if let Some(value) = value.filter(|_| word != "as" || !text.contains(" from ")) {
+        if let Some(value) = value.filter(|_| word != "as" || !has_address) {
+            has_address |= word == "from";
             text.push_str(&format!(" {word} {value}"));
         }
     }
@@ -170,12 +172,13 @@ pub fn time_text(time: Timestamp) -> String {
 /// One line of at most `chars_max` characters: line breaks, control characters and characters
 /// that hide or reorder text become visible escapes, spaces at the ends vanish.
 pub fn clean(text: &str, chars_max: usize) -> String {
+    let text = text.trim();
     let mut out = String::with_capacity(text.len().min(chars_max * 4));
     let mut left = chars_max;
-    for (at, c) in text.trim().char_indices() {
+    for (at, c) in text.char_indices() {
         let shown = if is_hidden(c) { c.escape_unicode().to_string() } else { c.to_string() };
         let width = shown.chars().count();
-        let last = at + c.len_utf8() == text.trim().len();
+        let last = at + c.len_utf8() == text.len();
         // One place is kept for the mark that something was cut.
         if width > left.saturating_sub(usize::from(!last)) {
             out.push('…');
@@ -183,6 +186,19 @@ pub fn clean(text: &str, chars_max: usize) -> String {
         }
         left -= width;
         out.push_str(&shown);
+    }
+    out
+}
+
+/// A key that any header can hold: a channel may have a name in any language.
+fn header_safe(key: &str) -> String {
+    let mut out = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        if byte.is_ascii_alphanumeric() || b":._-".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02x}"));
+        }
     }
     out
 }
@@ -196,15 +212,16 @@ fn is_hidden(c: char) -> bool {
 }
 
 /// Escapes character by character and stops before `chars_max` is passed, so that an escape is
-/// never cut in two.
+/// never cut in two. A character outside the basic plane counts as two, as it does in the
+/// languages that services are written in.
 pub fn escape_within(text: &str, chars_max: usize, escape: impl Fn(char, &mut String)) -> String {
-    let mut out = String::with_capacity(text.len());
+    let mut out = String::with_capacity(text.len().min(chars_max * 4));
     let mut used = 0;
     let mut piece = String::new();
     for c in text.chars() {
         piece.clear();
         escape(c, &mut piece);
-        let width = piece.chars().count();
+        let width = piece.encode_utf16().count();
         if used + width > chars_max.saturating_sub(1) {
             out.push('…');
             break;
@@ -235,9 +252,36 @@ mod tests {
             ("abc\nd", 6, "abc…"),
             ("x", 0, "…"),
             ("", 0, ""),
+            ("a\u{85}b\u{9b}31m", 40, "a\\u{85}b\\u{9b}31m"),
         ];
         for (text, max, want) in table {
             assert_eq!(clean(text, max), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn keys_fit_into_headers() {
+        let table =
+            [("0f:raised:high:ops", "0f:raised:high:ops"), ("é q\r\n<", "%c3%a9%20q%0d%0a%3c")];
+        for (key, want) in table {
+            assert_eq!(header_safe(key), want);
+        }
+    }
+
+    #[test]
+    fn escapes_are_never_cut() {
+        let double = |c: char, out: &mut String| {
+            if c == '<' { out.push_str("&lt;") } else { out.push(c) }
+        };
+        for (text, max, want) in [
+            ("abc", 4, "abc"),
+            ("abcd", 4, "abc…"),
+            ("a<b", 6, "a&lt;…"),
+            ("a<b", 5, "a…"),
+            ("😀😀", 4, "😀…"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(escape_within(text, max, double), want, "{text}");
         }
     }
 

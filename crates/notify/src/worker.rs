@@ -1,13 +1,14 @@
 //! [`Worker`]: delivers the notices of one channel, one after the other, with patience.
 //!
 //! In: what is due in the outbox. Out: deliveries, and their outcome in the outbox. Waits for a
-//! wake-up or for the next due time, never in a fixed rhythm.
+//! wake-up or for the next due time, never in a fixed rhythm. What was delivered is never sent
+//! again while this runs, even when the outbox cannot be told.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tocsin_model::{AlertId, Severity, Timestamp};
+use tocsin_model::{Severity, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -16,16 +17,29 @@ use crate::channel::{Channel, Failure, SendError};
 use crate::config::ChannelConfig;
 use crate::limit::Limiter;
 use crate::outbox::{Due, Outbox, OutboxError};
-use crate::view::{AlertView, Message, ROWS_MAX, SummaryView, title};
+use crate::view::{AlertView, Message};
 
-/// The most notices that one summary stands for.
-pub const SUMMARY_NOTICES_MAX: usize = 500;
+mod summary;
+
+pub use summary::ALERTS_LISTED_MAX;
+use summary::Summary;
+
+/// About the most notices that one summary stands for.
+pub const SUMMARY_NOTICES_MAX: usize = 10_000;
 /// Notices taken from the outbox at once.
-const TAKEN_MAX: usize = SUMMARY_NOTICES_MAX;
-/// Pause when the outbox itself refuses.
-const OUTBOX_PAUSE: Duration = Duration::from_secs(2);
+const TAKEN_MAX: usize = 500;
+/// The longest pause when the outbox itself refuses.
+const OUTBOX_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The longest pause after the service disliked a notice: others must not wait for it.
+const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Tries that one notice the service dislikes gets.
-const MESSAGE_TRIES_MAX: u32 = 3;
+pub const MESSAGE_TRIES_MAX: u32 = 5;
+/// How long a delivery that is under way may still take when everything stops.
+const STOP_GRACE: Duration = Duration::from_millis(800);
+/// The longest span over which notices are gathered for a summary.
+const SUMMARY_AFTER_MAX: Duration = Duration::from_secs(7 * 86_400);
+/// The longest sleep: clocks of machines may jump.
+const SLEEP_MAX: Duration = Duration::from_secs(3600);
 
 /// What a channel did since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,8 +52,15 @@ pub struct ChannelStats {
     pub dead: u64,
     /// Notices held back by the rate limit, to go out in a summary.
     pub held: u64,
-    /// Why nothing goes out at the moment.
+    /// Why the last try failed, until one succeeds.
     pub problem: Option<String>,
+}
+
+/// How long a channel tries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) backoff: Backoff,
+    pub(crate) give_up: Duration,
 }
 
 /// One channel at work.
@@ -47,20 +68,27 @@ pub(crate) struct Worker {
     name: String,
     channel: Channel,
     min_severity: Severity,
-    backoff: Backoff,
-    give_up: Duration,
+    patience: Patience,
     page_url: Option<String>,
     summary_after: Duration,
     wake: Notify,
     stats: Mutex<ChannelStats>,
-    limits: Mutex<Limits>,
+    state: Mutex<State>,
 }
 
-struct Limits {
+/// What is known of notices beyond the outbox; a restart may forget it.
+#[derive(Default)]
+struct State {
     limiter: Option<Limiter>,
     /// Keys that were held back and go out in a summary when they are due again.
     held: HashSet<String>,
-    /// Failures of the channel in a row.
+    /// A summary whose delivery failed: the next try sends the same.
+    summary: Option<Arc<Summary>>,
+    /// How often the service disliked a notice.
+    refused: HashMap<String, u32>,
+    /// Delivered, but the outbox does not know yet.
+    unrecorded: Vec<String>,
+    /// Failed tries in a row.
     failures: u32,
 }
 
@@ -74,12 +102,19 @@ enum Next {
     Pause(Duration),
 }
 
+/// What becomes of a notice that is due.
+enum Verdict {
+    Send,
+    Hold,
+    Summarize,
+}
+
 impl Worker {
     pub(crate) fn new(
         name: String,
         channel: Channel,
         config: &ChannelConfig,
-        (backoff, give_up): (Backoff, Duration),
+        patience: Patience,
         page_url: Option<String>,
     ) -> Self {
         let limit = config.rate_limit();
@@ -88,17 +123,12 @@ impl Worker {
             name,
             channel,
             min_severity: config.min_severity().into(),
-            backoff,
-            give_up,
+            patience,
             page_url,
-            summary_after: Duration::from_secs(summary),
+            summary_after: Duration::from_secs(summary).min(SUMMARY_AFTER_MAX),
             wake: Notify::new(),
             stats: Mutex::default(),
-            limits: Mutex::new(Limits {
-                limiter: limit.map(Limiter::new),
-                held: HashSet::new(),
-                failures: 0,
-            }),
+            state: Mutex::new(State { limiter: limit.map(Limiter::new), ..State::default() }),
         }
     }
 
@@ -118,16 +148,24 @@ impl Worker {
         self.channel.send(message).await
     }
 
+    /// Delivers until `shutdown`; a delivery under way gets a moment to finish.
     pub(crate) async fn run(self: Arc<Self>, outbox: Arc<dyn Outbox>, shutdown: CancellationToken) {
-        loop {
-            let next = tokio::select! {
-                next = self.turn(&outbox) => next,
-                () = shutdown.cancelled() => return,
+        let mut faults = 0u32;
+        while !shutdown.is_cancelled() {
+            let next = match self.turn(&outbox, &shutdown).await {
+                Ok(next) => {
+                    let works = faults > 0 && self.with_state(|state| state.failures) == 0;
+                    if works {
+                        self.with_stats(|stats| stats.problem = None);
+                    }
+                    faults = 0;
+                    next
+                }
+                Err(error) => {
+                    faults = faults.saturating_add(1);
+                    self.outbox_fault(&error, faults)
+                }
             };
-            let next = next.unwrap_or_else(|error| {
-                tracing::warn!("channel {}: outbox: {error}", self.name);
-                Next::Pause(OUTBOX_PAUSE)
-            });
             let wait = match next {
                 Next::Again => continue,
                 Next::Pause(wait) => {
@@ -136,180 +174,256 @@ impl Worker {
                         () = shutdown.cancelled() => return,
                     }
                 }
-                Next::At(None) => Duration::MAX,
-                Next::At(Some(due)) => due.since(now()),
+                Next::At(None) => SLEEP_MAX,
+                Next::At(Some(due)) => due.since(now()).min(SLEEP_MAX),
             };
             tokio::select! {
                 () = self.wake.notified() => {}
-                () = tokio::time::sleep(wait.min(Duration::from_secs(86_400))) => {}
+                () = tokio::time::sleep(wait) => {}
                 () = shutdown.cancelled() => return,
             }
         }
     }
 
+    /// The same, after a pause.
+    pub(crate) async fn run_later(
+        self: Arc<Self>,
+        outbox: Arc<dyn Outbox>,
+        shutdown: CancellationToken,
+    ) {
+        tokio::select! {
+            () = tokio::time::sleep(OUTBOX_PAUSE_MAX) => self.run(outbox, shutdown).await,
+            () = shutdown.cancelled() => {}
+        }
+    }
+
+    fn outbox_fault(&self, error: &OutboxError, faults: u32) -> Next {
+        if faults == 1 {
+            tracing::warn!("channel {}: outbox: {error}; trying again", self.name);
+        }
+        self.with_stats(|stats| stats.problem = Some(format!("outbox: {error}")));
+        Next::Pause(self.patience.backoff.wait(faults, &self.name).min(OUTBOX_PAUSE_MAX))
+    }
+
     /// Delivers what is due.
-    async fn turn(&self, outbox: &Arc<dyn Outbox>) -> Result<Next, OutboxError> {
-        let name = self.name.clone();
-        let mut waiting =
-            blocking(outbox, move |outbox| outbox.due(&name, Timestamp(i64::MAX), TAKEN_MAX))
-                .await?;
+    async fn turn(
+        &self,
+        outbox: &Arc<dyn Outbox>,
+        shutdown: &CancellationToken,
+    ) -> Result<Next, OutboxError> {
+        self.record(outbox).await?;
+        let mut waiting = self.take(outbox, Timestamp(i64::MAX)).await?;
         let now = now();
-        let later = waiting.iter().position(|due| due.next_try > now);
-        let next_due = later.map(|at| waiting[at].next_try);
+        let next_due = waiting.iter().map(|due| due.next_try).find(|time| *time > now);
         waiting.retain(|due| due.next_try <= now);
         if waiting.is_empty() {
             return Ok(Next::At(next_due));
         }
-        let (old, waiting): (Vec<Due>, Vec<Due>) =
-            waiting.into_iter().partition(|due| now.since(due.created) > self.give_up);
+        // What was never tried is not given up, however long nobody was there to try.
+        let (old, waiting): (Vec<Due>, Vec<Due>) = waiting
+            .into_iter()
+            .partition(|due| due.attempts > 0 && now.since(due.created) > self.patience.give_up);
         for due in old {
-            let last = due.last_error.unwrap_or_else(|| "never tried".to_owned());
-            self.bury(outbox, due.key, format!("given up by age; last: {last}")).await?;
+            let last = due.last_error.unwrap_or_else(|| "no answer".to_owned());
+            let why = format!("given up by age; last: {last}");
+            self.bury(outbox, vec![due.key], &why).await?;
         }
-        let messages: Vec<Message> = waiting.iter().map(|due| self.view(due)).collect();
-        if let Some(outcome) = self.channel.send_batch(&messages) {
-            return self.settle(outbox, &waiting, outcome).await;
+        if waiting.is_empty() {
+            return Ok(Next::Again);
         }
-        for (due, message) in waiting.iter().zip(&messages) {
-            let allowed = self.with_limits(|limits| {
-                let limiter = limits.limiter.as_mut();
-                limiter.is_none_or(|limiter| limiter.allows(&due.notice.alert, now))
-            });
-            let next = if allowed {
-                let outcome = self.channel.send(message).await;
-                if outcome.is_ok() {
-                    self.with_limits(|limits| {
-                        if let Some(limiter) = &mut limits.limiter {
-                            limiter.sent(&due.notice.alert, now);
-                        }
-                        limits.held.remove(&due.key);
-                    });
-                }
-                self.settle(outbox, std::slice::from_ref(due), outcome).await?
-            } else if self.with_limits(|limits| limits.held.contains(&due.key)) {
-                return self.summarize(outbox, waiting).await;
-            } else {
-                self.hold(outbox, due, now).await?;
-                Next::Again
+        if self.channel.is_local() {
+            let messages = waiting.iter().map(|due| self.view(due)).collect();
+            let outcome = self.channel.send_all(messages).await;
+            return self.settle(outbox, keys_of(&waiting), attempts_of(&waiting), outcome).await;
+        }
+        for due in &waiting {
+            if shutdown.is_cancelled() {
+                return Ok(Next::At(None));
+            }
+            let next = match self.verdict(due) {
+                Verdict::Send => self.deliver(outbox, due, shutdown).await?,
+                Verdict::Hold => self.hold(outbox, due).await?,
+                Verdict::Summarize => return self.summarize(outbox, shutdown).await,
             };
-            if let Next::Pause(_) = next {
+            if !matches!(next, Next::Again) {
                 return Ok(next);
             }
         }
         Ok(Next::Again)
     }
 
+    async fn take(
+        &self,
+        outbox: &Arc<dyn Outbox>,
+        now: Timestamp,
+    ) -> Result<Vec<Due>, OutboxError> {
+        let name = self.name.clone();
+        blocking(outbox, move |outbox| outbox.due(&name, now, TAKEN_MAX)).await
+    }
+
     fn view(&self, due: &Due) -> Message {
         Message::Alert(Box::new(AlertView::new(&due.notice, self.page_url.as_deref())))
     }
 
-    /// Holds a notice back until the next summary.
-    async fn hold(
+    fn verdict(&self, due: &Due) -> Verdict {
+        self.with_state(|state| {
+            if state.summary.as_ref().is_some_and(|summary| summary.keys.contains(&due.key)) {
+                return Verdict::Summarize;
+            }
+            let limiter = state.limiter.as_mut();
+            if limiter.is_none_or(|limiter| limiter.allows(&due.notice.alert, now())) {
+                Verdict::Send
+            } else if state.held.contains(&due.key) {
+                Verdict::Summarize
+            } else {
+                Verdict::Hold
+            }
+        })
+    }
+
+    async fn deliver(
         &self,
         outbox: &Arc<dyn Outbox>,
         due: &Due,
-        now: Timestamp,
-    ) -> Result<(), OutboxError> {
-        self.with_limits(|limits| limits.held.insert(due.key.clone()));
-        self.with_stats(|stats| stats.held += 1);
-        // All that is held together comes due together: at the next multiple of the span.
-        let span = self.summary_after.as_nanos().max(1) as i64;
-        let until = Timestamp(now.0.saturating_add(span) / span * span);
-        let key = due.key.clone();
-        blocking(outbox, move |outbox| outbox.postpone(&key, until)).await
-    }
-
-    /// Sends everything that was held back and is due as one message.
-    async fn summarize(
-        &self,
-        outbox: &Arc<dyn Outbox>,
-        waiting: Vec<Due>,
+        shutdown: &CancellationToken,
     ) -> Result<Next, OutboxError> {
-        let held: Vec<Due> = self.with_limits(|limits| {
-            waiting.into_iter().filter(|due| limits.held.contains(&due.key)).collect()
-        });
-        let message = Message::Summary(summary(&held, self.page_url.as_deref()));
-        let outcome = self.channel.send(&message).await;
+        let Some(outcome) = self.send(&self.view(due), shutdown).await else {
+            return Ok(Next::At(None));
+        };
         if outcome.is_ok() {
-            self.with_limits(|limits| {
-                held.iter().for_each(|due| {
-                    limits.held.remove(&due.key);
-                })
+            self.with_state(|state| {
+                if let Some(limiter) = &mut state.limiter {
+                    limiter.sent(&due.notice.alert, now());
+                }
             });
         }
-        self.settle(outbox, &held, outcome).await
+        self.settle(outbox, vec![due.key.clone()], due.attempts, outcome).await
+    }
+
+    /// The outcome of a delivery; `None` when everything stopped before there was one.
+    async fn send(
+        &self,
+        message: &Message,
+        shutdown: &CancellationToken,
+    ) -> Option<Result<String, SendError>> {
+        let stopped = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::select! {
+            outcome = self.channel.send(message) => Some(outcome),
+            () = stopped => None,
+        }
     }
 
     /// Writes down what became of a delivery that stands for these notices.
     async fn settle(
         &self,
         outbox: &Arc<dyn Outbox>,
-        dues: &[Due],
+        keys: Vec<String>,
+        attempts: u32,
         outcome: Result<String, SendError>,
     ) -> Result<Next, OutboxError> {
-        let keys: Vec<String> = dues.iter().map(|due| due.key.clone()).collect();
         let error = match outcome {
             Ok(_) => {
-                let done = now();
-                let count = keys.len() as u64;
-                blocking(outbox, move |outbox| {
-                    keys.iter().try_for_each(|key| outbox.delivered(key, done))
-                })
-                .await?;
-                self.with_limits(|limits| limits.failures = 0);
-                self.with_stats(|stats| {
-                    stats.delivered += count;
-                    stats.problem = None;
-                });
+                self.delivered(keys);
+                self.record(outbox).await?;
                 return Ok(Next::Again);
             }
             Err(error) => error,
         };
-        let attempts = dues.first().map_or(0, |due| due.attempts) + 1;
-        if error.kind == Failure::Message && attempts >= MESSAGE_TRIES_MAX {
-            for key in keys {
-                self.bury(outbox, key, error.answer.clone()).await?;
-            }
-            return Ok(Next::Again);
-        }
-        let failures = self.with_limits(|limits| {
-            limits.failures = limits.failures.saturating_add(1);
-            limits.failures
+        let failures = self.with_state(|state| {
+            state.failures = state.failures.saturating_add(1);
+            state.failures
         });
-        let wait = match error.kind {
-            Failure::Wait(wait) => wait,
-            Failure::Channel => self.backoff.wait(failures, &self.name),
-            Failure::Message => self.backoff.wait(attempts, &keys[0]),
-        };
         if failures == 1 {
-            tracing::warn!("channel {}: {}; trying again", self.name, error.answer);
+            tracing::warn!("channel {}: {}", self.name, error.answer);
         }
         self.with_stats(|stats| {
             stats.failed += 1;
             stats.problem = Some(error.answer.clone());
         });
+        let backoff = self.patience.backoff;
+        let usual = backoff.wait(failures, &self.name);
+        let pause = match error.kind {
+            Failure::Channel => usual,
+            // A service that asks for no pause at all gets the usual one.
+            Failure::Wait(wait) => wait.max(usual),
+            Failure::Message => usual.min(REFUSED_PAUSE_MAX),
+        };
+        if error.kind == Failure::Message && self.refuse(&keys) >= MESSAGE_TRIES_MAX {
+            self.bury(outbox, keys, &error.answer).await?;
+            return Ok(Next::Pause(pause));
+        }
+        // One that fails while others succeed is tried less and less.
+        let wait = pause.max(backoff.wait(attempts.saturating_add(1), &self.name));
         let until = now().plus(wait);
         let answer = error.answer;
-        blocking(outbox, move |outbox| {
-            keys.iter().try_for_each(|key| outbox.failed(key, until, &answer))
+        let told = blocking(outbox, move |outbox| outbox.failed(&keys, until, &answer)).await;
+        if let Err(error) = told {
+            tracing::warn!("channel {}: outbox: {error}", self.name);
+        }
+        Ok(Next::Pause(pause))
+    }
+
+    fn delivered(&self, keys: Vec<String>) {
+        let count = keys.len() as u64;
+        let failures = self.with_state(|state| {
+            state.forget(&keys);
+            state.unrecorded.extend(keys);
+            std::mem::take(&mut state.failures)
+        });
+        if failures > 0 {
+            tracing::info!("channel {}: works again, after {failures} failed tries", self.name);
+        }
+        self.with_stats(|stats| {
+            stats.delivered += count;
+            stats.problem = None;
+        });
+    }
+
+    /// Tells the outbox what was delivered. While it cannot be told nothing else is sent.
+    async fn record(&self, outbox: &Arc<dyn Outbox>) -> Result<(), OutboxError> {
+        let keys = self.with_state(|state| state.unrecorded.clone());
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let done = now();
+        blocking(outbox, move |outbox| outbox.delivered(&keys, done)).await?;
+        // Only this task adds to them, so these are the ones that were written.
+        self.with_state(|state| state.unrecorded.clear());
+        Ok(())
+    }
+
+    /// Counts that the service disliked a message; how often it did.
+    fn refuse(&self, keys: &[String]) -> u32 {
+        self.with_state(|state| {
+            let counts = keys.iter().map(|key| {
+                let count = state.refused.entry(key.clone()).or_default();
+                *count += 1;
+                *count
+            });
+            counts.min().unwrap_or(0)
         })
-        .await?;
-        Ok(if error.kind == Failure::Message { Next::Again } else { Next::Pause(wait) })
     }
 
     async fn bury(
         &self,
         outbox: &Arc<dyn Outbox>,
-        key: String,
-        why: String,
+        keys: Vec<String>,
+        why: &str,
     ) -> Result<(), OutboxError> {
-        tracing::warn!("channel {}: a notice is given up: {why}", self.name);
-        self.with_stats(|stats| stats.dead += 1);
-        blocking(outbox, move |outbox| outbox.dead(&key, &why)).await
+        let (dead, reason) = (keys.clone(), why.to_owned());
+        blocking(outbox, move |outbox| outbox.dead(&dead, &reason)).await?;
+        let count = keys.len();
+        tracing::warn!("channel {}: {count} of its notices given up: {why}", self.name);
+        self.with_stats(|stats| stats.dead += count as u64);
+        self.with_state(|state| state.forget(&keys));
+        Ok(())
     }
 
-    fn with_limits<T>(&self, change: impl FnOnce(&mut Limits) -> T) -> T {
-        change(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn with_stats(&self, change: impl FnOnce(&mut ChannelStats)) {
@@ -317,38 +431,26 @@ impl Worker {
     }
 }
 
-/// Many notices as one.
-fn summary(held: &[Due], page_url: Option<&str>) -> SummaryView {
-    let mut rules: BTreeMap<&str, (Severity, u64)> = BTreeMap::new();
-    for due in held {
-        let alert = &due.notice.alert;
-        let entry = rules.entry(&alert.rule.title).or_insert((alert.severity, 0));
-        entry.0 = entry.0.max(alert.severity);
-        entry.1 += 1;
+impl State {
+    /// These notices are done with.
+    fn forget(&mut self, keys: &[String]) {
+        for key in keys {
+            self.held.remove(key);
+            self.refused.remove(key);
+        }
+        let names = |summary: &Arc<Summary>| keys.iter().any(|key| summary.keys.contains(key));
+        if self.summary.as_ref().is_some_and(names) {
+            self.summary = None;
+        }
     }
-    let mut rules: Vec<(String, Severity, u64)> = rules
-        .into_iter()
-        .map(|(rule, (severity, count))| (crate::view::clean(rule, 200), severity, count))
-        .collect();
-    rules.sort_by_key(|(_, severity, count)| std::cmp::Reverse((*severity, *count)));
-    let mut by_severity: Vec<&Due> = held.iter().collect();
-    by_severity.sort_by_key(|due| std::cmp::Reverse(due.notice.alert.severity));
-    let keys: Vec<&str> = held.iter().map(|due| due.key.as_str()).collect();
-    let count = held.len() as u64;
-    SummaryView {
-        key: AlertId::derive("summary", &[], &keys.join("\n")).0,
-        title: format!("{count} more alerts, held back by the rate limit"),
-        count,
-        severity: by_severity.first().map_or(Severity::Low, |due| due.notice.alert.severity),
-        rules,
-        titles: by_severity.iter().take(ROWS_MAX).map(|due| title(&due.notice)).collect(),
-        alerts: held
-            .iter()
-            .take(SUMMARY_NOTICES_MAX)
-            .map(|due| due.notice.alert.id.to_string())
-            .collect(),
-        link: page_url.map(|base| format!("{}/alerts", base.trim_end_matches('/'))),
-    }
+}
+
+fn keys_of(dues: &[Due]) -> Vec<String> {
+    dues.iter().map(|due| due.key.clone()).collect()
+}
+
+fn attempts_of(dues: &[Due]) -> u32 {
+    dues.iter().map(|due| due.attempts).min().unwrap_or(0)
 }
 
 /// Runs a call of the outbox, which blocks, off the asynchronous threads.

@@ -65,7 +65,8 @@ pub fn payload(message: &Message) -> Json {
 }
 
 fn alert_embed(view: &AlertView) -> Json {
-    let facts = view.facts.iter().take(ROWS_MAX);
+    // Discord refuses fields without text.
+    let facts = view.facts.iter().filter(|(_, value)| !value.is_empty()).take(ROWS_MAX);
     let fields: Vec<Json> = facts
         .map(|(label, value)| json!({"name": label, "value": escape(value, FIELD_MAX), "inline": true}))
         .collect();

@@ -3,35 +3,44 @@
 
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use lettre::Message as Mail;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor};
+use rustls::pki_types::ServerName;
 
-use super::{Failure, SendError, tls};
+use super::{Failure, SendError, redact, tls};
 use crate::config::{EmailConfig, MailTls};
 use crate::error::NotifyError;
 use crate::secret::Secret;
 use crate::view::{Message, clean};
 
+mod connection;
 mod text;
+
+use connection::{Accepted, Encryption, Refusal, Server, Step};
 
 /// The most of a server's answer that is shown, in characters.
 const ANSWER_CHARS_MAX: usize = 300;
 
 pub(crate) struct EmailChannel {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    server: Server,
     from: Mailbox,
     to: Vec<Mailbox>,
     timeout: Duration,
+    /// What must not be seen in answers.
+    secrets: Vec<String>,
 }
 
 impl EmailChannel {
     pub(crate) fn new(config: &EmailConfig) -> Result<Self, NotifyError> {
         let wrong = |why: String| NotifyError::Config(why);
-        if config.host.trim().is_empty() {
+        let host = config.host.trim().to_owned();
+        if host.is_empty() {
             return Err(wrong("host is missing; give the mail server's name".to_owned()));
         }
         let mailbox = |key: &str, text: &str| {
@@ -44,18 +53,18 @@ impl EmailChannel {
         if to.is_empty() {
             return Err(wrong("to is empty; give at least one address".to_owned()));
         }
-        let timeout = Duration::from_secs(config.timeout_seconds.max(1));
-        let (tls, default_port) = encryption(config)?;
-        let mut builder =
-            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(config.host.trim())
-                .port(config.port.unwrap_or(default_port))
-                .tls(tls)
-                .hello_name(ClientId::default())
-                .timeout(Some(timeout));
-        if let Some(credentials) = credentials(config)? {
-            builder = builder.credentials(credentials);
-        }
-        Ok(Self { transport: builder.build(), from, to, timeout })
+        let (encryption, default_port) = encryption(config)?;
+        let login = login(config)?;
+        let secrets = login.as_ref().map(secrets).unwrap_or_default();
+        let server = Server {
+            host,
+            port: config.port.unwrap_or(default_port),
+            encryption,
+            login: login
+                .map(|(user, password)| Credentials::new(user, password.reveal().to_owned())),
+            hello: ClientId::default(),
+        };
+        Ok(Self { server, from, to, timeout: super::timeout(config.timeout_seconds), secrets })
     }
 
     pub(crate) async fn send(&self, message: &Message) -> Result<String, SendError> {
@@ -63,13 +72,13 @@ impl EmailChannel {
             kind: Failure::Message,
             answer: format!("the mail could not be written: {error}"),
         })?;
-        // The transport's own timeout is for each step of the conversation.
-        match tokio::time::timeout(self.timeout, self.transport.send(mail)).await {
-            Ok(Ok(response)) => {
-                let lines: Vec<&str> = response.message().collect();
-                Ok(clean(&format!("{} {}", response.code(), lines.join(" ")), ANSWER_CHARS_MAX))
+        let formatted = mail.formatted();
+        let delivery = self.server.deliver(mail.envelope(), &formatted);
+        match tokio::time::timeout(self.timeout, delivery).await {
+            Ok(Ok(accepted)) => Ok(self.shown(&self.all_told(accepted))),
+            Ok(Err(refusal)) => {
+                Err(SendError { kind: judge(&refusal), answer: self.shown(&said(&refusal)) })
             }
-            Ok(Err(error)) => Err(judge(&error)),
             Err(_) => {
                 let seconds = self.timeout.as_secs();
                 Err(SendError::channel(format!("no answer within {seconds} seconds")))
@@ -77,12 +86,29 @@ impl EmailChannel {
         }
     }
 
+    /// The answer, with the recipients that the server does not want.
+    fn all_told(&self, accepted: Accepted) -> String {
+        let mut answer = accepted.answer;
+        for (address, why) in accepted.refused {
+            let why = self.shown(&why);
+            tracing::warn!("mail to {address} is refused, the other recipients have it: {why}");
+            answer.push_str(&format!("; but not to {address}: {why}"));
+        }
+        answer
+    }
+
+    fn shown(&self, answer: &str) -> String {
+        clean(&redact(answer, &self.secrets), ANSWER_CHARS_MAX)
+    }
+
     fn compose(
         &self,
         message: &Message,
         now: SystemTime,
     ) -> Result<Mail, Box<dyn std::error::Error + Send + Sync>> {
-        let domain = self.from.email.domain();
+        // A Message-ID has to be ASCII.
+        let domain = Some(self.from.email.domain()).filter(|domain| domain.is_ascii());
+        let domain = domain.unwrap_or("localhost");
         let mut builder = Mail::builder()
             .from(self.from.clone())
             .date(now)
@@ -112,35 +138,41 @@ impl EmailChannel {
     }
 }
 
-fn encryption(config: &EmailConfig) -> Result<(Tls, u16), NotifyError> {
-    if config.tls == MailTls::None {
-        let host = config.host.trim();
-        let address = host.parse::<std::net::IpAddr>();
-        if host != "localhost" && !address.is_ok_and(|address| address.is_loopback()) {
-            return Err(NotifyError::Config(format!(
-                "tls: none sends mail in the clear and is only for loopback addresses; {host} is \
-                 none, use starttls or tls"
-            )));
-        }
-        return Ok((Tls::None, 25));
-    }
-    let wrong = |error: lettre::transport::smtp::Error| {
-        NotifyError::Config(format!("tls cannot be set up: {error}"))
+fn encryption(config: &EmailConfig) -> Result<(Encryption, u16), NotifyError> {
+    let host = config.host.trim();
+    let wrong = |error: &dyn std::fmt::Display| {
+        NotifyError::Config(format!("tls cannot be set up for {host}: {error}"))
     };
-    let mut parameters = TlsParameters::builder(config.host.trim().to_owned())
-        .certificate_store(CertificateStore::WebpkiRoots);
-    for root in tls::extra_roots(config.ca_file.as_deref())? {
-        let root = Certificate::from_der(root.to_vec()).map_err(wrong)?;
-        parameters = parameters.add_root_certificate(root);
-    }
-    let parameters = parameters.build_rustls().map_err(wrong)?;
     Ok(match config.tls {
-        MailTls::Tls => (Tls::Wrapper(parameters), 465),
-        MailTls::Starttls | MailTls::None => (Tls::Required(parameters), 587),
+        MailTls::None => {
+            let address = host.parse::<std::net::IpAddr>();
+            if host != "localhost" && !address.is_ok_and(|address| address.is_loopback()) {
+                return Err(NotifyError::Config(format!(
+                    "tls: none sends mail in the clear and is only for loopback addresses; {host} \
+                     is none, use starttls or tls"
+                )));
+            }
+            (Encryption::None, 25)
+        }
+        MailTls::Tls => {
+            let client = tls::client_config(config.ca_file.as_deref())?;
+            let name = ServerName::try_from(host.to_owned()).map_err(|error| wrong(&error))?;
+            (Encryption::FromStart(client.into(), name), 465)
+        }
+        MailTls::Starttls => {
+            let mut parameters = TlsParameters::builder(host.to_owned())
+                .certificate_store(CertificateStore::WebpkiRoots);
+            for root in tls::extra_roots(config.ca_file.as_deref())? {
+                let root = Certificate::from_der(root.to_vec()).map_err(|error| wrong(&error))?;
+                parameters = parameters.add_root_certificate(root);
+            }
+            let parameters = parameters.build_rustls().map_err(|error| wrong(&error))?;
+            (Encryption::Starttls(parameters), 587)
+        }
     })
 }
 
-fn credentials(config: &EmailConfig) -> Result<Option<Credentials>, NotifyError> {
+fn login(config: &EmailConfig) -> Result<Option<(String, Secret)>, NotifyError> {
     let password = Secret::resolve(
         "password",
         config.password.as_ref(),
@@ -149,9 +181,7 @@ fn credentials(config: &EmailConfig) -> Result<Option<Credentials>, NotifyError>
     )?;
     match (&config.user, password) {
         (None, None) => Ok(None),
-        (Some(user), Some(password)) => {
-            Ok(Some(Credentials::new(user.clone(), password.reveal().to_owned())))
-        }
+        (Some(user), Some(password)) => Ok(Some((user.clone(), password))),
         (Some(_), None) => Err(NotifyError::Config(
             "user is given without a password; give password, password_file or password_env"
                 .to_owned(),
@@ -160,22 +190,26 @@ fn credentials(config: &EmailConfig) -> Result<Option<Credentials>, NotifyError>
     }
 }
 
-fn judge(error: &lettre::transport::smtp::Error) -> SendError {
-    let code = error.status().map(u16::from);
-    let kind = match code {
-        // Wrong or missing login: all mail waits until somebody has looked.
-        Some(530 | 534 | 535 | 538) => Failure::Channel,
-        Some(500..=599) => Failure::Message,
+/// The forms in which a server could repeat the password.
+fn secrets((user, password): &(String, Secret)) -> Vec<String> {
+    let password = password.reveal();
+    vec![
+        BASE64.encode(format!("\0{user}\0{password}")),
+        BASE64.encode(password),
+        password.to_owned(),
+    ]
+}
+
+/// Only a server that has seen the mail can dislike it. Everything before depends on the
+/// configuration and would befall every mail: all of them wait until somebody has looked.
+fn judge(refusal: &Refusal) -> Failure {
+    match (refusal.step, refusal.code) {
+        (Step::Content, Some(500..=599)) => Failure::Message,
         _ => Failure::Channel,
-    };
-    let mut text = code.map_or_else(String::new, |code| format!("{code} "));
-    text.push_str(&error.to_string());
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        if !text.contains(&inner.to_string()) {
-            text.push_str(&format!(": {inner}"));
-        }
-        cause = inner.source();
     }
-    SendError { kind, answer: clean(&text, ANSWER_CHARS_MAX) }
+}
+
+fn said(refusal: &Refusal) -> String {
+    let code = refusal.code.map_or_else(String::new, |code| format!("{code} "));
+    format!("{}: {code}{}", refusal.step, refusal.text)
 }

@@ -2,12 +2,14 @@
 
 use std::error::Error as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE,
+};
 use reqwest::{Client, StatusCode, Url};
 
-use super::{Failure, SendError, tls};
+use super::{Failure, SendError, redact, tls};
 use crate::error::NotifyError;
 use crate::secret::Secret;
 use crate::view::clean;
@@ -16,14 +18,22 @@ use crate::view::clean;
 const ANSWER_BYTES_MAX: usize = 4096;
 /// The most of an answer that is shown, in characters.
 const ANSWER_CHARS_MAX: usize = 300;
+/// Shorter parts of an address are no secrets.
+const SECRET_BYTES_MIN: usize = 8;
 /// The longest wait that a service may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the body of an answer is waited for; its status has told everything that counts.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Headers that a configuration may not set: the length and framing of a request are ours.
+const OWN_HEADERS: [HeaderName; 4] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE];
 
 /// One address to POST to.
 pub(crate) struct HttpPost {
     client: Client,
     url: Url,
+    /// What must not be seen in answers.
+    secrets: Vec<String>,
 }
 
 /// Whether plain http:// may leave this machine.
@@ -56,16 +66,20 @@ impl HttpPost {
             "http" => return Err(wrong("url holds a secret, so it must begin with https://")),
             _ => return Err(wrong("url must begin with http:// or https://")),
         }
+        if let Some(name) = OWN_HEADERS.iter().find(|name| headers.contains_key(*name)) {
+            return Err(wrong(&format!("header {name} is set by Tocsin itself; remove it")));
+        }
+        let secrets = secrets(&url, &headers);
         let client = Client::builder()
             .tls_backend_preconfigured(tls::client_config(ca_file)?)
             .user_agent(concat!("tocsin/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(Duration::from_secs(timeout_seconds.max(1)))
+            .timeout(super::timeout(timeout_seconds))
             .build()
-            .map_err(|error| wrong(&format!("http cannot be set up: {}", chain(&error))))?;
-        Ok(Self { client, url })
+            .map_err(|error| wrong(&format!("http cannot be set up: {}", chain(error))))?;
+        Ok(Self { client, url, secrets })
     }
 
     /// The address, for building others from it.
@@ -88,19 +102,48 @@ impl HttpPost {
         let mut response = request
             .send()
             .await
-            .map_err(|error| SendError::channel(chain(&error.without_url())))?;
+            .map_err(|error| SendError::channel(redact(&chain(error), &self.secrets)))?;
         let status = response.status();
-        let wait = retry_after(response.headers());
+        let wait = retry_after(response.headers(), SystemTime::now());
         let mut text = Vec::new();
-        while text.len() < ANSWER_BYTES_MAX
-            && let Ok(Some(part)) = response.chunk().await
-        {
-            text.extend_from_slice(&part[..part.len().min(ANSWER_BYTES_MAX - text.len())]);
-        }
-        let text = clean(&String::from_utf8_lossy(&text), ANSWER_CHARS_MAX);
+        let reading = async {
+            while text.len() < ANSWER_BYTES_MAX
+                && let Ok(Some(part)) = response.chunk().await
+            {
+                text.extend_from_slice(&part[..part.len().min(ANSWER_BYTES_MAX - text.len())]);
+            }
+        };
+        // What there is by then is shown.
+        let _ = tokio::time::timeout(BODY_WAIT_MAX, reading).await;
+        // Masked before it is cut, so that no half of a secret is left.
+        let text = clean(&redact(&String::from_utf8_lossy(&text), &self.secrets), ANSWER_CHARS_MAX);
         let answer = if text.is_empty() { status.to_string() } else { format!("{status}: {text}") };
         judge(status, wait, answer)
     }
+}
+
+/// The parts of an address and the headers that may be secret: a service that repeats them in
+/// its answer must not put them into our logs.
+fn secrets(url: &Url, headers: &HeaderMap) -> Vec<String> {
+    let mut secrets: Vec<String> = vec![url.to_string()];
+    secrets.push(format!("{}?{}", url.path(), url.query().unwrap_or("")));
+    secrets.push(url.path().to_owned());
+    secrets.extend(url.path_segments().into_iter().flatten().map(str::to_owned));
+    secrets.extend(url.query().map(str::to_owned));
+    secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+    secrets.push(url.username().to_owned());
+    secrets.extend(url.password().map(str::to_owned));
+    for value in headers.values().filter_map(|value| value.to_str().ok()) {
+        secrets.push(value.to_owned());
+        // `Bearer …`: services repeat the token alone.
+        secrets.extend(value.split_ascii_whitespace().skip(1).map(str::to_owned));
+    }
+    // Ordinary words of a path are no secrets, and masking them would make answers unreadable.
+    secrets.retain(|text| text.len() >= SECRET_BYTES_MIN);
+    // The longest first, so that nothing is left of what holds another.
+    secrets.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    secrets.dedup();
+    secrets
 }
 
 fn judge(status: StatusCode, wait: Option<Duration>, answer: String) -> Result<String, SendError> {
@@ -117,10 +160,15 @@ fn judge(status: StatusCode, wait: Option<Duration>, answer: String) -> Result<S
     Err(SendError { kind, answer })
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    // Discord says fractions of a second; dates are not used by these services.
-    let seconds: f64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+/// Seconds, in fractions as Discord says them, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    // A date that has passed says: now.
+    Some(SystemTime::from(date).duration_since(now).unwrap_or_default())
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -135,7 +183,8 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// An error with its causes; `reqwest` alone says too little.
-fn chain(error: &reqwest::Error) -> String {
+fn chain(error: reqwest::Error) -> String {
+    let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -174,10 +223,21 @@ mod tests {
 
     #[test]
     fn retry_after_is_read() {
-        for (text, want) in [("3", Some(3000)), ("0.5", Some(500)), ("-1", None), ("soon", None)] {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for (text, want) in [
+            ("3", Some(3000)),
+            ("0.5", Some(500)),
+            ("-1", None),
+            ("NaN", None),
+            ("1e300", None),
+            ("soon", None),
+            ("", None),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30_000)),
+            ("Sun, 06 Nov 1994 08:49:07 GMT", Some(0)),
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, text.parse().unwrap());
-            assert_eq!(retry_after(&headers), want.map(Duration::from_millis), "{text}");
+            assert_eq!(retry_after(&headers, now), want.map(Duration::from_millis), "{text}");
         }
     }
 }

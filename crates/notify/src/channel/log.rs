@@ -3,7 +3,7 @@
 //! written again, so a crash in between neither loses nor doubles it. The file may be renamed
 //! or emptied by others at any time.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -37,13 +37,14 @@ struct Written {
 
 impl Written {
     fn add(&mut self, id: String) {
-        if self.order.len() >= IDS_MAX
+        if !self.ids.insert(id.clone()) {
+            return;
+        }
+        self.order.push_back(id);
+        if self.order.len() > IDS_MAX
             && let Some(oldest) = self.order.pop_front()
         {
             self.ids.remove(&oldest);
-        }
-        if self.ids.insert(id.clone()) {
-            self.order.push_back(id);
         }
     }
 }
@@ -67,15 +68,14 @@ impl LogChannel {
     pub(crate) fn append(&self, messages: &[Message]) -> Result<String, SendError> {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = Vec::new();
-        let mut ids = Vec::new();
+        let mut ids = BTreeSet::new();
         for message in messages {
             let Message::Alert(view) = message else { continue };
             let id = view.alert.id.0.clone();
-            let wanted = view.kind == NoticeKind::Raised;
-            if wanted && !written.ids.contains(&id) && !ids.contains(&id) {
+            let wanted = view.kind == NoticeKind::Raised && !written.ids.contains(&id);
+            if wanted && ids.insert(id) {
                 text.extend_from_slice(view.alert.to_json().to_string().as_bytes());
                 text.push(b'\n');
-                ids.push(id);
             }
         }
         let done = write_whole(&self.path, &text);
@@ -88,6 +88,10 @@ impl LogChannel {
 }
 
 fn open(path: &Path) -> io::Result<File> {
+    // Opening a pipe could wait for ever.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other("is not a regular file; give the path of one"));
+    }
     OpenOptions::new().create(true).append(true).read(true).open(path)
 }
 
@@ -98,12 +102,26 @@ fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
         return Ok(());
     }
     let before = file.metadata()?.len();
+    if !ends_with_newline(&mut file, before)? {
+        // Somebody else left half a line: it must not swallow the next one.
+        file.write_all(b"\n")?;
+    }
     if let Err(error) = file.write_all(text).and_then(|()| file.sync_data()) {
         // When this fails too, the next start removes the half line.
         let _ = file.set_len(before);
         return Err(error);
     }
     Ok(())
+}
+
+fn ends_with_newline(file: &mut File, length: u64) -> io::Result<bool> {
+    if length == 0 {
+        return Ok(true);
+    }
+    file.seek(SeekFrom::Start(length - 1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }
 
 fn read_tail(path: &Path, written: &mut Written) -> io::Result<()> {

@@ -62,7 +62,7 @@ fn alert_blocks(view: &AlertView) -> Vec<Json> {
     if !view.sentence.is_empty() {
         blocks.push(json!({"type": "section", "text": plain(&view.sentence, SECTION_MAX)}));
     }
-    let facts = view.facts.iter().take(ROWS_MAX);
+    let facts = view.facts.iter().filter(|(_, value)| !value.is_empty()).take(ROWS_MAX);
     let fields: Vec<Json> = facts
         .map(|(label, value)| {
             let (label, value) = (escape(label, 100), escape(value, FIELD_MAX - 200));

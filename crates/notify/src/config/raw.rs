@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
 use super::{ChannelConfig, MailTls, MinSeverity, RateLimit, StdoutFormat};
+use crate::secret::Secret;
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -19,6 +20,21 @@ enum Kind {
     Slack,
     Discord,
     Email,
+}
+
+/// A secret on its way through.
+struct Plain(Secret);
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Secret::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Serialize for Plain {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.reveal())
+    }
 }
 
 macro_rules! raw_channel {
@@ -41,22 +57,22 @@ raw_channel! {
     ca_file: PathBuf,
     format: StdoutFormat,
     from: String,
-    headers: BTreeMap<String, String>,
+    headers: BTreeMap<String, Plain>,
     host: String,
     min_severity: MinSeverity,
-    password: String,
+    password: Plain,
     password_env: String,
     password_file: PathBuf,
     path: PathBuf,
     port: u16,
     rate_limit: RateLimit,
-    signing_secret: String,
+    signing_secret: Plain,
     signing_secret_env: String,
     signing_secret_file: PathBuf,
     timeout_seconds: u64,
     tls: MailTls,
     to: Vec<String>,
-    url: String,
+    url: Plain,
     url_env: String,
     url_file: PathBuf,
     user: String,
