@@ -81,7 +81,10 @@ impl Group {
     ) {
         let Some(time) = self.entries.get(at).map(|entry| entry.time) else { return };
         let until = time.saturating_add(correlation.timespan);
-        let mut end = at;
+        // In a sequence, events of one time may stand in any order: those before this one, too.
+        let ordered = correlation.kind == CorrelationKind::TemporalOrdered;
+        let mut end =
+            if ordered { self.entries.partition_point(|one| one.time < time) } else { at };
         while let Some(entry) = self.entries.get(end) {
             if entry.time > until {
                 return;
@@ -166,17 +169,19 @@ impl Group {
             let cleared = (from..end).rev().find(|at| self.entries[*at].reset);
             from = cleared.map_or(from, |at| at + 1);
         }
-        if correlation.kind == CorrelationKind::TemporalOrdered
-            && !self.measure.may_complete(&self.entries[end], correlation)
-        {
-            return;
+        let mut to = end + 1;
+        if correlation.kind == CorrelationKind::TemporalOrdered {
+            if !self.measure.may_complete(&self.entries[end], correlation) {
+                return;
+            }
+            to = self.entries.partition_point(|entry| entry.time <= time);
         }
         let mut measure = std::mem::take(&mut self.measure);
-        let count = measure.of(&self.entries, from..end + 1, correlation);
+        let count = measure.of(&self.entries, from..to, correlation);
         self.measure = measure;
         if let Some(count) = count {
             self.entries[end].fired = true;
-            hits.push(self.hit(from..end + 1, time, count, key));
+            hits.push(self.hit(from..to, time, count, key));
         }
     }
 
