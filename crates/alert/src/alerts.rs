@@ -1,6 +1,7 @@
 //! [`Alerts`]: the open alerts, and which of them a finding joins.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::AHashMap;
@@ -72,17 +73,20 @@ struct Adopted {
 pub struct Alerts {
     config: AlertConfig,
     allow: AllowList,
-    open: AHashMap<Key, Alert>,
-    by_activity: BTreeSet<(Timestamp, Key)>,
+    open: AHashMap<Arc<Key>, Alert>,
+    by_activity: BTreeSet<(Timestamp, Arc<Key>)>,
     adopted: AHashMap<Key, Vec<Adopted>>,
-    changed: AHashMap<AlertId, Alert>,
+    /// Open alerts that changed; whether their reason is to be written anew.
+    changed: AHashMap<Arc<Key>, bool>,
+    /// Alerts that changed and are open no more.
+    gone: Vec<Alert>,
     counters: Counters,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
     version: u32,
-    open: Vec<(Key, Alert)>,
+    open: Vec<(Arc<Key>, Alert)>,
     counters: Counters,
 }
 
@@ -101,6 +105,7 @@ impl Alerts {
             by_activity: BTreeSet::new(),
             adopted: AHashMap::new(),
             changed: AHashMap::new(),
+            gone: Vec::new(),
             counters: Counters::default(),
         })
     }
@@ -117,11 +122,11 @@ impl Alerts {
             self.counters.allowed += 1;
             return Outcome::Allowed;
         }
-        let key = Key::of(&finding.rule, carry::group(finding));
+        let key = Arc::new(Key::of(&finding.rule, carry::group(finding)));
         let cooldown = finding.rule.cooldown.unwrap_or(self.config.cooldown());
         match self.open.get(&key) {
             Some(alert) if belongs(alert.first_seen, alert.last_seen, finding.time, cooldown) => {
-                self.join(&key, finding, historical)
+                self.join(key, finding, historical)
             }
             _ => self.raise(key, finding, cooldown, historical),
         }
@@ -130,7 +135,14 @@ impl Alerts {
     /// The alerts that changed since the last call, each once, with absolute counts, so that
     /// saving them again after a crash changes nothing. Ordered by id.
     pub fn take_changed(&mut self) -> Vec<Alert> {
-        let mut changed: Vec<Alert> = self.changed.drain().map(|(_, alert)| alert).collect();
+        let mut changed = std::mem::take(&mut self.gone);
+        for (key, reword) in self.changed.drain() {
+            let Some(alert) = self.open.get_mut(&key) else { continue };
+            if reword {
+                alert.reason = reason::render(alert, None);
+            }
+            changed.push(alert.clone());
+        }
         changed.sort_by(|left, right| left.id.cmp(&right.id));
         changed
     }
@@ -144,7 +156,7 @@ impl Alerts {
                 break;
             }
             self.by_activity.remove(&(last_seen, key.clone()));
-            self.open.remove(&key);
+            self.close(&key);
         }
         self.adopted.retain(|_, alerts| {
             alerts.retain(|alert| alert.last_seen >= before);
@@ -176,7 +188,7 @@ impl Alerts {
 
     /// The state as bytes, for the epoch's commit.
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut open: Vec<(Key, Alert)> =
+        let mut open: Vec<(Arc<Key>, Alert)> =
             self.open.iter().map(|(key, alert)| (key.clone(), alert.clone())).collect();
         open.sort_by(|left, right| left.0.cmp(&right.0));
         let snapshot = Snapshot { version: SNAPSHOT_VERSION, open, counters: self.counters };
@@ -213,7 +225,7 @@ impl Alerts {
 
     fn raise(
         &mut self,
-        key: Key,
+        key: Arc<Key>,
         finding: &Finding,
         cooldown: Duration,
         historical: bool,
@@ -249,18 +261,19 @@ impl Alerts {
             version: 1,
         };
         alert.reason = reason::render(&alert, finding.window);
-        if let Some(before) = self.open.insert(key.clone(), alert.clone()) {
-            self.by_activity.remove(&(before.last_seen, key.clone()));
+        if let Some(before) = self.close(&key) {
+            self.by_activity.remove(&(before, key.clone()));
         }
-        self.by_activity.insert((alert.last_seen, key));
-        self.changed.insert(id.clone(), alert);
+        self.by_activity.insert((alert.last_seen, key.clone()));
+        self.changed.insert(key.clone(), false);
+        self.open.insert(key, alert);
         self.counters.raised += 1;
         self.let_go_of_surplus();
         Outcome::Raised(id)
     }
 
-    fn join(&mut self, key: &Key, finding: &Finding, historical: bool) -> Outcome {
-        let Some(alert) = self.open.get_mut(key) else { return Outcome::Allowed };
+    fn join(&mut self, key: Arc<Key>, finding: &Finding, historical: bool) -> Outcome {
+        let Some(alert) = self.open.get_mut(&key) else { return Outcome::Allowed };
         self.by_activity.remove(&(alert.last_seen, key.clone()));
         let first = finding.contributions.first().map_or(finding.time, |first| first.time);
         alert.first_seen = alert.first_seen.min(first);
@@ -278,10 +291,9 @@ impl Alerts {
             alert.matches.clone_from(&finding.matches);
         }
         alert.historical &= historical;
-        alert.reason = reason::render(alert, None);
         let id = alert.id.clone();
         self.by_activity.insert((alert.last_seen, key.clone()));
-        self.changed.insert(id.clone(), alert.clone());
+        self.changed.insert(key, true);
         self.counters.joined += 1;
         match (live, escalated) {
             // What was history goes on now: the first time that people hear of it.
@@ -291,10 +303,24 @@ impl Alerts {
         }
     }
 
+    /// Nothing can join an alert any more: takes it out of the open ones, and keeps it to be saved
+    /// when it has changed. When it was last active.
+    fn close(&mut self, key: &Arc<Key>) -> Option<Timestamp> {
+        let mut alert = self.open.remove(key)?;
+        let last_seen = alert.last_seen;
+        if let Some(reword) = self.changed.remove(key) {
+            if reword {
+                alert.reason = reason::render(&alert, None);
+            }
+            self.gone.push(alert);
+        }
+        Some(last_seen)
+    }
+
     fn let_go_of_surplus(&mut self) {
         while self.open.len() > self.config.open_max.max(1) {
             let Some((_, key)) = self.by_activity.pop_first() else { return };
-            self.open.remove(&key);
+            self.close(&key);
             self.counters.let_go += 1;
         }
     }
@@ -331,12 +357,11 @@ fn merge(events: &mut Vec<Contribution>, finding: &Finding, own_rule: bool) -> u
         }
         _ => 1,
     };
-    for contribution in contributions(finding) {
-        if events.len() >= CONTRIBUTIONS_MAX {
-            break;
-        }
-        if !known(events, contribution.event_id) {
-            events.push(contribution);
+    if events.len() < CONTRIBUTIONS_MAX {
+        for contribution in contributions(finding) {
+            if events.len() < CONTRIBUTIONS_MAX && !known(events, contribution.event_id) {
+                events.push(contribution);
+            }
         }
     }
     weight
@@ -352,8 +377,8 @@ fn contributions(finding: &Finding) -> Vec<Contribution> {
     vec![Contribution {
         event_id: finding.event.id,
         time: finding.event.time,
-        rule_id: finding.rule.id.clone(),
-        line: line[..end].to_owned(),
+        rule_id: finding.rule.id.as_str().into(),
+        line: line[..end].into(),
     }]
 }
 

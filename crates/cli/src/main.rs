@@ -14,6 +14,10 @@ use clap::{Parser, Subcommand};
 
 use commands::{catch, check, config, explain, import, notify, parse, rules, run, scan, simulate};
 
+/// The system's allocator costs more than matching does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Security monitoring in one binary: collects logs, detects attacks, tells people.
 #[derive(Parser)]
 #[command(name = "tocsin", version, about, max_term_width = 100, arg_required_else_help = true)]

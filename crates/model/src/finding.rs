@@ -44,9 +44,9 @@ pub struct Contribution {
     /// When it happened.
     pub time: Timestamp,
     /// Id of the rule that it matched.
-    pub rule_id: String,
+    pub rule_id: Arc<str>,
     /// The raw line, cut at [`CONTRIBUTION_LINE_BYTES_MAX`].
-    pub line: String,
+    pub line: Arc<str>,
 }
 
 /// The most bytes of a raw line that a contribution keeps.

@@ -8,6 +8,7 @@ pub mod alert;
 pub mod event;
 pub mod field;
 pub mod finding;
+pub mod json;
 pub mod notice;
 pub mod record;
 pub mod rule;

@@ -29,7 +29,7 @@ fn finding(rule: RuleMeta, address: &str, second: i64, before: i64) -> Finding {
         event_id: EventId { stream: 1, offset: second as u64 },
         time: at(second),
         rule_id: "base".into(),
-        line: format!("line {second}"),
+        line: format!("line {second}").into(),
     };
     Finding {
         rule: Arc::new(rule),

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use tocsin_engine::content::{Choice, Content, Rules};
+use tocsin_model::json::JsonWriter;
 use tocsin_model::{Event, Position, Record, Timestamp};
 
 use crate::common_args::{ConfigArgs, print_diagnostics};
@@ -50,6 +51,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
     let mut event = Event::default();
     let mut line = Vec::new();
+    let (mut writer, mut text) = (JsonWriter::default(), Vec::new());
     for number in 1.. {
         line.clear();
         if reader.read_until(b'\n', &mut line)? == 0 {
@@ -81,7 +83,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             serde_json::to_writer(&mut out, &value)?;
         } else {
             worker.parse(&record, &mut event);
-            serde_json::to_writer(&mut out, &event.to_json())?;
+            text.clear();
+            writer.write(&event, &mut text);
+            out.write_all(&text)?;
         }
         out.write_all(b"\n")?;
         if reader.buffer().is_empty() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tocsin_model::finding::CONTRIBUTION_LINE_BYTES_MAX;
 use tocsin_model::{Contribution, Event, EventId, RuleMeta};
 
 /// The values that tell one group from another, and the values that are counted.
@@ -26,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) rule: Arc<RuleMeta>,
     /// Events behind a hit.
     pub(crate) evidence: Option<Arc<[Contribution]>>,
+    /// How findings show it, once one did.
+    pub(crate) shown: Option<Contribution>,
     /// Whether the window that ends here has been found to hold.
     pub(crate) fired: bool,
 }
@@ -45,5 +48,20 @@ impl Entry {
             self.evidence.iter().flat_map(|list| list.iter()).map(|one| one.line.len() + 64).sum();
         // The event is shared with other entries; its raw line is the most of it.
         size_of::<Self>() + values + carried + evidence + self.event.original().len() * 2 + 256
+    }
+    /// How findings show it.
+    pub(crate) fn shown(&mut self) -> Contribution {
+        let (event, rule) = (&self.event, &self.rule);
+        let make = || {
+            let line = event.original();
+            let end = line.floor_char_boundary(CONTRIBUTION_LINE_BYTES_MAX);
+            Contribution {
+                event_id: event.id,
+                time: event.time,
+                rule_id: rule.id.as_str().into(),
+                line: line[..end].into(),
+            }
+        };
+        self.shown.get_or_insert_with(make).clone()
     }
 }

@@ -2,10 +2,15 @@
 //! over them.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tocsin_model::finding::CONTRIBUTIONS_MAX;
+use tocsin_model::{Contribution, Event, RuleMeta};
 
 use super::entry::{Entry, Key};
 use super::measure::Measure;
-use crate::compile::link::{Correlation, Mode};
+use crate::compile::link::{Correlation, From, Mode, Source};
 use crate::rule::correlation::CorrelationKind;
 
 /// Entries of one group.
@@ -23,14 +28,30 @@ pub(crate) struct Group {
 pub(crate) struct Hit {
     /// The group.
     pub(crate) group: Key,
-    /// Entries of the window, in order.
-    pub(crate) entries: Vec<Entry>,
     /// When it held: the time of the last entry, or the window's end.
     pub(crate) time: i64,
     /// Start of the window: time of its first entry.
     pub(crate) from: i64,
     /// What was counted.
     pub(crate) count: f64,
+    /// How many events matched.
+    pub(crate) event_count: u64,
+    /// The event of the window's last entry, and the rule that it matched.
+    pub(crate) last: (Arc<Event>, Arc<RuleMeta>),
+    /// Contributing events, oldest first, each once; of very many the first ones and the last.
+    pub(crate) contributions: Arc<[Contribution]>,
+    /// What goes into outer correlations.
+    pub(crate) fed: Vec<Fed>,
+}
+
+/// What a hit puts into an outer correlation.
+#[derive(Debug)]
+pub(crate) struct Fed {
+    /// Which of the correlation's feeds.
+    pub(crate) feed: usize,
+    pub(crate) group: Key,
+    pub(crate) value: Key,
+    pub(crate) carry: Box<[Option<Box<str>>]>,
 }
 
 impl Group {
@@ -47,17 +68,19 @@ impl Group {
     }
 
     /// Drops the oldest entry; its bytes.
-    pub(crate) fn drop_oldest(&mut self) -> usize {
-        self.measure.forget();
-        self.entries.pop_front().map_or(0, |entry| entry.bytes())
+    pub(crate) fn drop_oldest(&mut self, kind: CorrelationKind) -> usize {
+        let Some(entry) = self.entries.pop_front() else { return 0 };
+        self.measure.without_first(&entry, kind);
+        entry.bytes()
     }
 
-    /// Drops entries before a time.
-    pub(crate) fn forget(&mut self, before: i64) {
+    /// Drops entries before a time; their bytes.
+    pub(crate) fn forget(&mut self, before: i64, kind: CorrelationKind) -> usize {
+        let mut bytes = 0;
         while self.entries.front().is_some_and(|entry| entry.time < before) {
-            self.entries.pop_front();
-            self.measure.forget();
+            bytes += self.drop_oldest(kind);
         }
+        bytes
     }
 
     /// Time of the newest entry.
@@ -152,7 +175,8 @@ impl Group {
             if from < to {
                 let mut measure = Measure::default();
                 if let Some(count) = measure.of(&self.entries, from..to, correlation) {
-                    hits.push(self.hit(from..to, end, count, key));
+                    let events = measure.events(&self.entries, from..to);
+                    hits.push(self.hit(from..to, end, (count, events), key, correlation));
                 }
             }
             self.decided = Some(end);
@@ -178,16 +202,91 @@ impl Group {
         }
         let mut measure = std::mem::take(&mut self.measure);
         let count = measure.of(&self.entries, from..to, correlation);
-        self.measure = measure;
         if let Some(count) = count {
             self.entries[end].fired = true;
-            hits.push(self.hit(from..to, time, count, key));
+            let events = measure.events(&self.entries, from..to);
+            hits.push(self.hit(from..to, time, (count, events), key, correlation));
+        }
+        self.measure = measure;
+    }
+
+    fn hit(
+        &mut self,
+        range: Range<usize>,
+        time: i64,
+        (count, events): (f64, u64),
+        key: &Key,
+        correlation: &Correlation,
+    ) -> Hit {
+        let from = self.entries.get(range.start).map_or(time, |entry| entry.time);
+        let contributions = self.contributions(range.clone());
+        // Of hits of inner correlations the events behind them count.
+        let inner = correlation.sources.iter().any(|one| matches!(one, Source::Correlation(_)));
+        let event_count = if inner { contributions.len() as u64 } else { events };
+        let last = &self.entries[range.end - 1];
+        Hit {
+            group: key.clone(),
+            time,
+            from,
+            count,
+            event_count,
+            last: (Arc::clone(&last.event), Arc::clone(&last.rule)),
+            contributions: contributions.into(),
+            fed: self.fed(range, key, correlation),
         }
     }
 
-    fn hit(&self, range: std::ops::Range<usize>, time: i64, count: f64, key: &Key) -> Hit {
-        let from = self.entries.get(range.start).map_or(time, |entry| entry.time);
-        let entries = self.entries.range(range).cloned().collect();
-        Hit { group: key.clone(), entries, time, from, count }
+    /// Contributing events, oldest first, each once; of very many the first ones and the last.
+    fn contributions(&mut self, range: Range<usize>) -> Vec<Contribution> {
+        let mut out: Vec<Contribution> = Vec::new();
+        let mut add = |contribution: Contribution| {
+            if !out.iter().rev().any(|known| known.event_id == contribution.event_id) {
+                if out.len() >= CONTRIBUTIONS_MAX {
+                    out.pop();
+                }
+                out.push(contribution);
+            }
+        };
+        let mut show = |entry: &mut Entry| match &entry.evidence {
+            Some(evidence) => evidence.iter().cloned().for_each(&mut add),
+            None => add(entry.shown()),
+        };
+        let matching = |entry: &&mut Entry| entry.bits != 0;
+        let first = self.entries.range_mut(range.clone()).filter(matching);
+        first.take(CONTRIBUTIONS_MAX - 1).for_each(&mut show);
+        let last = self.entries.range_mut(range).rev().find(matching);
+        last.into_iter().for_each(&mut show);
+        out.sort_by_key(|contribution| (contribution.time, contribution.event_id));
+        out
+    }
+
+    /// What a hit over `range` puts into outer correlations. Newest first: its values stand for a
+    /// group where several events have it.
+    fn fed(&self, range: Range<usize>, key: &Key, correlation: &Correlation) -> Vec<Fed> {
+        let mut out: Vec<Fed> = Vec::new();
+        for (place, feed) in correlation.feeds.iter().enumerate() {
+            let own = |from: &From| matches!(from, From::Group(_));
+            // When all of it is of the group itself, the newest entry says all.
+            let alike = feed.group.iter().all(own) && feed.values.iter().all(own);
+            let matching = self.entries.range(range.clone()).rev().filter(|one| one.bits != 0);
+            for entry in matching.take(if alike { 1 } else { usize::MAX }) {
+                let from = |from: &From| match from {
+                    From::Group(at) => key.get(*at).cloned(),
+                    From::Carry(at) => entry.carry.get(*at).cloned().flatten(),
+                };
+                let group: Option<Vec<Box<str>>> = feed.group.iter().map(from).collect();
+                let Some(group) = group else { continue };
+                let group: Key = group.into();
+                let values: Option<Vec<Box<str>>> = feed.values.iter().map(from).collect();
+                let known = |fed: &Fed| fed.feed == place && fed.group == group;
+                if out.iter().any(known) || (values.is_none() && !feed.reset) {
+                    continue;
+                }
+                let value = values.unwrap_or_default().into();
+                let carry = feed.carry.iter().map(from).collect();
+                out.push(Fed { feed: place, group, value, carry });
+            }
+        }
+        out
     }
 }

@@ -112,6 +112,25 @@ impl Measure {
         self.kept = None;
     }
 
+    /// The group's first entry is gone: all places move by one.
+    pub(crate) fn without_first(&mut self, entry: &Entry, kind: CorrelationKind) {
+        let Some(kept) = &mut self.kept else { return };
+        if kept.range.start > 0 {
+            kept.range = kept.range.start - 1..kept.range.end - 1;
+        } else if kept.range.end > 0 {
+            kept.remove(entry, kind);
+            kept.range.end -= 1;
+        }
+    }
+
+    /// How many entries of a window match.
+    pub(crate) fn events(&self, entries: &VecDeque<Entry>, range: Range<usize>) -> u64 {
+        match &self.kept {
+            Some(kept) if kept.range == range => kept.events as u64,
+            _ => entries.range(range).filter(|entry| entry.bits != 0).count() as u64,
+        }
+    }
+
     /// Whether an entry can be the last of an ordered sequence.
     pub(crate) fn may_complete(&self, entry: &Entry, correlation: &Correlation) -> bool {
         let last = correlation.sources.len().saturating_sub(1);

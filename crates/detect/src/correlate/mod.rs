@@ -10,14 +10,14 @@ mod group;
 mod measure;
 mod saved;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tocsin_model::finding::{CONTRIBUTION_LINE_BYTES_MAX, CONTRIBUTIONS_MAX};
-use tocsin_model::{Contribution, Event, Finding, Timestamp};
+use ahash::{HashMap, HashMapExt};
+use tocsin_model::{Event, Finding, Timestamp};
 
 use crate::compile::Compiled;
-use crate::compile::link::{Correlation, From, Mode};
+use crate::compile::link::{Correlation, Mode};
 use crate::detector::Counters;
 use crate::matcher::Matcher;
 use crate::options::{Limits, Options};
@@ -124,6 +124,7 @@ impl Correlator {
                 event: Arc::clone(shared),
                 rule: Arc::clone(&rule.meta),
                 evidence: None,
+                shown: None,
                 fired: false,
             };
             self.queue.push_back(Waiting { correlation: feed.correlation, group, entry });
@@ -137,7 +138,11 @@ impl Correlator {
         }
         self.drain(Some(event), matcher, out);
         self.since_sweep += 1;
-        if self.since_sweep >= SWEEP_EVERY || self.bytes > self.limits.state_bytes_max {
+        let groups: usize = self.groups.iter().map(HashMap::len).sum();
+        // As many matches as there are groups pay for one look at all of them.
+        if self.since_sweep >= SWEEP_EVERY.max(groups as u64)
+            || self.bytes > self.limits.state_bytes_max
+        {
             self.sweep();
         }
     }
@@ -197,7 +202,7 @@ impl Correlator {
             let state = self.groups[place].entry(group).or_default();
             let mut at = state.insert(entry);
             if state.entries.len() > self.limits.entries_per_group_max {
-                self.bytes = self.bytes.saturating_sub(state.drop_oldest());
+                self.bytes = self.bytes.saturating_sub(state.drop_oldest(correlation.kind));
                 self.entries_evicted += 1;
                 at = at.saturating_sub(1);
             }
@@ -225,43 +230,28 @@ impl Correlator {
         matcher: &mut Matcher,
         out: &mut Vec<Finding>,
     ) {
-        let Some(last) = hit.entries.last() else { return };
-        let contributions: Arc<[Contribution]> = contributions(&hit.entries).into();
-        for feed in &correlation.feeds {
-            let mut seen: Vec<Key> = Vec::new();
-            // Newest first: its values stand for a group where several events have it.
-            for entry in hit.entries.iter().rev().filter(|entry| entry.bits != 0) {
-                let from = |from: &From| match from {
-                    From::Group(at) => hit.group.get(*at).cloned(),
-                    From::Carry(at) => entry.carry.get(*at).cloned().flatten(),
-                };
-                let group: Option<Vec<Box<str>>> = feed.group.iter().map(from).collect();
-                let Some(group) = group else { continue };
-                let group: Key = group.into();
-                let values: Option<Vec<Box<str>>> = feed.values.iter().map(from).collect();
-                if seen.contains(&group) || (values.is_none() && !feed.reset) {
-                    continue;
-                }
-                seen.push(group.clone());
-                let entry = Entry {
-                    time: hit.time,
-                    bits: feed.bits,
-                    reset: feed.reset,
-                    value: values.unwrap_or_default().into(),
-                    carry: feed.carry.iter().map(from).collect(),
-                    event: Arc::clone(&last.event),
-                    rule: Arc::clone(&correlation.meta),
-                    evidence: Some(Arc::clone(&contributions)),
-                    fired: false,
-                };
-                self.queue.push_back(Waiting { correlation: feed.correlation, group, entry });
-            }
+        for fed in &hit.fed {
+            let feed = &correlation.feeds[fed.feed];
+            let entry = Entry {
+                time: hit.time,
+                bits: feed.bits,
+                reset: feed.reset,
+                value: fed.value.clone(),
+                carry: fed.carry.clone(),
+                event: Arc::clone(&hit.last.0),
+                rule: Arc::clone(&correlation.meta),
+                evidence: Some(Arc::clone(&hit.contributions)),
+                shown: None,
+                fired: false,
+            };
+            let group = fed.group.clone();
+            self.queue.push_back(Waiting { correlation: feed.correlation, group, entry });
         }
         let silent = !correlation.emits && !matcher.all_emit;
         if silent {
             return;
         }
-        out.push(finding(&self.rules, place, &hit, &contributions, event, matcher));
+        out.push(finding(&self.rules, place, hit, event, matcher));
     }
 
     /// Forgets entries and groups that no window can hold any more, then the oldest groups while
@@ -274,7 +264,7 @@ impl Correlator {
         for (groups, correlation) in self.groups.iter_mut().zip(&rules.correlations) {
             let before = complete.saturating_sub(correlation.timespan);
             groups.retain(|_, group| {
-                group.forget(before);
+                group.forget(before, correlation.kind);
                 !group.entries.is_empty()
             });
             self.bytes += groups.values().map(Group::bytes).sum::<usize>();
@@ -367,63 +357,20 @@ fn text(slot: u32, event: &Event, matcher: &Matcher) -> Option<Box<str>> {
     Some(text.into())
 }
 
-/// Contributing events, oldest first, each once; of very many the first ones and the last.
-fn contributions(entries: &[Entry]) -> Vec<Contribution> {
-    let mut out: Vec<Contribution> = Vec::new();
-    let mut add = |contribution: Contribution| {
-        if !out.iter().any(|known| known.event_id == contribution.event_id) {
-            if out.len() >= CONTRIBUTIONS_MAX {
-                out.pop();
-            }
-            out.push(contribution);
-        }
-    };
-    let matching: Vec<&Entry> = entries.iter().filter(|entry| entry.bits != 0).collect();
-    let skipped = matching.len().saturating_sub(CONTRIBUTIONS_MAX);
-    let middle = CONTRIBUTIONS_MAX - 1;
-    let shown = matching.iter().take(middle).chain(matching.iter().skip(middle + skipped));
-    for entry in shown {
-        match &entry.evidence {
-            Some(evidence) => evidence.iter().cloned().for_each(&mut add),
-            None => add(contribution(entry)),
-        }
-    }
-    out.sort_by_key(|contribution| (contribution.time, contribution.event_id));
-    out
-}
-
-fn contribution(entry: &Entry) -> Contribution {
-    let line = entry.event.original();
-    let end = line.floor_char_boundary(CONTRIBUTION_LINE_BYTES_MAX);
-    Contribution {
-        event_id: entry.event.id,
-        time: entry.event.time,
-        rule_id: entry.rule.id.clone(),
-        line: line[..end].to_owned(),
-    }
-}
-
 fn finding(
     rules: &Compiled,
     place: usize,
-    hit: &Hit,
-    contributions: &Arc<[Contribution]>,
+    hit: Hit,
     event: Option<&Event>,
     matcher: &mut Matcher,
 ) -> Finding {
     let correlation = &rules.correlations[place];
-    let completing = hit.entries.last().map(|entry| Arc::clone(&entry.event)).unwrap_or_default();
-    let from_events = hit.entries.iter().any(|entry| entry.evidence.is_some());
-    let matching = hit.entries.iter().filter(|entry| entry.bits != 0).count() as u64;
-    let event_count = if from_events { contributions.len() as u64 } else { matching };
+    let (completing, rule) = &hit.last;
     // Spans can be shown while the event is the one that the matcher has open.
     let open = event.is_some_and(|event| event.id == completing.id);
-    let rule = hit
-        .entries
-        .last()
-        .and_then(|entry| rules.rules.iter().position(|rule| Arc::ptr_eq(&rule.meta, &entry.rule)));
+    let rule = rules.rules.iter().position(|known| Arc::ptr_eq(&known.meta, rule));
     let matches = match rule {
-        Some(rule) if open => spans(matcher, rule as u32, &completing),
+        Some(rule) if open => spans(matcher, rule as u32, completing),
         _ => Vec::new(),
     };
     let names = correlation.group_by.iter().cloned();
@@ -431,10 +378,10 @@ fn finding(
         rule: Arc::clone(&correlation.meta),
         time: Timestamp(hit.time),
         group: names.zip(hit.group.iter().map(|text| text.to_string())).collect(),
-        event: (*completing).clone(),
-        contributions: contributions.to_vec(),
+        event: (**completing).clone(),
+        contributions: hit.contributions.to_vec(),
         count: hit.count,
-        event_count,
+        event_count: hit.event_count,
         window: Some((Timestamp(hit.from), Timestamp(hit.time))),
         matches,
     }

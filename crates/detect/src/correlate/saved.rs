@@ -128,6 +128,7 @@ pub(super) fn restore(correlator: &mut Correlator, bytes: &[u8]) -> Result<(), S
                     event: Arc::clone(event),
                     rule: Arc::clone(rule),
                     evidence: saved.evidence.map(Into::into),
+                    shown: None,
                     fired: saved.fired,
                 });
             }
