@@ -44,6 +44,8 @@ pub(crate) struct SlotIndex {
     present: Range,
     /// Places in `actions`, in runs.
     runs: Box<[u32]>,
+    /// Its number among those of all classes.
+    number: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -118,30 +120,49 @@ impl Class {
         self.indexes.get((place as usize).wrapping_sub(1))
     }
 
-    /// Looks at one value; every action found is given to `found`.
+    /// An action by its place.
     #[inline]
-    pub(crate) fn scan(
-        &self,
-        index: &SlotIndex,
-        text: Option<&str>,
-        mut found: impl FnMut(&Action),
-    ) {
+    pub(crate) fn action(&self, place: u32) -> &Action {
+        &self.actions[place as usize]
+    }
+
+    /// Numbers its indexes from `first` on; the next number.
+    pub(crate) fn number_indexes(&mut self, first: u32) -> u32 {
+        (first..).zip(&mut self.indexes).for_each(|(number, index)| index.number = number);
+        first + self.indexes.len() as u32
+    }
+}
+
+impl SlotIndex {
+    /// Its number among those of all classes.
+    #[inline]
+    pub(crate) fn number(&self) -> usize {
+        self.number as usize
+    }
+
+    /// Whether it looks for parts of values.
+    #[inline]
+    pub(crate) fn scans(&self) -> bool {
+        self.scanner.is_some()
+    }
+
+    /// Looks at one value; `found` is given the places of actions, perhaps some more than once.
+    #[inline]
+    pub(crate) fn scan(&self, text: Option<&str>, mut found: impl FnMut(&[u32])) {
         let mut run = |range: Range| {
-            for place in &index.runs[range.start as usize..range.end as usize] {
-                found(&self.actions[*place as usize]);
-            }
+            found(&self.runs[range.start as usize..range.end as usize]);
         };
-        if index.present.end > index.present.start {
-            run(index.present);
+        if self.present.end > self.present.start {
+            run(self.present);
         }
         let Some(text) = text else { return };
-        if text.len() <= index.exact_len_max
-            && let Some(range) = index.exact.get(text)
+        if text.len() <= self.exact_len_max
+            && let Some(range) = self.exact.get(text)
         {
             run(*range);
         }
-        if let Some(scanner) = &index.scanner {
-            scanner.scan(text.as_bytes(), |needle| run(index.needles[needle as usize]));
+        if let Some(scanner) = &self.scanner {
+            scanner.scan(text.as_bytes(), |needle| run(self.needles[needle as usize]));
         }
     }
 }
@@ -193,6 +214,14 @@ impl SlotIndex {
             needles.into_iter().map(|(needle, list)| (needle, file(list))).unzip();
         let present = file(present);
         let scanner = (!needles.is_empty()).then(|| Scanner::new(&needles, background));
-        Self { exact, exact_len_max, scanner, needles: ranges.into(), present, runs: runs.into() }
+        Self {
+            exact,
+            exact_len_max,
+            scanner,
+            needles: ranges.into(),
+            present,
+            runs: runs.into(),
+            number: 0,
+        }
     }
 }

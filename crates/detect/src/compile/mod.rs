@@ -262,8 +262,12 @@ impl Loader {
             grouped[class].push(Target { node: rule.node, number: number as u32 });
         }
         let mut make = |targets| Class::new(targets, &arena, &mut coverer, &background);
-        let compiled_classes = grouped.into_iter().map(&mut make).collect();
-        let router = options.route.then(|| make(routes(&source_nodes)));
+        let mut compiled_classes: Vec<Class> = grouped.into_iter().map(&mut make).collect();
+        let mut router = options.route.then(|| make(routes(&source_nodes)));
+        let mut number = 0;
+        for class in compiled_classes.iter_mut().chain(&mut router) {
+            number = class.number_indexes(number);
+        }
         let mut metas: Vec<Arc<RuleMeta>> =
             rules.iter().map(|rule| Arc::clone(&rule.meta)).collect();
         metas.extend(correlations.iter().map(|correlation| Arc::clone(&correlation.meta)));

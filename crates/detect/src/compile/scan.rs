@@ -1,10 +1,10 @@
 //! [`Scanner`]: finds which of many short texts stand in a long one. Folded text in, the numbers
 //! of the found texts out.
 //!
-//! Every text is filed under one of its grams (four bytes in a row, or fewer when it is short),
-//! the one that is least usual. Scanning looks every gram of the input up in a small bit map that
-//! stays in the first-level cache, so the cost depends on the input and hardly on how many texts
-//! there are; only a hit compares.
+//! Every text is filed under one of its grams (four bytes in a row), the one that is least usual.
+//! Scanning looks every gram of the input up in a small bit map that stays in the first-level
+//! cache, so the cost depends on the input and hardly on how many texts there are; only a hit
+//! compares. Texts of less than four bytes have a bit map of pairs.
 
 use std::collections::HashMap;
 
@@ -24,16 +24,24 @@ pub(crate) struct Needle {
 /// Finds needles.
 #[derive(Debug)]
 pub(crate) struct Scanner {
-    four: Lane<4>,
-    three: Lane<3>,
-    two: Lane<2>,
-    one: Lane<1>,
+    long: Lane,
+    short: Short,
     pool: Box<[u8]>,
 }
 
-/// The needles filed under grams of `W` bytes.
+/// Needles of less than four bytes, by their first byte.
 #[derive(Debug, Default)]
-struct Lane<const W: usize> {
+struct Short {
+    /// A bit for each pair of bytes that a needle may start with; empty without needles.
+    pairs: Box<[u64]>,
+    /// Where the needles of a first byte start; one more than there are bytes.
+    starts: Box<[u32]>,
+    needles: Box<[(Needle, u32)]>,
+}
+
+/// The longer needles, filed under grams.
+#[derive(Debug, Default)]
+struct Lane {
     /// A bit for each hash value that a needle has.
     bits: Box<[u64]>,
     /// Where the needles of a hash value start; one more than there are hash values.
@@ -56,6 +64,8 @@ struct Filed {
     number: u32,
 }
 
+/// Bytes of a gram.
+const WIDTH: usize = 4;
 /// Hash bits for each needle in a lane, so that few of the grams of ordinary text hit by chance.
 const BITS_PER_NEEDLE: usize = 32;
 const BITS_MIN: usize = 1 << 8;
@@ -66,21 +76,23 @@ impl Scanner {
     pub(crate) fn new(needles: &[Needle], background: &Background) -> Self {
         let mut pool = Vec::new();
         let mut usage: HashMap<u32, u32, ahash::RandomState> = HashMap::default();
-        let mut filed: [Vec<Filed>; 5] = Default::default();
+        let (mut long, mut short) = (Vec::new(), Vec::new());
         for (number, needle) in needles.iter().enumerate() {
             let bytes = needle.text.as_bytes();
-            if bytes.is_empty() {
+            if bytes.len() < WIDTH {
+                if !bytes.is_empty() {
+                    short.push((needle.clone(), number as u32));
+                }
                 continue;
             }
-            let width = bytes.len().min(4);
-            let candidates = bytes.windows(width).enumerate().map(|(at, gram)| (at, pack(gram)));
+            let candidates = bytes.windows(WIDTH).enumerate().map(|(at, gram)| (at, pack(gram)));
             let usual =
                 |gram: u32| background.gram(gram) * 100 + usage.get(&gram).copied().unwrap_or(0);
             let Some((at, gram)) = candidates.min_by_key(|(_, gram)| usual(*gram)) else {
                 continue;
             };
             *usage.entry(gram).or_default() += 1;
-            filed[width].push(Filed {
+            long.push(Filed {
                 gram,
                 text: pool.len() as u32,
                 len: bytes.len() as u32,
@@ -91,31 +103,86 @@ impl Scanner {
             });
             pool.extend_from_slice(bytes);
         }
-        let [_, one, two, three, four] = filed;
-        Self {
-            four: Lane::new(four),
-            three: Lane::new(three),
-            two: Lane::new(two),
-            one: Lane::new(one),
-            pool: pool.into_boxed_slice(),
-        }
+        Self { long: Lane::new(long), short: Short::new(short), pool: pool.into_boxed_slice() }
     }
 
     /// Calls `found` with the number of every needle that stands in `text`, perhaps more than
     /// once.
     pub(crate) fn scan(&self, text: &[u8], mut found: impl FnMut(u32)) {
-        self.four.scan(text, &self.pool, &mut found);
-        self.three.scan(text, &self.pool, &mut found);
-        self.two.scan(text, &self.pool, &mut found);
-        self.one.scan(text, &self.pool, &mut found);
+        self.long.scan(text, &self.pool, &mut found);
+        self.short.scan(text, &mut found);
     }
+}
+
+impl Short {
+    fn new(mut needles: Vec<(Needle, u32)>) -> Self {
+        if needles.is_empty() {
+            return Self::default();
+        }
+        needles.sort();
+        let mut pairs = vec![0_u64; (1 << 16) / 64];
+        let mut starts = vec![0_u32; 257];
+        for (needle, _) in &needles {
+            let (first, second) = match *needle.text.as_bytes() {
+                [first, second, ..] => (first, second..=second),
+                [first] => (first, 0..=u8::MAX),
+                [] => continue,
+            };
+            for second in second {
+                let pair = pair(first, second);
+                pairs[pair / 64] |= 1 << (pair % 64);
+            }
+            starts[first as usize + 1] += 1;
+        }
+        for byte in 0..256 {
+            starts[byte + 1] += starts[byte];
+        }
+        Self { pairs: pairs.into(), starts: starts.into(), needles: needles.into() }
+    }
+
+    #[inline]
+    fn scan(&self, text: &[u8], found: &mut impl FnMut(u32)) {
+        let Some((&last, _)) = text.split_last() else { return };
+        if self.needles.is_empty() {
+            return;
+        }
+        for (at, window) in text.windows(2).enumerate() {
+            let pair = pair(window[0], window[1]);
+            if self.pairs[pair / 64] >> (pair % 64) & 1 == 1 {
+                self.compare(text, at, found);
+            }
+        }
+        // Of two bytes there is only one left; any pair that starts with it stands for it.
+        if self.starts[last as usize] < self.starts[last as usize + 1] {
+            self.compare(text, text.len() - 1, found);
+        }
+    }
+
+    #[inline(never)]
+    fn compare(&self, text: &[u8], at: usize, found: &mut impl FnMut(u32)) {
+        let first = text[at] as usize;
+        let range = self.starts[first] as usize..self.starts[first + 1] as usize;
+        for (needle, number) in &self.needles[range] {
+            let wanted = needle.text.as_bytes();
+            let stands = text[at..].starts_with(wanted);
+            let end = at + wanted.len() == text.len();
+            if stands && (!needle.start || at == 0) && (!needle.end || end) {
+                found(*number);
+            }
+        }
+    }
+}
+
+#[inline]
+fn pair(first: u8, second: u8) -> usize {
+    usize::from(first) | usize::from(second) << 8
 }
 
 fn pack(gram: &[u8]) -> u32 {
     gram.iter().rev().fold(0, |packed, byte| packed << 8 | u32::from(*byte))
 }
 
-impl<const W: usize> Lane<W> {
+impl Lane {
     fn new(mut filed: Vec<Filed>) -> Self {
         if filed.is_empty() {
             return Self::default();
@@ -141,14 +208,8 @@ impl<const W: usize> Lane<W> {
         if self.filed.is_empty() {
             return;
         }
-        for (at, window) in text.windows(W).enumerate() {
-            let gram = match *window {
-                [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
-                [a, b, c] => u32::from_le_bytes([a, b, c, 0]),
-                [a, b] => u32::from_le_bytes([a, b, 0, 0]),
-                [a] => u32::from(a),
-                _ => return,
-            };
+        for (at, window) in text.array_windows().enumerate() {
+            let gram = u32::from_le_bytes(*window);
             let slot = hash(gram, self.shift) as usize;
             if self.bits[slot / 64] >> (slot % 64) & 1 == 1 {
                 self.compare(text, at, gram, slot, pool, found);

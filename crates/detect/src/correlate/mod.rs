@@ -21,6 +21,7 @@ use crate::compile::link::{Correlation, Mode};
 use crate::detector::Counters;
 use crate::matcher::Matcher;
 use crate::options::{Limits, Options};
+use crate::rule::correlation::CorrelationKind;
 use crate::spans::spans;
 use entry::{Entry, Key};
 use group::{Group, Hit};
@@ -102,7 +103,7 @@ impl Correlator {
             }
             let shared = self.current.get_or_insert_with(|| Arc::new(event.clone()));
             let value = values.unwrap_or_default();
-            if !rules.correlations[feed.correlation].kind.temporal() {
+            if rules.correlations[feed.correlation].kind != CorrelationKind::TemporalOrdered {
                 // One event counts once, however many of the rules it matches.
                 let same = |known: &&mut Waiting| {
                     known.correlation == feed.correlation

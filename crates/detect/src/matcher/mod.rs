@@ -1,6 +1,7 @@
 //! [`Matcher`]: which rules match an event. Events in, numbers of matching rules out; keeps no
 //! state from one event to the next, only buffers, so that nothing is allocated per event.
 
+mod cache;
 pub(crate) mod view;
 
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use std::sync::Arc;
 use tocsin_model::{Event, Value};
 
 use crate::compile::arena::NodeId;
-use crate::compile::class::{Class, Target};
+use crate::compile::class::{Class, SlotIndex, Target};
 use crate::compile::leaf::{Leaf, Seen, compare_part};
 use crate::compile::slots::Slots;
 use crate::compile::{Compiled, Node};
 use crate::rule::{ItemTest, Part};
+use cache::Cache;
 use view::View;
 
 /// Matches events against rules.
@@ -26,6 +28,10 @@ pub(crate) struct Matcher {
     stamp: u32,
     candidates: Vec<Target>,
     classes: Vec<u32>,
+    /// By number of the index.
+    caches: Vec<Option<Cache>>,
+    /// Actions found in the value at hand.
+    found: Vec<u32>,
     /// Rule tests: every rule alerts, referenced or not.
     pub(crate) all_emit: bool,
 }
@@ -70,6 +76,8 @@ impl Matcher {
             stamp: 0,
             candidates: Vec::new(),
             classes: Vec::new(),
+            caches: Vec::new(),
+            found: Vec::new(),
             all_emit: false,
         }
     }
@@ -143,29 +151,33 @@ impl Matcher {
         if self.looked_at.len() < class.targets.len() {
             self.looked_at.resize(class.targets.len(), 0);
         }
-        let Self { view, memo, looked_at, stamp, candidates, .. } = self;
-        let mut found = |action: &crate::compile::class::Action| {
-            if let Some(node) = action.passed {
-                memo.set(node, true);
-            }
-            for place in &action.targets {
-                let seen = &mut looked_at[*place as usize];
-                if *seen != *stamp {
-                    *seen = *stamp;
-                    candidates.push(class.targets[*place as usize]);
+        let Self { view, memo, looked_at, stamp, candidates, caches, found, .. } = self;
+        let mut act = |actions: &[u32]| {
+            for action in actions {
+                let action = class.action(*action);
+                if let Some(node) = action.passed {
+                    memo.set(node, true);
+                }
+                for place in &action.targets {
+                    let seen = &mut looked_at[*place as usize];
+                    if *seen != *stamp {
+                        *seen = *stamp;
+                        candidates.push(class.targets[*place as usize]);
+                    }
                 }
             }
         };
-        for link in &view.links {
+        for place in 0..view.links.len() {
+            let link = view.links[place];
             if let Some(index) = class.index(link.slot) {
-                class.scan(index, view.text(link.value), &mut found);
+                look(index, view, link.value, caches, found, &mut act);
             }
         }
         if class.keywords
             && let Some(index) = class.index(Slots::KEYWORDS)
         {
             for value in view.keyword_values() {
-                class.scan(index, view.text(value), &mut found);
+                index.scan(view.text(value), |actions| act(actions));
             }
         }
     }
@@ -245,4 +257,41 @@ impl Matcher {
         let seen = values.into_iter().map(|value| (value, view.seen(value, event)));
         seen.filter(|(_, seen)| field_ref || leaf.passes(*seen)).collect()
     }
+}
+
+/// Looks for what `index` wants in a value, or remembers what was found in the same text before.
+#[inline]
+fn look(
+    index: &SlotIndex,
+    view: &mut View,
+    value: u32,
+    caches: &mut Vec<Option<Cache>>,
+    found: &mut Vec<u32>,
+    act: &mut impl FnMut(&[u32]),
+) {
+    let length = view.text(value).map_or(0, str::len);
+    if !index.scans() || !(cache::BYTES_MIN..=cache::BYTES_MAX).contains(&length) {
+        index.scan(view.text(value), act);
+        return;
+    }
+    let hash = view.hash(value);
+    let Some(text) = view.text(value) else { return };
+    if caches.len() <= index.number() {
+        caches.resize_with(index.number() + 1, || None);
+    }
+    let cache = caches[index.number()].get_or_insert_with(Cache::new);
+    if let Some(actions) = cache.get(hash, text) {
+        act(actions);
+        return;
+    }
+    if !cache.admits(hash) {
+        index.scan(Some(text), act);
+        return;
+    }
+    found.clear();
+    index.scan(Some(text), |actions| found.extend_from_slice(actions));
+    found.sort_unstable();
+    found.dedup();
+    cache.put(hash, text, found);
+    act(found);
 }

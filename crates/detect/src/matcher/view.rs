@@ -14,6 +14,8 @@ struct Scalar {
     text: Option<(u32, u32)>,
     /// Whether keywords look into it.
     keyword: bool,
+    /// Hash of the folded text; 0 when not worked out yet.
+    hash: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,7 @@ pub(crate) struct View {
     present: Vec<bool>,
     /// Whether keyword values are there.
     keywords: bool,
+    hasher: ahash::RandomState,
     time_feeds: Option<Box<[Feed]>>,
     line_feeds: Option<Box<[Feed]>>,
 }
@@ -147,7 +150,7 @@ impl View {
 
     fn push(&mut self, origin: Origin, text: Option<(u32, u32)>, keyword: bool, feeds: &[Feed]) {
         let value = self.scalars.len() as u32;
-        self.scalars.push(Scalar { origin, text, keyword });
+        self.scalars.push(Scalar { origin, text, keyword, hash: 0 });
         for feed in feeds {
             let (stamp, head) = &mut self.heads[feed.slot as usize];
             let next = if *stamp == self.stamp { *head } else { 0 };
@@ -247,6 +250,18 @@ impl View {
     pub(crate) fn text(&self, value: u32) -> Option<&str> {
         let (start, end) = self.scalars[value as usize].text?;
         self.text.get(start as usize..end as usize)
+    }
+
+    /// A hash of a value's folded text.
+    #[inline]
+    pub(crate) fn hash(&mut self, value: u32) -> u64 {
+        let known = self.scalars[value as usize].hash;
+        if known != 0 {
+            return known;
+        }
+        let hash = self.hasher.hash_one(self.text(value).unwrap_or("")).max(1);
+        self.scalars[value as usize].hash = hash;
+        hash
     }
 
     /// A value as it stands in the event.
