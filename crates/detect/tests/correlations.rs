@@ -135,7 +135,7 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(common::cases(96))]
 
     #[test]
     fn arrival_order_changes_nothing(plan in plans(), picks in prop::collection::vec(0..39_usize, 60)) {

@@ -1,10 +1,16 @@
 //! What the tests share: events from JSON, rules from text, cases from files.
 #![allow(dead_code)]
 
+pub mod encodings;
+pub mod generate;
+pub mod reference;
+pub mod streams;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use proptest::prelude::ProptestConfig;
 use serde_json::Value as Json;
 use tocsin_content::{Diagnostic, FileKind, Level, PackFile};
 use tocsin_detect::{Detector, Options, RuleSet, Tables};
@@ -33,7 +39,8 @@ pub fn file(path: &str, text: &str) -> PackFile {
 
 /// Loads one text of rules.
 pub fn load(text: &str, options: &Options) -> (RuleSet, Vec<Diagnostic>) {
-    tocsin_detect::load(&[file("test.yml", text)], &Tables::builtin(), options)
+    static TABLES: LazyLock<Tables> = LazyLock::new(Tables::builtin);
+    tocsin_detect::load(&[file("test.yml", text)], &TABLES, options)
 }
 
 /// Options that try every rule on every event.
@@ -212,4 +219,11 @@ fn alert_text(alert: &Json) -> String {
         .collect();
     let group = serde_json::to_string(&group).unwrap();
     format!("{} {group} {}", alert["rule"].as_str().unwrap(), alert["first"])
+}
+
+/// A property test of so many cases, or of `PROPTEST_CASES`.
+pub fn cases(usual: u32) -> ProptestConfig {
+    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    let cases = wanted.unwrap_or(usual);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
