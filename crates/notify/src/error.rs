@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::notifier::CHANNEL_NAME_CHARS_MAX;
+use crate::view::clean;
+
 /// An error of this crate.
 #[derive(Debug, Error)]
 pub enum NotifyError {
@@ -51,7 +54,9 @@ impl NotifyError {
     /// Puts a channel's name in front of a configuration error.
     pub(crate) fn in_channel(self, channel: &str) -> Self {
         match self {
-            Self::Config(message) => Self::Channel { channel: channel.to_owned(), message },
+            Self::Config(message) => {
+                Self::Channel { channel: clean(channel, CHANNEL_NAME_CHARS_MAX), message }
+            }
             other => other,
         }
     }

@@ -236,14 +236,31 @@ impl Worker {
             let outcome = self.channel.send_all(messages).await;
             return self.settle(outbox, keys_of(&waiting), attempts_of(&waiting), outcome).await;
         }
-        for due in &waiting {
+        let mut held = Vec::new();
+        let next = self.one_by_one(outbox, &waiting, shutdown, &mut held).await;
+        self.hold(outbox, held).await?;
+        next
+    }
+
+    /// Delivers notices in turn, but for those over the rate limit, whose keys go to `held`.
+    async fn one_by_one(
+        &self,
+        outbox: &Arc<dyn Outbox>,
+        waiting: &[Due],
+        shutdown: &CancellationToken,
+        held: &mut Vec<String>,
+    ) -> Result<Next, OutboxError> {
+        for due in waiting {
             if shutdown.is_cancelled() {
                 return Ok(Next::At(None));
             }
             let next = match self.verdict(due) {
                 Verdict::Send => self.deliver(outbox, due, shutdown).await?,
-                Verdict::Hold => self.hold(outbox, due).await?,
                 Verdict::Summarize => return self.summarize(outbox, shutdown).await,
+                Verdict::Hold => {
+                    held.push(due.key.clone());
+                    continue;
+                }
             };
             if !matches!(next, Next::Again) {
                 return Ok(next);

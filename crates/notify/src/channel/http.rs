@@ -4,6 +4,8 @@ use std::error::Error as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE,
 };
@@ -132,7 +134,10 @@ fn secrets(url: &Url, headers: &HeaderMap) -> Vec<String> {
     secrets.extend(url.query().map(str::to_owned));
     secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
     secrets.push(url.username().to_owned());
-    secrets.extend(url.password().map(str::to_owned));
+    if let Some(password) = url.password() {
+        secrets.push(password.to_owned());
+        secrets.push(BASE64.encode(format!("{}:{password}", url.username())));
+    }
     for value in headers.values().filter_map(|value| value.to_str().ok()) {
         secrets.push(value.to_owned());
         // `Bearer …`: services repeat the token alone.

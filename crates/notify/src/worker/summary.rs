@@ -23,18 +23,21 @@ pub(super) struct Summary {
 }
 
 impl Worker {
-    /// Holds a notice back until the next summary.
+    /// Holds notices back until the next summary.
     pub(super) async fn hold(
         &self,
         outbox: &Arc<dyn Outbox>,
-        due: &Due,
-    ) -> Result<Next, OutboxError> {
-        if self.with_state(|state| state.held.insert(due.key.clone())) {
-            self.with_stats(|stats| stats.held += 1);
+        keys: Vec<String>,
+    ) -> Result<(), OutboxError> {
+        if keys.is_empty() {
+            return Ok(());
         }
-        let (keys, until) = (vec![due.key.clone()], self.next_summary());
-        blocking(outbox, move |outbox| outbox.postpone(&keys, until)).await?;
-        Ok(Next::Again)
+        let new = self.with_state(|state| {
+            keys.iter().filter(|key| state.held.insert((*key).clone())).count()
+        });
+        self.with_stats(|stats| stats.held += new as u64);
+        let until = self.next_summary();
+        blocking(outbox, move |outbox| outbox.postpone(&keys, until)).await
     }
 
     /// All that is held together comes due together: at the next multiple of the span.

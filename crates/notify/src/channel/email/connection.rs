@@ -23,8 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// The most bytes read from a server in one conversation, TLS included.
-pub const ANSWERS_BYTES_MAX: usize = 256 * 1024;
+/// The most bytes read from a server in one conversation; after STARTTLS its handshake counts, too.
+pub const ANSWERS_BYTES_MAX: usize = 32 * 1024;
 /// How long the server may take to say goodbye; the mail is delivered by then.
 const GOODBYE_MAX: Duration = Duration::from_millis(500);
 
