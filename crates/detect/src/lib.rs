@@ -10,6 +10,7 @@ mod correlate;
 mod detector;
 mod explain;
 mod fold;
+mod lint;
 mod matcher;
 mod number;
 mod options;
@@ -27,6 +28,7 @@ use tocsin_model::RuleMeta;
 
 pub use detector::{Counters, Detector};
 pub use explain::{Explained, Explanation, explain};
+pub use lint::lint;
 pub use options::{LATENESS, Limits, Options};
 pub use tables::Tables;
 pub use testing::{TestResult, run_tests};

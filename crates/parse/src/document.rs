@@ -47,7 +47,7 @@ pub fn sources_markdown(packs: &[Pack]) -> String {
 }
 
 /// The names of the fields a plan may write, without those of raw fields.
-fn fields(plan: &Plan) -> BTreeSet<&'static str> {
+pub(crate) fn fields(plan: &Plan) -> BTreeSet<&'static str> {
     let mut names = BTreeSet::new();
     let mut target = |target: &Target| match target {
         Target::Temp(_) => {}

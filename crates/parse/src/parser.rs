@@ -1,5 +1,6 @@
 //! [`Parser`]: all source definitions compiled, shared by the workers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ahash::AHashMap;
@@ -50,6 +51,8 @@ pub(crate) struct Compiled {
 /// What a name or hint allows.
 #[derive(Debug)]
 pub(crate) struct Hint {
+    /// The name or hint itself.
+    pub word: String,
     /// By source.
     pub allowed: Vec<bool>,
     /// The one source it names, which then needs no condition.
@@ -97,6 +100,11 @@ impl Parser {
         known.iter().find(|source| source.name == name_or_hint).or_else(|| {
             known.iter().find(|source| source.hints.iter().any(|hint| hint == name_or_hint))
         })
+    }
+
+    /// The names of all fields that the sources write.
+    pub fn fields(&self) -> BTreeSet<&'static str> {
+        self.plans().iter().flat_map(crate::document::fields).collect()
     }
 
     /// The plans, in the order of [`Parser::sources`].
@@ -168,14 +176,15 @@ impl Loader<'_> {
 
 fn hints(sources: &[SourceMeta]) -> AHashMap<String, Hint> {
     let mut hints: AHashMap<String, Hint> = AHashMap::new();
-    let none = || Hint { allowed: vec![false; sources.len()], named: None };
+    let none =
+        |word: &str| Hint { word: word.to_owned(), allowed: vec![false; sources.len()], named: None };
     for (number, source) in sources.iter().enumerate() {
         for word in &source.hints {
-            hints.entry(word.clone()).or_insert_with(none).allowed[number] = true;
+            hints.entry(word.clone()).or_insert_with(|| none(word)).allowed[number] = true;
         }
     }
     for (number, source) in sources.iter().enumerate() {
-        let mut named = none();
+        let mut named = none(&source.name);
         named.allowed[number] = true;
         named.named = Some(number as u16);
         hints.insert(source.name.clone(), named);

@@ -58,6 +58,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         .collect();
     let samples = tocsin_parse::check_samples(&on_disk);
     failed |= print_diagnostics(&samples.diagnostics);
+    print_diagnostics(&tocsin_detect::lint(&content.rule_files, &content.parser.fields()));
     let (passed, broken) = rule_tests(&content);
     failed |= print_diagnostics(&broken);
     if args.list {
