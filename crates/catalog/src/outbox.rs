@@ -86,7 +86,8 @@ impl Catalog {
         self.items(&sql, params![now.0, limit as i64])
     }
 
-    /// Notices to deliver now to one channel, so that a channel that is down hides no other.
+    /// Notices to deliver now to one channel, so that a channel that is down hides no other. One
+    /// that cannot be read (another version wrote it) is given up: it must not hold up the rest.
     pub fn outbox_due_of(
         &self,
         channel: &str,
@@ -97,7 +98,21 @@ impl Catalog {
             "SELECT {COLUMNS} FROM outbox WHERE channel = ?1 AND state = 'pending'
              AND next_try <= ?2 ORDER BY next_try, seq LIMIT ?3"
         );
-        self.items(&sql, params![channel, now.0, limit as i64])
+        loop {
+            let (mut good, mut damaged) = (Vec::new(), Vec::new());
+            for row in self.rows(&sql, params![channel, now.0, limit as i64])? {
+                match row {
+                    Ok(item) => good.push(item),
+                    Err(unreadable) => damaged.push(unreadable),
+                }
+            }
+            for Unreadable { key, reason } in &damaged {
+                self.outbox_dead(key, &format!("it cannot be read: {reason}"))?;
+            }
+            if !good.is_empty() || damaged.is_empty() {
+                return Ok(good);
+            }
+        }
     }
 
     /// The newest deliveries in a state (or all), the newest first.
@@ -238,17 +253,33 @@ impl Catalog {
     }
 
     fn items(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<OutboxItem>> {
-        let rows = self.read(|connection| {
+        let items: Result<Vec<OutboxItem>, Unreadable> =
+            self.rows(sql, values)?.into_iter().collect();
+        items.map_err(|Unreadable { key, reason }| {
+            self.explain(Fault::Json(format!("notice {key}: {reason}")))
+        })
+    }
+
+    fn rows(
+        &self,
+        sql: &str,
+        values: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<Result<OutboxItem, Unreadable>>> {
+        self.read(|connection| {
             let mut statement = connection.prepare_cached(sql)?;
             let rows = statement.query_map(values, read_row)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
-        })?;
-        let items: Result<Vec<OutboxItem>, Fault> = rows.into_iter().collect();
-        items.map_err(|fault| self.explain(fault))
+        })
     }
 }
 
-fn read_row(row: &Row<'_>) -> rusqlite::Result<Result<OutboxItem, Fault>> {
+/// A delivery whose notice makes no sense.
+struct Unreadable {
+    key: String,
+    reason: String,
+}
+
+fn read_row(row: &Row<'_>) -> rusqlite::Result<Result<OutboxItem, Unreadable>> {
     let key: String = row.get(0)?;
     let json: String = row.get(1)?;
     let state = match row.get_ref(2)?.as_str().unwrap_or("") {
@@ -258,7 +289,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Result<OutboxItem, Fault>> {
     };
     let notice = match serde_json::from_str(&json) {
         Ok(notice) => notice,
-        Err(error) => return Ok(Err(Fault::Json(format!("notice {key}: {error}")))),
+        Err(error) => return Ok(Err(Unreadable { key, reason: error.to_string() })),
     };
     Ok(Ok(OutboxItem {
         key,

@@ -87,6 +87,21 @@ fn now() -> Timestamp {
 }
 
 #[test]
+fn a_notice_that_cannot_be_read_holds_up_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(dir.path());
+    let alerts = some_alerts();
+    let notices: Vec<Notice> = alerts.iter().map(|alert| notice(alert, "mail")).collect();
+    catalog.save(&alerts, &notices).unwrap();
+    let file = rusqlite::Connection::open(dir.path().join(FILE_NAME)).unwrap();
+    file.execute("UPDATE outbox SET notice = '{\"channel\":5}' WHERE seq <= 2", []).unwrap();
+    let due = catalog.outbox_due_of("mail", now(), 2).unwrap();
+    assert_eq!(due.len(), 2, "the next ones");
+    let counts = catalog.outbox_counts().unwrap();
+    assert_eq!((counts.pending, counts.dead), (4, 2));
+}
+
+#[test]
 fn a_growing_alert_keeps_what_people_did() {
     let dir = tempfile::tempdir().unwrap();
     let catalog = open(dir.path());

@@ -74,9 +74,7 @@ impl Channel {
     ) -> Result<Self, NotifyError> {
         let built = match config {
             ChannelConfig::Log(config) => {
-                let default = if name == crate::LOG_CHANNEL { "alerts" } else { name };
-                let default = || data_dir.join(format!("{default}.ndjson"));
-                let path = config.path.clone().unwrap_or_else(default);
+                let path = crate::trial::log_path(name, config, data_dir);
                 log::LogChannel::open(path).map(|channel| Channel::Log(Arc::new(channel)))
             }
             ChannelConfig::Stdout(config) => {

@@ -20,7 +20,8 @@ pub struct NotifyConfig {
     /// https://tocsin.example.com. Default none: notices have no link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_url: Option<String>,
-    /// Hours after which a notice that could not be delivered is given up. Default 72.
+    /// Hours after which a notice that could not be delivered is given up. Default 72. One that
+    /// the service refuses for what it says is given up after five tries.
     pub give_up_hours: u64,
     /// Milliseconds before the first retry after a failed delivery; doubles with each one.
     /// Default 1000.
@@ -220,7 +221,7 @@ pub struct WebhookConfig {
     /// PEM file with certificates to trust beside the usual ones. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// Seconds that one delivery may take. Default 15.
+    /// Seconds that one delivery may take, at most 600. Default 15.
     pub timeout_seconds: u64,
     /// Least severity: informational, low, medium, high or critical. Default low.
     pub min_severity: MinSeverity,
@@ -265,7 +266,7 @@ pub struct SlackConfig {
     /// PEM file with certificates to trust beside the usual ones. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// Seconds that one delivery may take. Default 15.
+    /// Seconds that one delivery may take, at most 600. Default 15.
     pub timeout_seconds: u64,
     /// Least severity: informational, low, medium, high or critical. Default low.
     pub min_severity: MinSeverity,
@@ -304,7 +305,7 @@ pub struct DiscordConfig {
     /// PEM file with certificates to trust beside the usual ones. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// Seconds that one delivery may take. Default 15.
+    /// Seconds that one delivery may take, at most 600. Default 15.
     pub timeout_seconds: u64,
     /// Least severity: informational, low, medium, high or critical. Default low.
     pub min_severity: MinSeverity,
@@ -370,7 +371,7 @@ pub struct EmailConfig {
     /// PEM file with certificates to trust beside the usual ones. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// Seconds that one delivery may take. Default 15.
+    /// Seconds that one delivery may take, at most 600. Default 15.
     pub timeout_seconds: u64,
     /// Least severity: informational, low, medium, high or critical. Default low.
     pub min_severity: MinSeverity,

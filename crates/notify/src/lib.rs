@@ -13,6 +13,7 @@ mod limit;
 mod notifier;
 pub mod outbox;
 pub mod secret;
+mod trial;
 pub mod view;
 pub mod worker;
 
@@ -20,6 +21,7 @@ pub use config::{ChannelConfig, NotifyConfig};
 pub use error::NotifyError;
 pub use notifier::Notifier;
 pub use outbox::Outbox;
+pub use trial::{faults, try_out};
 pub use worker::ChannelStats;
 
 /// Name of the channel that is always there: the alert log in the data directory.

@@ -168,7 +168,7 @@ impl Notifier {
 }
 
 /// Names stand in file names, headers and logs.
-fn check_name(name: &str, config: &ChannelConfig) -> Result<(), NotifyError> {
+pub(crate) fn check_name(name: &str, config: &ChannelConfig) -> Result<(), NotifyError> {
     let wrong = |why: String| Err(NotifyError::Config(why));
     let odd = |c: char| c.is_control() || c == '/' || c == '\\';
     if name.is_empty()

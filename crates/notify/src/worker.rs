@@ -26,8 +26,8 @@ use summary::Summary;
 
 /// About the most notices that one summary stands for.
 pub const SUMMARY_NOTICES_MAX: usize = 10_000;
-/// Notices taken from the outbox at once.
-const TAKEN_MAX: usize = 500;
+/// Notices taken from the outbox at once; each carries its alert whole.
+const TAKEN_MAX: usize = 200;
 /// The longest pause when the outbox itself refuses.
 const OUTBOX_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// The longest pause after the service disliked a notice: others must not wait for it.

@@ -59,6 +59,11 @@ impl LogChannel {
         Ok(Self { path, written: Mutex::new(written) })
     }
 
+    /// A log of which nothing is known, to be tried out while another process may write it.
+    pub(crate) fn unread(path: PathBuf) -> Self {
+        Self { path, written: Mutex::default() }
+    }
+
     /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path

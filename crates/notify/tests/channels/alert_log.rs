@@ -55,7 +55,7 @@ async fn a_line_whose_delivery_was_not_recorded_is_not_written_again() {
     running.submit(&alerts);
     let path = running.dir.path().join("ops.ndjson");
     let first_batch = async {
-        while fs::read_to_string(&path).unwrap().lines().count() < 500 {
+        while fs::read_to_string(&path).unwrap().lines().count() < 100 {
             tokio::task::yield_now().await;
         }
     };

@@ -1,6 +1,5 @@
 //! What a service answers, what becomes of the notice, and what people are told.
 
-
 use serde_json::{Value as Json, json};
 use tocsin_catalog::OutboxState;
 use tocsin_model::Severity;
@@ -34,28 +33,56 @@ fn statuses() -> Vec<(&'static str, Manner, Fate, &'static str)> {
         ("200", answer("200 OK", "", "ok"), Delivered, ""),
         ("204", say("HTTP/1.1 204 No Content\r\n\r\n"), Delivered, ""),
         ("299", answer("299 Odd", "", ""), Delivered, ""),
-        ("400", answer("400 Bad Request", "", "no text\nat all"), Buried,
-         "400 Bad Request: no text\\u{a}at all"),
+        (
+            "400",
+            answer("400 Bad Request", "", "no text\nat all"),
+            Buried,
+            "400 Bad Request: no text\\u{a}at all",
+        ),
         ("413", answer("413 Content Too Large", "", ""), Buried, "413 Payload Too Large"),
         ("422", answer("422 Unprocessable", "", "{}"), Buried, "422 Unprocessable Entity: {}"),
         ("401", answer("401 Unauthorized", "", "who?"), Retried, "401 Unauthorized: who?"),
         ("403", answer("403 Forbidden", "", "invalid_token"), Retried, "403 Forbidden: invalid_"),
         ("404", answer("404 Not Found", "", "no_service"), Retried, "404 Not Found: no_service"),
         ("410", answer("410 Gone", "", "channel_is_archived"), Retried, "410 Gone: channel_is_"),
-        ("500", answer("500 Oops", "", "<html>\u{1b}[31m"), Retried,
-         "500 Internal Server Error: <html>\\u{1b}[31m"),
+        (
+            "500",
+            answer("500 Oops", "", "<html>\u{1b}[31m"),
+            Retried,
+            "500 Internal Server Error: <html>\\u{1b}[31m",
+        ),
         ("502", answer("502 Bad Gateway", "", ""), Retried, "502 Bad Gateway"),
-        ("301", answer("301 Moved", "Location: http://127.0.0.1:1/\r\n", ""), Retried,
-         "301 Moved Permanently (redirects are not followed; set the final address)"),
+        (
+            "301",
+            answer("301 Moved", "Location: http://127.0.0.1:1/\r\n", ""),
+            Retried,
+            "301 Moved Permanently (redirects are not followed; set the final address)",
+        ),
         ("307", answer("307 Elsewhere", "Location: /other\r\n", ""), Retried, "redirects are not"),
-        ("429", answer("429 Slow", "Retry-After: 1800\r\n", "rate"), RetriedAfter(1800),
-         "429 Too Many Requests: rate"),
-        ("429 in fractions", answer("429 Slow", "Retry-After: 1799.5\r\n", ""),
-         RetriedAfter(1800), "429"),
-        ("429 for a year", answer("429 Slow", "Retry-After: 31536000\r\n", ""),
-         RetriedAfter(3600), "429"),
-        ("429 by date", answer("429 Slow", "Retry-After: Fri, 31 Dec 2399 23:59:59 GMT\r\n", ""),
-         RetriedAfter(3600), "429"),
+        (
+            "429",
+            answer("429 Slow", "Retry-After: 1800\r\n", "rate"),
+            RetriedAfter(1800),
+            "429 Too Many Requests: rate",
+        ),
+        (
+            "429 in fractions",
+            answer("429 Slow", "Retry-After: 1799.5\r\n", ""),
+            RetriedAfter(1800),
+            "429",
+        ),
+        (
+            "429 for a year",
+            answer("429 Slow", "Retry-After: 31536000\r\n", ""),
+            RetriedAfter(3600),
+            "429",
+        ),
+        (
+            "429 by date",
+            answer("429 Slow", "Retry-After: Fri, 31 Dec 2399 23:59:59 GMT\r\n", ""),
+            RetriedAfter(3600),
+            "429",
+        ),
         ("429 for no time", answer("429 Slow", "Retry-After: 0\r\n", ""), Retried, "429"),
         ("429 in words", answer("429 Slow", "Retry-After: later\r\n", ""), Retried, "429"),
         ("429 bare", answer("429 Slow", "", ""), Retried, "429 Too Many Requests"),
@@ -78,9 +105,12 @@ fn oddities() -> Vec<(&'static str, Manner, Fate, &'static str)> {
         ("half a head", Manner::SayAndHang(b"HTTP/1.1 200".to_vec()), Retried, "timed out"),
         ("a body that hangs", Manner::SayAndHang(half.clone()), Delivered, ""),
         ("a body cut short", Manner::Say(half), Delivered, ""),
-        ("an error that hangs",
-         Manner::SayAndHang(b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\nabc".to_vec()),
-         Retried, "500 Internal Server Error: abc"),
+        (
+            "an error that hangs",
+            Manner::SayAndHang(b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\nabc".to_vec()),
+            Retried,
+            "500 Internal Server Error: abc",
+        ),
         ("an endless body", Manner::SayForEver(chunked("200 OK"), mebibyte.clone()), Delivered, ""),
         ("an endless error", Manner::SayForEver(chunked("500 Oops"), mebibyte), Retried, "AAAA…"),
         ("a huge error", huge, Retried, "BBBB…"),
@@ -111,10 +141,19 @@ async fn slack_and_discord_are_judged_alike() {
     for kind in ["slack", "discord"] {
         for (name, manner, fate, reason) in [
             ("ok", answer("200 OK", "", "ok"), Fate::Delivered, ""),
-            ("bad", answer("400 Bad Request", "", "invalid_blocks"), Fate::Buried, "invalid_blocks"),
+            (
+                "bad",
+                answer("400 Bad Request", "", "invalid_blocks"),
+                Fate::Buried,
+                "invalid_blocks",
+            ),
             ("gone", answer("404 Not Found", "", "Unknown Webhook"), Fate::Retried, "Unknown Web"),
-            ("limit", answer("429 Slow", "Retry-After: 900.1\r\n", "{}"), Fate::RetriedAfter(900),
-             "429 Too Many Requests: {}"),
+            (
+                "limit",
+                answer("429 Slow", "Retry-After: 900.1\r\n", "{}"),
+                Fate::RetriedAfter(900),
+                "429 Too Many Requests: {}",
+            ),
         ] {
             let url = move |server: &RudeServer| json!({"type": kind, "url": server.url()});
             check(name, manner, fate, reason, url).await;
@@ -154,7 +193,8 @@ async fn check(
     assert!(error.contains(reason) && error.chars().count() < 400, "{name}: {error}");
     assert!(!error.contains(char::is_control), "{name}: {error}");
     let wait = item.next_try.since(item.updated);
-    let within = |from: u64, to: u64| wait.as_millis() as u64 + 10 >= from && wait.as_millis() as u64 <= to;
+    let within =
+        |from: u64, to: u64| wait.as_millis() as u64 + 10 >= from && wait.as_millis() as u64 <= to;
     match fate {
         Fate::Delivered => {
             assert_eq!(item.state, OutboxState::Delivered, "{name}: {error}");

@@ -101,7 +101,8 @@ async fn a_hanging_service_delays_neither_alerts_nor_other_channels_nor_the_stop
     // What was under way is sent again, under the same key.
     let good = Catcher::start(CatchOptions::on_free_ports()).await.unwrap();
     let mut config = webhook(good.http_addr().unwrap());
-    let Some(tocsin_notify::ChannelConfig::Webhook(channel)) = config.channels.get_mut("ops") else {
+    let Some(tocsin_notify::ChannelConfig::Webhook(channel)) = config.channels.get_mut("ops")
+    else {
         panic!("a webhook")
     };
     channel.rate_limit.per_hour = 0;

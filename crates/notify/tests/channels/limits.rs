@@ -156,7 +156,10 @@ async fn a_summary_that_failed_comes_again_as_it_was() {
     let first = bad.keys().next().unwrap();
     assert!(good.contains_key(first), "the same key again: {bad:?} {good:?}");
     let (single, summed, _) = told(
-        &requests.iter().filter(|request| request.status == 200).map(|request| request.body.clone())
+        &requests
+            .iter()
+            .filter(|request| request.status == 200)
+            .map(|request| request.body.clone())
             .collect::<Vec<_>>(),
     );
     let all = tally(single.iter().chain(&summed));
@@ -214,9 +217,12 @@ async fn limits_of_any_size_are_survived() {
         let mut again = alert(0, Severity::High);
         again.id.0.push('2');
         running.submit(&[alert(0, Severity::High), again]);
-        running.outbox.until("settled", || {
-            let [_, delivered, dead] = running.counts();
-            dead == 0 && (delivered == 2 || running.stats().held == 1 && delivered == 1)
-        }).await;
+        running
+            .outbox
+            .until("settled", || {
+                let [_, delivered, dead] = running.counts();
+                dead == 0 && (delivered == 2 || running.stats().held == 1 && delivered == 1)
+            })
+            .await;
     }
 }

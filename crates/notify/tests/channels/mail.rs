@@ -73,8 +73,11 @@ async fn encryption_is_demanded_and_checked() {
         Meeting { refused: "tls: ", ..meeting("plain where tls is wanted", "none", "tls") },
         Meeting { refused: "", ..meeting("plain offered starttls", "starttls", "none") },
         wrong_name,
-        Meeting { certificate_for: "other.example", refused: "not valid for name",
-                  ..meeting("a certificate for another", "tls", "tls") },
+        Meeting {
+            certificate_for: "other.example",
+            refused: "not valid for name",
+            ..meeting("a certificate for another", "tls", "tls")
+        },
     ] {
         meet(meeting).await;
     }
@@ -129,7 +132,8 @@ async fn a_wrong_password_is_seen_and_waits_for_somebody_to_mend_it() {
     assert!(!problem.contains("wr0ng"), "{problem}");
 
     let running = running.restart(&one_channel(none)).await;
-    let refused = || running.stats().problem.is_some_and(|problem| problem.contains("log in first"));
+    let refused =
+        || running.stats().problem.is_some_and(|problem| problem.contains("log in first"));
     running.outbox.until("no login", refused).await;
     assert!(running.stats().problem.unwrap().starts_with("sender: 530 "));
 
@@ -160,15 +164,23 @@ async fn a_mail_says_what_happened() {
 
     let mails = catcher.mails();
     let subjects: Vec<&str> = mails.iter().map(|mail| mail.subject.as_str()).collect();
-    assert_eq!(subjects[..2], [
-        "[high] SSH brute force from 198.51.0.0 on web-1",
-        "[critical] escalated: SSH brute force from 198.51.0.0 on web-1",
-    ]);
+    assert_eq!(
+        subjects[..2],
+        [
+            "[high] SSH brute force from 198.51.0.0 on web-1",
+            "[critical] escalated: SSH brute force from 198.51.0.0 on web-1",
+        ]
+    );
     let first = &mails[0];
     let link = format!("https://t.example/alerts/{}", raised.id);
     for part in [&first.text, &first.html] {
-        for word in ["5 failed logins from 198.51.0.0", "T1110.001", &link, "2026-11-18 ",
-                     "Failed password for root from 198.51.0.0 port 22 ssh2"] {
+        for word in [
+            "5 failed logins from 198.51.0.0",
+            "T1110.001",
+            &link,
+            "2026-11-18 ",
+            "Failed password for root from 198.51.0.0 port 22 ssh2",
+        ] {
             assert!(part.contains(word), "{word} is not in {part}");
         }
     }
@@ -186,5 +198,8 @@ async fn a_mail_says_what_happened() {
     assert_ne!(mails[0].header("message-id"), mails[1].header("message-id"));
     let rest: String = mails[2..].iter().map(|mail| mail.text.as_str()).collect();
     assert!(rest.contains("held back by the rate limit"), "{rest}");
-    assert!(rest.contains("1 × [medium] SSH brute force") || rest.contains("2 × [medium]"), "{rest}");
+    assert!(
+        rest.contains("1 × [medium] SSH brute force") || rest.contains("2 × [medium]"),
+        "{rest}"
+    );
 }

@@ -28,49 +28,123 @@ async fn send(server: &RudeMailServer, more: Json, usual_ms: u64) -> Running {
     running
 }
 
+/// Name, script, what becomes of the mail and after how many tries, and what people are told.
+type Row = (&'static str, Script, (OutboxState, u32), &'static str);
+
+const PENDING: (OutboxState, u32) = (OutboxState::Pending, 1);
+const DEAD: (OutboxState, u32) = (OutboxState::Dead, tocsin_notify::worker::MESSAGE_TRIES_MAX);
+
+fn greetings() -> Vec<Row> {
+    vec![
+        (
+            "busy",
+            |c| if c.is_empty() { say("421 too busy") } else { usual(c) },
+            PENDING,
+            "connecting: 421 ",
+        ),
+        (
+            "no service",
+            |c| if c.is_empty() { say("554 go away") } else { usual(c) },
+            PENDING,
+            "connecting: 554 ",
+        ),
+        (
+            "garbage",
+            |c| if c.is_empty() { say("\u{1b}[2J\0\u{7f}") } else { usual(c) },
+            PENDING,
+            "connecting: ",
+        ),
+        (
+            "http",
+            |c| if c.is_empty() { say("HTTP/1.1 400 Bad") } else { usual(c) },
+            PENDING,
+            "connecting: ",
+        ),
+        (
+            "an endless line",
+            |c| match c {
+                "" => Reply::ForEver("250-".repeat(1000)),
+                other => usual(other),
+            },
+            PENDING,
+            "connecting: ",
+        ),
+        (
+            "endless lines",
+            |c| match c {
+                "" => Reply::ForEver("220-and again\r\n".repeat(100)),
+                other => usual(other),
+            },
+            PENDING,
+            "said more than 32768 bytes",
+        ),
+    ]
+}
+
+fn refusals() -> Vec<Row> {
+    vec![
+        (
+            "sender refused",
+            |c| if c.starts_with("MAIL") { say("550 5.7.1 not you") } else { usual(c) },
+            PENDING,
+            "sender: 550 ",
+        ),
+        (
+            "recipient unknown",
+            |c| if c.starts_with("RCPT") { say("550 5.1.1 who?") } else { usual(c) },
+            PENDING,
+            "recipients: 550 ",
+        ),
+        (
+            "greylisted",
+            |c| if c.starts_with("RCPT") { say("450 4.2.0 later") } else { usual(c) },
+            PENDING,
+            "recipients: 450 ",
+        ),
+        (
+            "mailbox full",
+            |c| if c == "." { say("452 4.2.2 full") } else { usual(c) },
+            PENDING,
+            "mail: 452 ",
+        ),
+        ("spam", |c| if c == "." { say("554 5.7.1 spam") } else { usual(c) }, DEAD, "mail: 554 "),
+        (
+            "too big",
+            |c| if c == "." { say("552 5.3.4 too big") } else { usual(c) },
+            DEAD,
+            "mail: 552 ",
+        ),
+        (
+            "no data",
+            |c| if c == "DATA" { say("503 5.5.1 no") } else { usual(c) },
+            PENDING,
+            "recipients: 503 ",
+        ),
+        (
+            "gone before the answer",
+            |c| if c == "." { Reply::Close } else { usual(c) },
+            PENDING,
+            "mail: ",
+        ),
+        (
+            "silent greeting",
+            |c| if c.is_empty() { Reply::Hang } else { usual(c) },
+            PENDING,
+            "no answer within 1 seconds",
+        ),
+        (
+            "silent answer",
+            |c| if c == "." { Reply::Hang } else { usual(c) },
+            PENDING,
+            "no answer within 1 seconds",
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn what_the_server_says_decides() {
-    let pending = (OutboxState::Pending, 1);
-    let dead = (OutboxState::Dead, tocsin_notify::worker::MESSAGE_TRIES_MAX);
-    let table: Vec<(&str, Script, (OutboxState, u32), &str)> = vec![
-        ("busy", |c| if c.is_empty() { say("421 too busy") } else { usual(c) }, pending,
-         "connecting: 421 "),
-        ("no service", |c| if c.is_empty() { say("554 go away") } else { usual(c) }, pending,
-         "connecting: 554 "),
-        ("garbage", |c| if c.is_empty() { say("\u{1b}[2J\0\u{7f}") } else { usual(c) }, pending,
-         "connecting: "),
-        ("http", |c| if c.is_empty() { say("HTTP/1.1 400 Bad") } else { usual(c) }, pending,
-         "connecting: "),
-        ("an endless line", |c| match c {
-            "" => Reply::ForEver("250-".repeat(1000)),
-            other => usual(other),
-        }, pending, "connecting: "),
-        ("endless lines", |c| match c {
-            "" => Reply::ForEver("220-and again\r\n".repeat(100)),
-            other => usual(other),
-        }, pending, "said more than 32768 bytes"),
-        ("sender refused", |c| if c.starts_with("MAIL") { say("550 5.7.1 not you") } else {
-            usual(c) }, pending, "sender: 550 "),
-        ("recipient unknown", |c| if c.starts_with("RCPT") { say("550 5.1.1 who?") } else {
-            usual(c) }, pending, "recipients: 550 "),
-        ("greylisted", |c| if c.starts_with("RCPT") { say("450 4.2.0 later") } else { usual(c) },
-         pending, "recipients: 450 "),
-        ("mailbox full", |c| if c == "." { say("452 4.2.2 full") } else { usual(c) }, pending,
-         "mail: 452 "),
-        ("spam", |c| if c == "." { say("554 5.7.1 spam") } else { usual(c) }, dead, "mail: 554 "),
-        ("too big", |c| if c == "." { say("552 5.3.4 too big") } else { usual(c) }, dead,
-         "mail: 552 "),
-        ("no data", |c| if c == "DATA" { say("503 5.5.1 no") } else { usual(c) }, pending,
-         "recipients: 503 "),
-        ("gone before the answer", |c| if c == "." { Reply::Close } else { usual(c) }, pending,
-         "mail: "),
-        ("silent greeting", |c| if c.is_empty() { Reply::Hang } else { usual(c) }, pending,
-         "no answer within 1 seconds"),
-        ("silent answer", |c| if c == "." { Reply::Hang } else { usual(c) }, pending,
-         "no answer within 1 seconds"),
-    ];
     let mut checks = JoinSet::new();
-    for (name, script, fate, reason) in table {
+    for (name, script, fate, reason) in greetings().into_iter().chain(refusals()) {
         checks.spawn(check(name, script, fate, reason));
     }
     let mut failed = 0;
@@ -163,7 +237,9 @@ async fn both_ways_to_log_in_work() {
         command if command.starts_with("AUTH") => say("535 no"),
         other => usual(other),
     };
-    for (script, said) in [(login, vec![user, password]), (plain, vec!["AUTH PLAIN AHRvY3NpbgBzM2NyZXQ="])] {
+    for (script, said) in
+        [(login, vec![user, password]), (plain, vec!["AUTH PLAIN AHRvY3NpbgBzM2NyZXQ="])]
+    {
         let server = RudeMailServer::start(script).await;
         let running = send(&server, json!({"user": "tocsin", "password": "s3cret"}), 1).await;
         running.until_delivered(1).await;
@@ -195,7 +271,8 @@ async fn what_was_said_before_tls_is_not_believed() {
         for said in ["220 here\r\n", "250-here\r\n250 STARTTLS\r\n", "220 go on\r\n"] {
             let text = format!("{said}{}", if said == "220 go on\r\n" { added } else { "" });
             stream.write_all(text.as_bytes()).await.unwrap();
-            stream.read(&mut [0; 512]).await.unwrap();
+            let heard = stream.read(&mut [0; 512]).await.unwrap();
+            assert!(heard > 0);
         }
         TlsAcceptor::from(tls).accept(stream).await.is_ok()
     };

@@ -1,5 +1,8 @@
 //! Names of channels and other configuration that cannot work is refused at the start, by name.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 use tocsin_model::Severity;
 use tocsin_notify::{Notifier, NotifyConfig};
@@ -7,10 +10,8 @@ use tocsin_simulate::catch::{CatchOptions, Catcher};
 
 use crate::support::{Running, WatchedOutbox, alert, config};
 
-fn refused(config: &NotifyConfig) -> String {
-    let dir = tempfile::tempdir().unwrap();
-    let outbox = WatchedOutbox::open(dir.path());
-    match Notifier::new(config, dir.path(), outbox) {
+fn refused(dir: &Path, outbox: &Arc<WatchedOutbox>, config: &NotifyConfig) -> String {
+    match Notifier::new(config, dir, outbox.clone()) {
         Ok(_) => panic!("this cannot work"),
         Err(error) => error.to_string(),
     }
@@ -18,8 +19,10 @@ fn refused(config: &NotifyConfig) -> String {
 
 #[test]
 fn what_cannot_work_is_refused_with_the_remedy() {
-    let mail = |tls: &str, host: &str| json!({"type": "email", "host": host, "tls": tls,
-        "from": "a@b.example", "to": ["c@d.example"]});
+    let mail = |tls: &str, host: &str| {
+        json!({"type": "email", "host": host, "tls": tls,
+        "from": "a@b.example", "to": ["c@d.example"]})
+    };
     let with = |mut base: Json, key: &str, value: Json| {
         base[key] = value;
         base
@@ -41,8 +44,11 @@ fn what_cannot_work_is_refused_with_the_remedy() {
         ("d", json!({"type": "discord", "url": "http://10.0.0.1/"}), "must begin with https://"),
         ("w", with(hook.clone(), "headers", json!({"a b": "c"})), "\"a b\" is not a header name"),
         ("w", with(hook.clone(), "headers", json!({"A": "b\r\nc"})), "\"A\" has a value that no"),
-        ("w", with(hook.clone(), "headers", json!({"Content-Length": "5"})),
-         "content-length is set by Tocsin itself"),
+        (
+            "w",
+            with(hook.clone(), "headers", json!({"Content-Length": "5"})),
+            "content-length is set by Tocsin itself",
+        ),
         ("w", with(hook.clone(), "signing_secret", json!("whsec_!")), "is not base64"),
         ("w", with(hook.clone(), "ca_file", json!("/nowhere/ca.pem")), "ca_file /nowhere/ca.pem: "),
         ("w", with(hook, "url_env", json!("TOCSIN_NOT_SET")), "only one of url, url_file and"),
@@ -56,8 +62,10 @@ fn what_cannot_work_is_refused_with_the_remedy() {
         ("m", with(mail("tls", "h.example"), "user", json!("u")), "user is given without a pass"),
         ("m", with(mail("tls", "h.example"), "password", json!("p")), "password is given without"),
     ];
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = WatchedOutbox::open(dir.path());
     for (name, channel, want) in table {
-        let error = refused(&config(json!({"channels": {name: channel}})));
+        let error = refused(dir.path(), &outbox, &config(json!({"channels": {name: channel}})));
         assert!(error.contains(want), "{name:?}: {error}");
         assert!(!error.contains('\r'), "{error:?}");
     }
@@ -67,9 +75,14 @@ fn what_cannot_work_is_refused_with_the_remedy() {
 fn two_logs_in_one_file_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.ndjson");
-    let error = refused(&config(json!({"channels": {
-        "a": {"type": "log", "path": path}, "b": {"type": "log", "path": path},
-    }})));
+    let outbox = WatchedOutbox::open(dir.path());
+    let error = refused(
+        dir.path(),
+        &outbox,
+        &config(json!({"channels": {
+            "a": {"type": "log", "path": path}, "b": {"type": "log", "path": path},
+        }})),
+    );
     assert!(error.contains("channel b: writes to the same file as channel a"), "{error}");
 }
 
@@ -89,7 +102,10 @@ async fn a_name_in_any_language_works_everywhere() {
     assert!(catcher.wait_until(crate::support::PATIENCE, |caught| caught.len() == 2).await);
     let request = catcher.requests().remove(0);
     let key = request.header("webhook-id");
-    assert!(key.ends_with(":raised:high:%c3%a9quipe%20s%c3%a9cu%20%f0%9f%9a%a8%20%3ca%3e"), "{key}");
+    assert!(
+        key.ends_with(":raised:high:%c3%a9quipe%20s%c3%a9cu%20%f0%9f%9a%a8%20%3ca%3e"),
+        "{key}"
+    );
     assert_eq!(request.body["channel"], "équipe sécu 🚨 <a>");
     let mail = catcher.mails().remove(0);
     let id = mail.header("message-id");

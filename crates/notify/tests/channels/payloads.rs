@@ -35,9 +35,10 @@ fn hostile() -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    texts.extend(["A", "<", "&", "`", "\\", "@", "😀", "\r\n", "\0", " "].map(|part| {
-        part.repeat((1 << 20) / part.len())
-    }));
+    texts.extend(
+        ["A", "<", "&", "`", "\\", "@", "😀", "\r\n", "\0", " "]
+            .map(|part| part.repeat((1 << 20) / part.len())),
+    );
     texts
 }
 
@@ -53,7 +54,7 @@ fn made_of(text: &str, number: u32) -> Alert {
         .map(|field| (field.to_owned(), json!(text)))
         .to_vec();
     let event = alert.events[0].clone();
-    alert.events = vec![event; 64];
+    alert.events = vec![event; 12];
     alert.events.iter_mut().for_each(|event| event.line = text.into());
     alert
 }
@@ -82,7 +83,8 @@ fn length(text: &Json) -> usize {
 
 fn assert_visible(text: &str) {
     let hidden = |c: char| {
-        c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control() && c != '\n'
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     assert!(!text.contains(hidden), "{:?}", text.chars().take(300).collect::<String>());
 }
@@ -172,18 +174,33 @@ fn check_mail(mail: &CaughtMail) {
     assert!(!raw.replace("\r\n", "").contains(['\r', '\n']), "no bare line ends");
     assert!(raw.lines().all(|line| line.len() <= 998));
     let names: Vec<String> = mail.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
-    let want = ["from", "to", "date", "subject", "message-id", "references", "auto-submitted",
-        "x-tocsin-severity", "mime-version", "content-type"];
+    let want = [
+        "from",
+        "to",
+        "date",
+        "subject",
+        "message-id",
+        "references",
+        "auto-submitted",
+        "x-tocsin-severity",
+        "mime-version",
+        "content-type",
+    ];
     let unique: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     assert_eq!(unique, BTreeSet::from(want));
     assert_eq!(unique.len(), names.len(), "each header once");
-    assert_eq!((mail.header("to"), mail.to.as_slice()), ("ops@example.com", &["ops@example.com".to_owned()][..]));
+    assert_eq!(
+        (mail.header("to"), mail.to.as_slice()),
+        ("ops@example.com", &["ops@example.com".to_owned()][..])
+    );
     assert!(mail.subject.starts_with("[high]") && mail.subject.chars().count() <= 160);
     assert_visible(&mail.subject);
     assert_visible(&mail.text.replace('\r', ""));
     assert_visible(&mail.html.replace('\r', ""));
-    let tags = ["!doctype", "html", "head", "meta", "title", "body", "h2", "p", "table", "tr",
-        "td", "pre", "a"];
+    let tags = [
+        "!doctype", "html", "head", "meta", "title", "body", "h2", "p", "table", "tr", "td", "pre",
+        "a",
+    ];
     for tag in mail.html.split('<').skip(1) {
         let name = tag.trim_start_matches('/').split([' ', '>']).next().unwrap();
         assert!(tags.contains(&name), "{name}");
@@ -230,7 +247,7 @@ async fn hostile_text_arrives_within_limits_and_without_power() {
     let alerts: Vec<Alert> = hostile()
         .iter()
         .zip(0..)
-        .map(|(text, number)| made_of(&text.chars().take(4000).collect::<String>(), number))
+        .map(|(text, number)| made_of(&text.chars().take(2000).collect::<String>(), number))
         .collect();
     let running = Running::start(&config);
     running.submit(&alerts);

@@ -84,8 +84,11 @@ async fn nothing_shows_a_secret() {
         ("user", json!({"type": "webhook", "url": format!("http://{SECRET}:pw@{host}/")})),
         ("password", json!({"type": "webhook", "url": format!("http://u:{SECRET}@{host}/")})),
         ("file", json!({"type": "webhook", "url_file": file})),
-        ("bearer", json!({"type": "webhook", "url": url,
-                          "headers": {"Authorization": format!("Bearer {SECRET}")}})),
+        (
+            "bearer",
+            json!({"type": "webhook", "url": url,
+                          "headers": {"Authorization": format!("Bearer {SECRET}")}}),
+        ),
         ("key", json!({"type": "webhook", "url": url, "headers": {"X-Key": SECRET}})),
         ("signature", json!({"type": "webhook", "url": url, "signing_secret": SECRET})),
         ("slack", json!({"type": "slack", "url": format!("{url}services/{SECRET}")})),

@@ -13,7 +13,9 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tocsin_catalog::{Catalog, OutboxItem};
-use tocsin_model::{Alert, AlertId, AlertStatus, Contribution, EventId, NoticeKind, RuleMeta, Severity, Timestamp};
+use tocsin_model::{
+    Alert, AlertId, AlertStatus, Contribution, EventId, NoticeKind, RuleMeta, Severity, Timestamp,
+};
 use tocsin_notify::outbox::{Due, OutboxError};
 use tocsin_notify::{ChannelStats, Notifier, NotifyConfig, Outbox};
 use tokio::sync::watch;

@@ -96,7 +96,8 @@ async fn serve(
         if !answer(&mut stream, &said).await {
             return;
         }
-        let in_data = command == "DATA" && matches!(&said, Reply::Say(text) if text.starts_with("354"));
+        let in_data =
+            command == "DATA" && matches!(&said, Reply::Say(text) if text.starts_with("354"));
         if in_data {
             let Some(mail) = read_mail(&mut stream).await else { return };
             mails.lock().unwrap().push(mail);
