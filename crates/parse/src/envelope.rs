@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use tocsin_model::{Event, FieldId, Value};
+use tocsin_model::{Event, FieldId, Value, field};
 
 use crate::flatten::Flattener;
 use crate::frame::Head;
@@ -89,6 +89,7 @@ pub(crate) struct Keys {
     priority: Vec<FieldId>,
     journal: Vec<FieldId>,
     path: Vec<FieldId>,
+    source: FieldId,
 }
 
 /// Which kind of envelope an object is.
@@ -114,6 +115,7 @@ impl Default for Keys {
             priority: ids(PRIORITY),
             journal: ids(JOURNAL),
             path: ids(&["log.file.path", "filename", "file", "path", "source"]),
+            source: FieldId::intern("source").unwrap_or(field::LOG_FILE_PATH),
         }
     }
 }
@@ -178,10 +180,10 @@ impl Keys {
         }
     }
 
-    /// The path of the file the shipper read.
+    /// The path of the file the shipper read, or what its `source` says it is.
     pub(crate) fn path<'e>(&self, event: &'e Event) -> Option<&'e str> {
         let paths = self.path.iter().filter_map(|id| event.get_str(*id));
-        paths.into_iter().find(|path| path.starts_with('/'))
+        paths.into_iter().find(|path| path.starts_with('/')).or_else(|| event.get_str(self.source))
     }
 
     /// Whether a field belongs to the envelope itself.

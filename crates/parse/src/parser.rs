@@ -176,8 +176,11 @@ impl Loader<'_> {
 
 fn hints(sources: &[SourceMeta]) -> AHashMap<String, Hint> {
     let mut hints: AHashMap<String, Hint> = AHashMap::new();
-    let none =
-        |word: &str| Hint { word: word.to_owned(), allowed: vec![false; sources.len()], named: None };
+    let none = |word: &str| Hint {
+        word: word.to_owned(),
+        allowed: vec![false; sources.len()],
+        named: None,
+    };
     for (number, source) in sources.iter().enumerate() {
         for word in &source.hints {
             hints.entry(word.clone()).or_insert_with(|| none(word)).allowed[number] = true;

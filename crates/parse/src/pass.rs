@@ -102,7 +102,7 @@ impl<'p> Pass<'p> {
             body,
             framed: true,
             path: self.path,
-            allowed: self.hint.map(|hint| hint.allowed.as_slice()),
+            hint: self.hint,
         };
         let found = self.routed(&look, event).or_else(|| {
             let nested = head.tag.is_none() && depth < FRAMES_MAX;
@@ -152,7 +152,7 @@ impl<'p> Pass<'p> {
             body: text,
             framed: false,
             path: self.path,
-            allowed: self.hint.map(|hint| hint.allowed.as_slice()),
+            hint: self.hint,
         };
         let found = self.routed(&look, event).or_else(|| self.named(text, event, true));
         let found = found.or_else(|| self.hinted(text, event));
@@ -229,7 +229,7 @@ impl<'p> Pass<'p> {
             body: text,
             framed: depth > 0,
             path: self.path,
-            allowed: self.hint.map(|hint| hint.allowed.as_slice()),
+            hint: self.hint,
         };
         let router = &self.compiled.router;
         if let Some(route) = router.by_keys(&self.state.names, event, &look) {
@@ -250,7 +250,7 @@ impl<'p> Pass<'p> {
             return Some(Found { source, why: "asked for by name", rest: false, fits: true });
         }
         // A hint narrows the choice of sources, but JSON stays JSON.
-        let look = Look { allowed: None, ..look };
+        let look = Look { hint: None, ..look };
         let source = router.rest(Rest::Json, &look)?.source;
         self.run(source, text, event, true, false);
         Some(Found { source, why: "a JSON object", rest: true, fits: true })
@@ -331,7 +331,7 @@ impl<'p> Pass<'p> {
             body: message,
             framed: false,
             path: self.path,
-            allowed: self.hint.map(|hint| hint.allowed.as_slice()),
+            hint: self.hint,
         };
         self.compiled.router.candidates(&look, &mut self.state.candidates);
         !self.state.candidates.is_empty()

@@ -8,6 +8,7 @@ use tocsin_model::{Event, FieldId};
 
 use crate::flatten::Flattener;
 use crate::grok::{Bytes, Outcome, Pattern, Slots};
+use crate::parser::Hint;
 use crate::source::compile::tests;
 use crate::source::definition::{Definition, Match, Rest};
 use crate::source::plan::Test;
@@ -27,6 +28,7 @@ pub(crate) struct Route {
     lines: Vec<Pattern>,
     json: Vec<JsonTest>,
     paths: Vec<Test>,
+    hints: Vec<String>,
     framed: Option<bool>,
     /// Only when one of the source's messages fits.
     pub fits: bool,
@@ -41,8 +43,8 @@ pub(crate) struct Look<'l> {
     pub body: &'l str,
     pub framed: bool,
     pub path: &'l str,
-    /// Sources that may be chosen; `None` for all.
-    pub allowed: Option<&'l [bool]>,
+    /// What the sender or the configuration says it is; `None` allows all sources.
+    pub hint: Option<&'l Hint>,
 }
 
 /// All routes, compiled.
@@ -140,8 +142,10 @@ impl Router {
     }
 
     fn allows(&self, route: &Route, look: &Look<'_>) -> bool {
-        look.allowed.is_none_or(|allowed| allowed.get(usize::from(route.source)) == Some(&true))
+        look.hint.is_none_or(|hint| hint.allowed.get(usize::from(route.source)) == Some(&true))
             && route.framed.is_none_or(|framed| framed == look.framed)
+            && (route.hints.is_empty()
+                || look.hint.is_some_and(|hint| route.hints.contains(&hint.word)))
             && (route.paths.is_empty() || route.paths.iter().any(|path| path.text(look.path)))
     }
 
@@ -190,6 +194,7 @@ fn route(source: u16, order: u32, entry: &Match) -> Result<Route, String> {
         lines,
         json,
         paths: entry.path.all().iter().map(|path| Test::of_text(path)).collect(),
+        hints: entry.hint.all().to_vec(),
         framed: entry.framed,
         fits: entry.fits,
         rest_of: entry.rest_of,

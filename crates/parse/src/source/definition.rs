@@ -131,6 +131,9 @@ pub struct Match {
     /// Path or input name the record came by, any of these globs.
     #[serde(default)]
     pub path: Words,
+    /// Hint the record came with, any of these words.
+    #[serde(default)]
+    pub hint: Words,
     /// `false`: only bodies that stand in no frame. `true`: only those in one.
     #[serde(default)]
     pub framed: Option<bool>,
