@@ -68,14 +68,25 @@ struct Adopted {
     last_seen: Timestamp,
 }
 
+/// An alert that findings can join.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Open {
+    alert: Alert,
+    /// When its newest event was received: what a source tells hours late is as open as what is
+    /// told at once.
+    touched: Timestamp,
+}
+
 /// Deduplication state. One per pipeline.
 #[derive(Debug)]
 pub struct Alerts {
     config: AlertConfig,
     allow: AllowList,
-    open: AHashMap<Arc<Key>, Alert>,
+    open: AHashMap<Arc<Key>, Open>,
+    /// By when the newest event of the alert was received.
     by_activity: BTreeSet<(Timestamp, Arc<Key>)>,
     adopted: AHashMap<Key, Vec<Adopted>>,
+    adopted_at: Option<Timestamp>,
     /// Open alerts that changed; whether their reason is to be written anew.
     changed: AHashMap<Arc<Key>, bool>,
     /// Alerts that changed and are open no more.
@@ -86,11 +97,11 @@ pub struct Alerts {
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
     version: u32,
-    open: Vec<(Arc<Key>, Alert)>,
+    open: Vec<(Arc<Key>, Open)>,
     counters: Counters,
 }
 
-const SNAPSHOT_VERSION: u32 = 1;
+const SNAPSHOT_VERSION: u32 = 2;
 
 impl Alerts {
     /// Without open alerts.
@@ -104,6 +115,7 @@ impl Alerts {
             open: AHashMap::new(),
             by_activity: BTreeSet::new(),
             adopted: AHashMap::new(),
+            adopted_at: None,
             changed: AHashMap::new(),
             gone: Vec::new(),
             counters: Counters::default(),
@@ -125,7 +137,9 @@ impl Alerts {
         let key = Arc::new(Key::of(&finding.rule, carry::group(finding)));
         let cooldown = finding.rule.cooldown.unwrap_or(self.config.cooldown());
         match self.open.get(&key) {
-            Some(alert) if belongs(alert.first_seen, alert.last_seen, finding.time, cooldown) => {
+            Some(Open { alert, .. })
+                if belongs(alert.first_seen, alert.last_seen, finding.time, cooldown) =>
+            {
                 self.join(key, finding, historical)
             }
             _ => self.raise(key, finding, cooldown, historical),
@@ -137,7 +151,7 @@ impl Alerts {
     pub fn take_changed(&mut self) -> Vec<Alert> {
         let mut changed = std::mem::take(&mut self.gone);
         for (key, reword) in self.changed.drain() {
-            let Some(alert) = self.open.get_mut(&key) else { continue };
+            let Some(Open { alert, .. }) = self.open.get_mut(&key) else { continue };
             if reword {
                 alert.reason = reason::render(alert, None);
             }
@@ -147,21 +161,21 @@ impl Alerts {
         changed
     }
 
-    /// Lets go of alerts that nothing can join any more: last active `longest` before `now`,
-    /// where `longest` is the longest cooldown of any rule.
+    /// Lets go of alerts that nothing can join any more: nothing was received for them since
+    /// `longest` before `now`, where `longest` is the longest cooldown of any rule.
     pub fn expire(&mut self, now: Timestamp, longest: Duration) {
         let before = now.minus(longest.max(self.config.cooldown()));
-        while let Some((last_seen, key)) = self.by_activity.first().cloned() {
-            if last_seen >= before {
+        while let Some((touched, key)) = self.by_activity.first().cloned() {
+            if touched >= before {
                 break;
             }
-            self.by_activity.remove(&(last_seen, key.clone()));
+            self.by_activity.remove(&(touched, key.clone()));
             self.close(&key);
         }
-        self.adopted.retain(|_, alerts| {
-            alerts.retain(|alert| alert.last_seen >= before);
-            !alerts.is_empty()
-        });
+        // What was adopted is looked for while the epoch that was lost is repeated.
+        if self.adopted_at.get_or_insert(now).plus(longest) < now {
+            self.adopted.clear();
+        }
     }
 
     /// Tells of alerts in the catalog that may be newer than the restored state.
@@ -169,7 +183,7 @@ impl Alerts {
         for alert in alerts {
             let key = Key::of(&alert.rule, alert.group);
             let Alert { id, first_seen, last_seen, .. } = alert;
-            if self.open.get(&key).is_none_or(|open| open.id != id) {
+            if self.open.get(&key).is_none_or(|open| open.alert.id != id) {
                 let adopted = Adopted { id, first_seen, last_seen };
                 self.adopted.entry(key).or_default().push(adopted);
             }
@@ -188,8 +202,8 @@ impl Alerts {
 
     /// The state as bytes, for the epoch's commit.
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut open: Vec<(Arc<Key>, Alert)> =
-            self.open.iter().map(|(key, alert)| (key.clone(), alert.clone())).collect();
+        let mut open: Vec<(Arc<Key>, Open)> =
+            self.open.iter().map(|(key, open)| (key.clone(), open.clone())).collect();
         open.sort_by(|left, right| left.0.cmp(&right.0));
         let snapshot = Snapshot { version: SNAPSHOT_VERSION, open, counters: self.counters };
         serde_json::to_vec(&snapshot).unwrap_or_default()
@@ -207,7 +221,7 @@ impl Alerts {
         }
         self.counters = snapshot.counters;
         self.by_activity =
-            snapshot.open.iter().map(|(key, alert)| (alert.last_seen, key.clone())).collect();
+            snapshot.open.iter().map(|(key, open)| (open.touched, key.clone())).collect();
         self.open = snapshot.open.into_iter().collect();
         Ok(())
     }
@@ -264,17 +278,22 @@ impl Alerts {
         if let Some(before) = self.close(&key) {
             self.by_activity.remove(&(before, key.clone()));
         }
-        self.by_activity.insert((alert.last_seen, key.clone()));
+        let touched = finding.event.received;
+        self.by_activity.insert((touched, key.clone()));
         self.changed.insert(key.clone(), false);
-        self.open.insert(key, alert);
+        self.open.insert(key, Open { alert, touched });
         self.counters.raised += 1;
         self.let_go_of_surplus();
         Outcome::Raised(id)
     }
 
     fn join(&mut self, key: Arc<Key>, finding: &Finding, historical: bool) -> Outcome {
-        let Some(alert) = self.open.get_mut(&key) else { return Outcome::Allowed };
-        self.by_activity.remove(&(alert.last_seen, key.clone()));
+        let Some(Open { alert, touched }) = self.open.get_mut(&key) else {
+            return Outcome::Allowed;
+        };
+        self.by_activity.remove(&(*touched, key.clone()));
+        *touched = (*touched).max(finding.event.received);
+        self.by_activity.insert((*touched, key.clone()));
         let first = finding.contributions.first().map_or(finding.time, |first| first.time);
         alert.first_seen = alert.first_seen.min(first);
         alert.last_seen = alert.last_seen.max(finding.time);
@@ -292,7 +311,6 @@ impl Alerts {
         }
         alert.historical &= historical;
         let id = alert.id.clone();
-        self.by_activity.insert((alert.last_seen, key.clone()));
         self.changed.insert(key, true);
         self.counters.joined += 1;
         match (live, escalated) {
@@ -304,17 +322,16 @@ impl Alerts {
     }
 
     /// Nothing can join an alert any more: takes it out of the open ones, and keeps it to be saved
-    /// when it has changed. When it was last active.
+    /// when it has changed. When its newest event was received.
     fn close(&mut self, key: &Arc<Key>) -> Option<Timestamp> {
-        let mut alert = self.open.remove(key)?;
-        let last_seen = alert.last_seen;
+        let Open { mut alert, touched } = self.open.remove(key)?;
         if let Some(reword) = self.changed.remove(key) {
             if reword {
                 alert.reason = reason::render(&alert, None);
             }
             self.gone.push(alert);
         }
-        Some(last_seen)
+        Some(touched)
     }
 
     fn let_go_of_surplus(&mut self) {

@@ -28,6 +28,7 @@ use crate::stats::Stats;
 
 pub(crate) use follow::file_input;
 pub(crate) use paths::Patterns;
+pub use paths::check_pattern;
 use tail::{FileState, KEY_PREFIX, Tail, Turn};
 use watch::DirWatch;
 
@@ -241,6 +242,8 @@ impl Follower {
                 Err(error) => {
                     let (path, ends) = (tail.path.clone(), tail.is_gzip());
                     self.problem(&path, None, &error);
+                    // What cannot be read must not hold up what can.
+                    self.caught_up(index)?;
                     if ends {
                         self.tails.remove(index);
                     } else {

@@ -215,3 +215,45 @@ fn state_is_bounded_and_what_goes_is_counted() {
     let counters = detector.counters();
     assert!(counters.groups_evicted > 0 && counters.groups <= 1300, "{counters:?}");
 }
+
+/// A live event: when it says it happened and when it was received, in seconds.
+fn live(number: usize, happened: i64, received: i64, ip: u8) -> Event {
+    let mut event = event(number, (happened * 10, true, ip, 1, 3));
+    event.received = Timestamp(received * 1_000_000_000);
+    event
+}
+
+/// Matches of other groups, enough for several looks for what is over.
+const OTHERS: usize = 9_000;
+
+#[test]
+fn clocks_that_are_wrong_blind_nobody() {
+    let (rules, options) = rules();
+    let now = 1_800_000_000;
+    // The offset of the attacker's clock from ours, and that of one stray event.
+    for (offset, stray) in [(0, 4 * 365 * 86_400), (-5 * 3600, 0), (9 * 3600, 0), (0, 0)] {
+        let mut events = vec![live(0, now + stray, now, 9)];
+        for number in 1..OTHERS {
+            let received = now + (number * 9 / OTHERS) as i64;
+            events.push(live(number, received, received, 10 + (number % 200) as u8));
+            if number % (OTHERS / 4) == 0 {
+                events.push(live(OTHERS + number, received + offset, received, 1));
+            }
+        }
+        let mut detector = Detector::new(Arc::clone(&rules), &options);
+        let mut out = Vec::new();
+        run(&mut detector, &events, &mut out);
+        let attack = |finding: &&Finding| {
+            finding.rule.title == "sum" && finding.group == [("ip".into(), "192.0.2.1".into())]
+        };
+        assert_eq!(out.iter().filter(attack).count(), 1, "{offset} {stray}");
+        // Our own clock was years ahead for a moment and is set back.
+        detector.advance(Timestamp((now + stray) * 1_000_000_000), &mut out);
+        out.clear();
+        let later = now + 3600;
+        let again: Vec<Event> =
+            (0..3).map(|number| live(2 * OTHERS + number, later, later, 2)).collect();
+        run(&mut detector, &again, &mut out);
+        assert!(out.iter().any(|finding| finding.rule.title == "sum"), "{offset} {stray}");
+    }
+}

@@ -6,6 +6,7 @@
 //! lane is behind, events pass straight through in arrival order. Never drops an event.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use tocsin_collect::Checkpoint;
 use tocsin_model::{Event, Timestamp};
@@ -21,10 +22,23 @@ pub struct Merged {
     pub after: Vec<Checkpoint>,
 }
 
-#[derive(Debug, Default)]
+/// Bytes of raw lines that may wait; at more, nobody waits for anybody.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What an event is in memory beside its raw line, bytes, roughly.
+const EVENT_BYTES: usize = 1024;
+
+#[derive(Debug)]
 struct Lane {
     behind: bool,
+    /// When it last brought something.
+    brought: Instant,
     waiting: VecDeque<Merged>,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self { behind: false, brought: Instant::now(), waiting: VecDeque::new() }
+    }
 }
 
 /// The lanes and what waits in them.
@@ -32,17 +46,28 @@ struct Lane {
 pub struct Merger {
     lanes: BTreeMap<u64, Lane>,
     waiting: usize,
+    waiting_bytes: usize,
+    patience: Option<Duration>,
 }
 
 impl Merger {
+    /// A merger in which a lane that is behind but brings nothing holds others for `patience` at
+    /// most. ([`Merger::default`] waits for ever.)
+    pub fn patient(patience: Duration) -> Self {
+        Self { patience: Some(patience), ..Self::default() }
+    }
+
     /// Says whether a lane is behind. A lane that was never named is not.
     pub fn set_behind(&mut self, lane: u64, behind: bool) {
-        self.lanes.entry(lane).or_default().behind = behind;
+        let lane = self.lanes.entry(lane).or_default();
+        lane.behind = behind;
+        lane.brought = Instant::now();
     }
 
     /// Adds an event at the end of its lane.
     pub fn push(&mut self, lane: u64, merged: Merged) {
         self.waiting += 1;
+        self.waiting_bytes += bytes(&merged);
         self.lanes.entry(lane).or_default().waiting.push_back(merged);
     }
 
@@ -64,6 +89,7 @@ impl Merger {
             let Some(lane) = self.lanes.get_mut(&lane) else { return };
             let Some(merged) = lane.waiting.pop_front() else { return };
             self.waiting -= 1;
+            self.waiting_bytes -= bytes(&merged);
             out.push(merged);
         }
         let empty = |lane: &Lane| !lane.behind && lane.waiting.is_empty();
@@ -102,6 +128,7 @@ impl Merger {
     /// The lane whose first event is the oldest; `None` when there is none or when a lane that
     /// is behind might still bring an older one.
     fn next_lane(&self) -> Option<u64> {
+        let full = self.waiting_bytes > WAITING_BYTES_MAX;
         let mut oldest: Option<(Timestamp, u64)> = None;
         for (id, lane) in &self.lanes {
             match lane.waiting.front() {
@@ -109,12 +136,26 @@ impl Merger {
                     oldest = Some((merged.event.time, *id));
                 }
                 Some(_) => {}
-                None if lane.behind => return None,
+                None if lane.behind && !full && !self.is_silent(lane) => return None,
                 None => {}
             }
         }
         oldest.map(|(_, id)| id)
     }
+
+    /// Counts silence from now on: after a pause that was not the lanes' doing.
+    pub fn start_again(&mut self) {
+        self.lanes.values_mut().for_each(|lane| lane.brought = Instant::now());
+    }
+
+    /// Whether a lane has brought nothing for so long that others go on without it.
+    fn is_silent(&self, lane: &Lane) -> bool {
+        self.patience.is_some_and(|patience| lane.brought.elapsed() >= patience)
+    }
+}
+
+fn bytes(merged: &Merged) -> usize {
+    merged.event.original().len() + EVENT_BYTES
 }
 
 #[cfg(test)]
@@ -161,6 +202,42 @@ mod tests {
         assert_eq!(times(&mut merger), [100]);
         merger.push(2, at(90));
         assert_eq!(times(&mut merger), [90]);
+    }
+
+    #[test]
+    fn a_lane_that_falls_silent_holds_nobody_for_ever() {
+        let mut merger = Merger::patient(Duration::ZERO);
+        merger.set_behind(1, true);
+        merger.push(2, at(3));
+        assert_eq!(times(&mut merger), [3]);
+        merger.push(1, at(2));
+        assert_eq!(times(&mut merger), [2]);
+        let mut merger = Merger::patient(Duration::from_secs(3600));
+        merger.set_behind(1, true);
+        merger.push(2, at(3));
+        assert_eq!(times(&mut merger), Vec::<i64>::new());
+        merger.lanes.values_mut().for_each(|lane| lane.brought -= Duration::from_secs(3600));
+        assert_eq!(times(&mut merger), [3]);
+        merger.set_behind(1, true);
+        merger.lanes.values_mut().for_each(|lane| lane.brought -= Duration::from_secs(3600));
+        merger.start_again();
+        merger.push(2, at(4));
+        assert_eq!(times(&mut merger), Vec::<i64>::new());
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut merger = Merger::default();
+        merger.set_behind(1, true);
+        let line = "x".repeat(1024 * 1024);
+        for second in 0..100 {
+            let mut merged = at(second);
+            merged.event.set_original(&line);
+            merger.push(2, merged);
+        }
+        let passed = times(&mut merger);
+        assert!((30..50).contains(&passed.len()), "{passed:?}");
+        assert!(merger.waiting_bytes <= WAITING_BYTES_MAX);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tocsin_alert::{Alerts, Outcome};
 use tocsin_catalog::Catalog;
 use tocsin_collect::{Batch, Checkpoints, Journal, Stats};
 use tocsin_detect::{Detector, RuleSet};
-use tocsin_model::{AlertId, Event, Finding, NoticeKind, Timestamp, field};
+use tocsin_model::{AlertId, Event, EventId, Finding, NoticeKind, Timestamp, field};
 use tocsin_notify::Notifier;
 use tocsin_parse::Worker;
 use tocsin_store::EventStore;
@@ -30,10 +30,16 @@ const EPOCH_EVENTS_MAX: usize = 50_000;
 const EPOCH_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Events that are given to the store together ahead of the commit.
 const APPEND_EVENTS_MIN: usize = 500;
+/// How many times as long as a commit took the next epoch lasts at least.
+const COMMIT_REST: u32 = 8;
+/// The longest epoch that this makes.
+const COMMIT_EVERY_MAX: Duration = Duration::from_secs(15);
 /// How long everybody waits for a lane that is behind but brings nothing.
 const BEHIND_WAIT_MAX: Duration = Duration::from_secs(3);
 /// Pause before a refused commit is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// What happened longer than this before Tocsin first watched is history.
+const NEWS_SPAN: Duration = Duration::from_secs(86_400);
 /// How often changes of alerts that raise nothing new are saved and shown.
 const ALERT_SAVE_EVERY: Duration = Duration::from_millis(500);
 /// Quiet time after which the clock moves event time on.
@@ -55,6 +61,8 @@ pub struct Parts {
     pub payload: Payload,
     pub commit_every: Duration,
     pub longest_cooldown: Duration,
+    /// When Tocsin first watched this machine.
+    pub watching_since: Timestamp,
     /// Cancelled when the drain takes too long; whatever is not committed is read again.
     pub abandon: CancellationToken,
 }
@@ -82,6 +90,7 @@ pub struct Pipeline {
     raised: Vec<(AlertId, NoticeKind)>,
     last_save: Instant,
     last_commit: Instant,
+    commit_every: Duration,
     last_batch: Instant,
     rate: Rate,
 }
@@ -93,11 +102,12 @@ impl Pipeline {
         let checkpoints = parts.payload.checkpoints.clone();
         let stored_by_input = parts.payload.ledgers.clone();
         parts.progress.set_ledgers(&stored_by_input);
+        let commit_every = parts.commit_every;
         let stored = stored_by_input.values().map(|ledger| ledger.stored).sum();
         parts.progress.stored.store(stored, Ordering::Relaxed);
         Self {
             parts,
-            merger: Merger::default(),
+            merger: Merger::patient(BEHIND_WAIT_MAX),
             ready: Vec::new(),
             findings: Vec::new(),
             epoch: Vec::new(),
@@ -109,6 +119,7 @@ impl Pipeline {
             raised: Vec::new(),
             last_save: now,
             last_commit: now,
+            commit_every,
             last_batch: now,
             rate: Rate { since: now, events: 0, smoothed: 0.0 },
         }
@@ -148,7 +159,7 @@ impl Pipeline {
     }
 
     fn wait(&self) -> Duration {
-        let commit = self.parts.commit_every.saturating_sub(self.last_commit.elapsed());
+        let commit = self.commit_every.saturating_sub(self.last_commit.elapsed());
         let save = ALERT_SAVE_EVERY.saturating_sub(self.last_save.elapsed());
         commit.min(save).max(Duration::from_millis(5))
     }
@@ -163,6 +174,7 @@ impl Pipeline {
         }
         let mut checkpoints = std::mem::take(&mut batch.checkpoints);
         let last = batch.records.len().checked_sub(1);
+        let of_file = batch.lane.is_some();
         for (index, record) in batch.records.iter().enumerate() {
             let mut event = Event::default();
             self.parts.worker.parse(record, &mut event);
@@ -171,7 +183,8 @@ impl Pipeline {
             }
             let after =
                 if Some(index) == last { std::mem::take(&mut checkpoints) } else { Vec::new() };
-            let merged = Merged { event, historical: batch.historical, after };
+            let historical = batch.historical || (of_file && self.is_old(event.time));
+            let merged = Merged { event, historical, after };
             self.merger.push(lane.unwrap_or_default(), merged);
             self.received(&record.input);
         }
@@ -186,6 +199,11 @@ impl Pipeline {
         let entered = batch.records.len() as u64;
         self.parts.progress.entered.fetch_add(entered, Ordering::Relaxed);
         self.rate.events += entered;
+    }
+
+    /// Whether something is no news, even where all of a file is asked for.
+    fn is_old(&self, time: Timestamp) -> bool {
+        time < self.parts.watching_since.minus(NEWS_SPAN)
     }
 
     fn received(&mut self, input: &str) {
@@ -207,13 +225,12 @@ impl Pipeline {
     /// Nothing came for a while.
     fn quiet(&mut self) {
         let since = self.last_batch.elapsed();
-        if since > BEHIND_WAIT_MAX && self.merger.any_behind() {
-            self.merger.flush(&mut self.ready);
+        if self.merger.any_behind() {
             self.pass_on();
         }
-        if since > QUIET && self.merger.waiting() == 0 && !self.merger.any_behind() {
+        if since > QUIET && self.merger.waiting() == 0 {
             self.parts.detector.advance(now(), &mut self.findings);
-            self.alert(false);
+            self.alert(None);
         }
     }
 
@@ -223,7 +240,7 @@ impl Pipeline {
             self.parts.progress.saw(event.time);
             self.parts.detector.process(&event, &mut self.findings);
             if !self.findings.is_empty() {
-                self.alert(historical);
+                self.alert(Some((event.id, historical)));
             }
             let lag = now().since(event.received).as_millis() as u64;
             self.parts.progress.lag_ms.store(lag, Ordering::Relaxed);
@@ -255,10 +272,16 @@ impl Pipeline {
         };
     }
 
-    fn alert(&mut self, historical: bool) {
+    /// Makes alerts of the findings. `at_hand` is the event just processed and whether it is
+    /// history; windows that closed by time are of events before.
+    fn alert(&mut self, at_hand: Option<(EventId, bool)>) {
         let progress = &self.parts.progress;
         for finding in self.findings.drain(..) {
             progress.findings.fetch_add(1, Ordering::Relaxed);
+            let historical = match at_hand {
+                Some((id, historical)) if finding.event.id == id => historical,
+                _ => finding.event.time < self.parts.watching_since,
+            };
             match self.parts.alerts.add(&finding, historical) {
                 Outcome::Raised(id) => {
                     progress.alerts.fetch_add(1, Ordering::Relaxed);
@@ -280,7 +303,7 @@ impl Pipeline {
             self.rate.update(&self.parts.progress);
             self.parts.progress.set_detect(self.parts.detector.counters());
         }
-        if self.last_commit.elapsed() >= self.parts.commit_every {
+        if self.last_commit.elapsed() >= self.commit_every {
             if self.dirty || self.parts.inputs.dropped() != self.parts.payload.dropped {
                 self.dirty = true;
                 self.commit()?;
@@ -292,6 +315,10 @@ impl Pipeline {
 
     /// Saves the alerts that changed, with the notices of those that were raised, and shows them.
     fn save_alerts(&mut self) -> std::ops::ControlFlow<()> {
+        if self.parts.abandon.is_cancelled() {
+            // What was given up once must not be followed by what builds on it.
+            return std::ops::ControlFlow::Break(());
+        }
         self.last_save = Instant::now();
         let changed = self.parts.alerts.take_changed();
         if changed.is_empty() {
@@ -319,13 +346,12 @@ impl Pipeline {
 
     /// Ends the epoch.
     fn commit(&mut self) -> std::ops::ControlFlow<()> {
+        let start = Instant::now();
         self.save_alerts()?;
         if !self.dirty {
             return std::ops::ControlFlow::Continue(());
         }
-        if let Some(newest) = self.parts.progress.newest() {
-            self.parts.alerts.expire(newest, self.parts.longest_cooldown);
-        }
+        self.parts.alerts.expire(now(), self.parts.longest_cooldown);
         let mut ledgers = self.stored_by_input.clone();
         for event in &self.epoch {
             if let Some(input) = event.get_str(field::TOCSIN_INPUT)
@@ -366,6 +392,9 @@ impl Pipeline {
         self.parts.payload = payload;
         self.dirty = false;
         self.last_commit = Instant::now();
+        // With much state to save, epochs get longer, so that saving never is most of the work.
+        let rest = (start.elapsed() * COMMIT_REST).min(COMMIT_EVERY_MAX);
+        self.commit_every = self.parts.commit_every.max(rest);
         self.epoch = epoch;
         self.epoch.clear();
         self.epoch_bytes = 0;
@@ -383,6 +412,7 @@ impl Pipeline {
         loop {
             match attempt(&mut self.parts) {
                 Ok(()) => {
+                    self.merger.start_again();
                     if told {
                         tracing::info!("{what}: solved, going on");
                         self.parts.progress.set_problem(None);

@@ -99,6 +99,7 @@ impl Engine {
             states,
             notifier: Arc::new(notifier),
             payload,
+            watching_since: since,
         };
         Self::run(config, content, opened).await
     }
@@ -140,6 +141,7 @@ impl Engine {
             payload: opened.payload,
             commit_every: Duration::from_millis(config.store.commit_ms.max(10)),
             longest_cooldown,
+            watching_since: opened.watching_since,
             abandon: abandon.clone(),
         });
         let runtime = tokio::runtime::Handle::current();
@@ -216,6 +218,7 @@ struct Opened {
     states: StateDir,
     notifier: Arc<Notifier>,
     payload: Payload,
+    watching_since: Timestamp,
 }
 
 /// The detector and the alerts as they were at the last commit.
@@ -245,7 +248,9 @@ fn restore(
         }
     }
     let stored = opened.store.stats().ok().and_then(|stats| stats.newest);
-    let since = stored.unwrap_or_default().minus(ADOPT_SPAN);
+    // An event may say that it is of the future.
+    let newest = stored.unwrap_or_default().min(Timestamp::from_system(SystemTime::now()));
+    let since = newest.minus(ADOPT_SPAN);
     let newer = opened
         .catalog
         .open_alerts_since(since)
@@ -287,7 +292,14 @@ async fn retain(store: Arc<dyn EventStore>, days: u32, shutdown: CancellationTok
         let store = store.clone();
         let before = Timestamp::from_system(SystemTime::now())
             .minus(Duration::from_secs(u64::from(days) * 86_400));
-        let deleted = tokio::task::spawn_blocking(move || store.delete_before(before)).await;
+        let deleted = tokio::task::spawn_blocking(move || {
+            // When all is old, the clock may be wrong; new events will tell.
+            match store.stats()?.newest {
+                Some(newest) if newest >= before => store.delete_before(before),
+                _ => Ok(0),
+            }
+        })
+        .await;
         match deleted {
             Ok(Ok(0)) | Err(_) => {}
             Ok(Ok(deleted)) => tracing::info!("deleted {deleted} events older than {days} days"),

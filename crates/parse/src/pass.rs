@@ -1,5 +1,7 @@
 //! One record's way: frames off, source found, body read.
 
+use std::time::Duration;
+
 use tocsin_model::{Event, FieldId, field};
 
 use crate::envelope::Kind;
@@ -94,6 +96,9 @@ impl<'p> Pass<'p> {
             && depth < FRAMES_MAX
             && let Some(found) = self.json(json, event, depth + 1)
         {
+            if found.rest {
+                keep_head(head, event);
+            }
             return Some(found);
         }
         let look = Look {
@@ -418,6 +423,24 @@ impl<'p> Pass<'p> {
         self.timed = sink.timed;
         counters.steps_over_limit += ran.given_up;
         ran
+    }
+}
+
+/// The most that JSON in a frame may differ from the frame's time.
+const TIME_DIFFERENCE_MAX: Duration = Duration::from_secs(86_400);
+
+/// Programs log JSON that others gave them. Where no source vouches for it, the frame has the
+/// last word on whose line this is and when it was written.
+fn keep_head(head: &Head<'_>, event: &mut Event) {
+    if let Some(time) = head.time {
+        let apart = event.time.since(time).max(time.since(event.time));
+        if apart > TIME_DIFFERENCE_MAX {
+            event.time = time;
+        }
+    }
+    if let Some(host) = head.host.as_deref() {
+        event.set_str(field::HOST_HOSTNAME, host);
+        event.set_str(field::HOST_NAME, host);
     }
 }
 

@@ -146,7 +146,10 @@ impl Worker {
         match found {
             Some(found) => {
                 self.known(&found, repeated, event);
-                self.raw_line(&found, event);
+                // In a frame, the line is what came in the frame.
+                if self.state.frames.is_empty() {
+                    self.raw_line(&found, event);
+                }
             }
             None => self.unparsed(&text, error, event),
         }
@@ -210,8 +213,22 @@ impl Worker {
         if let Some(peer) = record.peer {
             event.set_str(field::LOG_SOURCE_ADDRESS, &peer.to_canonical().to_string());
         }
+        believe(event);
         related(event);
     }
+}
+
+/// The most attempts that one event may stand for: content comes from outside.
+const ATTEMPTS_MAX: i64 = 10_000;
+
+/// Keeps the number of attempts within what can be.
+fn believe(event: &mut Event) {
+    let attempts = match event.get(field::TOCSIN_ATTEMPTS) {
+        None | Some(Value::Int(0..=ATTEMPTS_MAX)) => return,
+        Some(Value::Int(attempts)) => attempts.clamp(0, ATTEMPTS_MAX),
+        Some(_) => 1,
+    };
+    event.set(field::TOCSIN_ATTEMPTS, Value::Int(attempts));
 }
 
 /// Which list of related things a field belongs to.

@@ -395,3 +395,31 @@ fn raw_line_in_json() {
     let line = r#"{"source":"auth","raw":"Nov 21 00:11:50 vm sshd[1]: Failed password for a from 192.0.2.10 port 5 ssh2"}"#;
     check(line, &[("event.dataset", "openssh.sshd"), ("source.ip", "192.0.2.10")]);
 }
+
+/// JSON that a program logs because somebody sent it says neither whose line this is nor when it
+/// was written, nor what Tocsin itself keeps about events.
+#[test]
+fn json_in_a_frame_is_not_believed_about_the_frame() {
+    let line = r#"Nov 21 00:11:50 gate myapp[5]: {"@timestamp":"2031-01-01T00:00:00Z","host":{"name":"other"},"raw":"innocent","source.ip":"192.0.2.9","event.category":"authentication","tocsin.attempts":-1000,"tocsin":{"input":"x"}}"#;
+    check(
+        line,
+        &[
+            ("host.name", "gate"),
+            ("host.hostname", "gate"),
+            ("source.ip", "192.0.2.9"),
+            ("tocsin.attempts", "0"),
+        ],
+    );
+    let (event, _) = Case::of(line).parse(&PARSER);
+    assert_eq!(event.original(), line);
+    assert_eq!(event.time.to_string(), "2026-11-21T00:11:50Z");
+    assert_ne!(shown(&event, "tocsin.input"), "x");
+    let attempts = [("5", "5"), ("99999999999", "10000"), ("\"many\"", "1")];
+    for (written, expected) in attempts {
+        let line =
+            format!(r#"{{"event_type":"login_failed","src_ip":"192.0.2.9","attempts":{written}}}"#);
+        check(&line, &[("tocsin.attempts", expected)]);
+    }
+    let line = "Nov 21 00:11:50 vm sshd[1]: message repeated 2000000000 times: [ Failed password for root from 192.0.2.1 port 22 ssh2]";
+    check(line, &[("tocsin.attempts", "10000")]);
+}

@@ -17,11 +17,15 @@ fn rule(severity: Severity) -> RuleMeta {
     }
 }
 
+/// By how many seconds events are received after they happened: a source that is hours behind.
+const RECEIVED_LATER: i64 = 5 * 3600;
+
 /// A finding at `second` whose window began `before` seconds earlier.
 fn finding(rule: RuleMeta, address: &str, second: i64, before: i64) -> Finding {
     let at = |second: i64| Timestamp(second * 1_000_000_000);
     let mut event = Event::default();
     event.time = at(second);
+    event.received = at(second + RECEIVED_LATER);
     event.id = EventId { stream: 1, offset: second as u64 };
     event.set(field::SOURCE_IP, Value::Str(address));
     event.push_str(field::USER_NAME, "root");
@@ -184,6 +188,6 @@ fn surplus_and_expired_alerts_are_let_go() {
             .add(&finding(rule(Severity::High), &format!("192.0.2.{host}"), 100 + host, 4), false);
     }
     assert_eq!((alerts.open_count(), alerts.counters().let_go), (2, 1));
-    alerts.expire(Timestamp(163_000_000_000), Duration::from_secs(1));
+    alerts.expire(Timestamp((163 + RECEIVED_LATER) * 1_000_000_000), Duration::from_secs(1));
     assert_eq!(alerts.open_count(), 1);
 }

@@ -21,6 +21,8 @@ pub(crate) struct Group {
     pub(super) measure: Measure,
     /// Time up to which all is decided, for correlations that wait for time to be complete.
     pub(crate) decided: Option<i64>,
+    /// When the entry that came last was received.
+    pub(crate) touched: i64,
 }
 
 /// The condition of a correlation held.

@@ -29,6 +29,9 @@ use group::{Group, Hit};
 /// Matches between two looks for groups that nothing can come of any more.
 const SWEEP_EVERY: u64 = 4096;
 
+/// By how much time may run ahead of the clock before the clock is taken to have been set back.
+const CLOCK_STEP: i64 = 3600 * 1_000_000_000;
+
 /// Keeps the windows of correlations.
 #[derive(Debug)]
 pub(crate) struct Correlator {
@@ -39,6 +42,8 @@ pub(crate) struct Correlator {
     groups: Vec<HashMap<Key, Group>>,
     /// Newest event time seen; everything up to `lateness` before it is complete.
     newest: i64,
+    /// When the event at hand was received; 0 where that is not known.
+    arrived: i64,
     bytes: usize,
     /// The event at hand, shared by its entries.
     current: Option<Arc<Event>>,
@@ -66,6 +71,7 @@ impl Correlator {
             lateness: i64::try_from(options.lateness.as_nanos()).unwrap_or(i64::MAX),
             groups,
             newest: i64::MIN,
+            arrived: 0,
             bytes: 0,
             current: None,
             queue: VecDeque::new(),
@@ -82,8 +88,15 @@ impl Correlator {
             return;
         }
         self.current = None;
-        if event.time.0 > self.newest {
-            self.newest = event.time.0;
+        self.arrived = event.received.0;
+        // A sender whose clock is ahead must not make everybody else late.
+        let time = if self.arrived > 0 { event.time.0.min(self.arrived) } else { event.time.0 };
+        if self.arrived > 0 && self.newest.saturating_sub(self.arrived) > CLOCK_STEP {
+            // Our own clock was ahead and was set back.
+            self.newest = time;
+        }
+        if time > self.newest {
+            self.newest = time;
             self.decide(self.complete(), matcher, out);
         }
     }
@@ -201,6 +214,7 @@ impl Correlator {
             self.bytes += entry.bytes();
             let key = group.clone();
             let state = self.groups[place].entry(group).or_default();
+            state.touched = self.arrived;
             let mut at = state.insert(entry);
             if state.entries.len() > self.limits.entries_per_group_max {
                 self.bytes = self.bytes.saturating_sub(state.drop_oldest(correlation.kind));
@@ -259,16 +273,9 @@ impl Correlator {
     /// there is too much.
     fn sweep(&mut self) {
         self.since_sweep = 0;
-        let complete = self.complete();
-        let rules = Arc::clone(&self.rules);
-        self.bytes = 0;
-        for (groups, correlation) in self.groups.iter_mut().zip(&rules.correlations) {
-            let before = complete.saturating_sub(correlation.timespan);
-            groups.retain(|_, group| {
-                group.forget(before, correlation.kind);
-                !group.entries.is_empty()
-            });
-            self.bytes += groups.values().map(Group::bytes).sum::<usize>();
+        self.forget(true);
+        if self.bytes > self.limits.state_bytes_max {
+            self.forget(false);
         }
         while self.bytes > self.limits.state_bytes_max {
             let largest = (0..self.groups.len()).max_by_key(|place| self.groups[*place].len());
@@ -276,6 +283,27 @@ impl Correlator {
                 Some(place) if !self.groups[place].is_empty() => self.evict(place),
                 _ => break,
             }
+        }
+    }
+
+    /// Forgets what is over by event time. With `patient`, groups that something came for a short
+    /// while ago only lose what is over by their own time: their source may be hours behind the
+    /// others and go on.
+    fn forget(&mut self, patient: bool) {
+        let complete = self.complete();
+        let rules = Arc::clone(&self.rules);
+        self.bytes = 0;
+        for (groups, correlation) in self.groups.iter_mut().zip(&rules.correlations) {
+            let span = correlation.timespan.saturating_add(self.lateness);
+            let active = self.arrived.saturating_sub(span);
+            groups.retain(|_, group| {
+                let behind = group.last().saturating_sub(self.lateness);
+                let going_on = patient && self.arrived > 0 && group.touched >= active;
+                let over = if going_on { complete.min(behind) } else { complete };
+                group.forget(over.saturating_sub(correlation.timespan), correlation.kind);
+                !group.entries.is_empty()
+            });
+            self.bytes += groups.values().map(Group::bytes).sum::<usize>();
         }
     }
 

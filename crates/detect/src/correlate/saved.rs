@@ -34,6 +34,8 @@ struct SavedCorrelation {
 struct SavedGroup {
     key: Key,
     decided: Option<i64>,
+    #[serde(default)]
+    touched: i64,
     entries: Vec<SavedEntry>,
 }
 
@@ -77,6 +79,7 @@ pub(super) fn save(correlator: &Correlator) -> Vec<u8> {
             .map(|(key, group)| SavedGroup {
                 key: key.clone(),
                 decided: group.decided,
+                touched: group.touched,
                 entries: group
                     .entries
                     .iter()
@@ -112,7 +115,8 @@ pub(super) fn restore(correlator: &mut Correlator, bytes: &[u8]) -> Result<(), S
         let place = rules.correlations.iter().position(|known| identity(known) == wanted);
         let Some(place) = place else { continue };
         for saved in one.groups {
-            let mut group = Group { decided: saved.decided, ..Group::default() };
+            let mut group =
+                Group { decided: saved.decided, touched: saved.touched, ..Group::default() };
             for saved in saved.entries {
                 let (Some(event), Some(rule)) =
                     (events.get(saved.event), metas.get(saved.rule.as_str()))

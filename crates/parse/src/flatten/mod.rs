@@ -10,7 +10,7 @@ mod scan;
 mod windows;
 
 use ahash::AHashMap;
-use tocsin_model::{Event, FieldId};
+use tocsin_model::{Event, FieldId, field};
 
 use crate::options::Limits;
 use scan::{Item, Pass};
@@ -82,6 +82,12 @@ pub struct Flattener {
     scratch: String,
     items: Vec<(FieldId, Item)>,
     dropped: Dropped,
+}
+
+/// Whether Tocsin alone may say what is in a field. How many attempts an event stands for is
+/// something that senders know.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("tocsin.") && name != field::TOCSIN_ATTEMPTS.name()
 }
 
 const ROOT: u32 = 0;
@@ -172,6 +178,9 @@ impl Flattener {
         let literal = above.literal || key.contains('.');
         // Fields of Windows events have the names that Sigma gives them, whatever wraps them.
         let shown = windows::flat_name(&name);
+        if is_ours(shown.as_deref().unwrap_or(&name)) {
+            return NOWHERE;
+        }
         let Some(field) = FieldId::intern(shown.as_deref().unwrap_or(&name)) else {
             return NOWHERE;
         };
