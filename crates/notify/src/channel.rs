@@ -19,6 +19,8 @@ use crate::error::NotifyError;
 use crate::secret::MASK;
 use crate::view::Message;
 
+pub(crate) use http::RETRY_AFTER_MAX;
+
 /// The longest that a delivery may be told to take.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(600);
 /// Shorter texts are too common to be masked in answers.

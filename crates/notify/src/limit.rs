@@ -66,10 +66,10 @@ impl Limiter {
     }
 }
 
+/// Keeps what lies within the window. What is later than now was noted by a clock that was ahead:
+/// it would count until the clock is there again.
 fn forget(sent: &mut VecDeque<Timestamp>, now: Timestamp, window: Duration) {
-    while sent.front().is_some_and(|&time| now.since(time) >= window) {
-        sent.pop_front();
-    }
+    sent.retain(|&time| time <= now && now.since(time) < window);
 }
 
 fn group_key(alert: &Alert) -> String {
@@ -117,6 +117,31 @@ mod tests {
             (3620, "a", false),
             (3620, "b", true),
             (3621, "c", false),
+        ];
+        for (second, group, want) in table {
+            let (alert, now) = (alert(group), Timestamp::from_millis(second * 1000));
+            assert_eq!(limiter.allows(&alert, now), want, "{group} at {second}");
+            if want {
+                limiter.sent(&alert, now);
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_silences_nobody() {
+        let limit =
+            RateLimit { per_group: 1, per_group_seconds: 60, per_hour: 2, summary_seconds: 1 };
+        let mut limiter = Limiter::new(limit);
+        let day = 86_400;
+        // Second, group, whether it goes out.
+        let table = [
+            (day, "a", true),
+            (day, "b", true),
+            (day, "c", false),
+            (0, "a", true),
+            (1, "a", false),
+            (1, "b", true),
+            (2, "c", false),
         ];
         for (second, group, want) in table {
             let (alert, now) = (alert(group), Timestamp::from_millis(second * 1000));

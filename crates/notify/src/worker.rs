@@ -19,6 +19,7 @@ use crate::limit::Limiter;
 use crate::outbox::{Due, Outbox, OutboxError};
 use crate::view::{AlertView, Message};
 
+mod clock;
 mod summary;
 
 pub use summary::ALERTS_LISTED_MAX;
@@ -214,6 +215,7 @@ impl Worker {
         self.record(outbox).await?;
         let mut waiting = self.take(outbox, Timestamp(i64::MAX)).await?;
         let now = now();
+        self.pull_back(outbox, &mut waiting, now).await?;
         let next_due = waiting.iter().map(|due| due.next_try).find(|time| *time > now);
         waiting.retain(|due| due.next_try <= now);
         if waiting.is_empty() {

@@ -23,7 +23,7 @@ const ANSWER_CHARS_MAX: usize = 300;
 /// Shorter parts of an address are no secrets.
 const SECRET_BYTES_MIN: usize = 8;
 /// The longest wait that a service may ask for.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the body of an answer is waited for; its status has told everything that counts.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(1);

@@ -7,6 +7,7 @@ mod support;
 
 mod alert_log;
 mod answers;
+mod clock;
 mod delivery;
 mod limits;
 mod mail;
