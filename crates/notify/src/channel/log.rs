@@ -149,3 +149,67 @@ fn read_tail(path: &Path, written: &mut Written) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    use tocsin_model::{AlertId, Notice};
+
+    use super::*;
+    use crate::view::AlertView;
+
+    const INSIDE: &str = "TOCSIN_TEST_FILE_LIMIT";
+
+    fn message(number: u32, reason_bytes: usize) -> Message {
+        let mut alert = crate::notifier::test_alert();
+        alert.id = AlertId(number.to_string());
+        alert.reason = "x".repeat(reason_bytes);
+        let notice = Notice { channel: "log".to_owned(), kind: NoticeKind::Raised, alert };
+        Message::Alert(Box::new(AlertView::new(&notice, None)))
+    }
+
+    /// The limit of a process stands in for a full disk: a write takes what there is room for,
+    /// the next one fails.
+    #[test]
+    fn what_a_full_disk_took_of_a_line_is_taken_back() {
+        if std::env::var_os(INSIDE).is_some() {
+            return fill_up();
+        }
+        let test = std::env::current_exe().unwrap();
+        let name = "channel::log::tests::what_a_full_disk_took_of_a_line_is_taken_back";
+        let limited = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(test)
+            .args(["--exact", name])
+            .env(INSIDE, "1")
+            .output()
+            .unwrap();
+        assert!(limited.status.success(), "{}", String::from_utf8_lossy(&limited.stdout));
+    }
+
+    fn fill_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("alerts.ndjson");
+        let log = LogChannel::open(path.clone()).unwrap();
+        log.append(&[message(1, 1000)]).unwrap();
+        let before = std::fs::read(&path).unwrap();
+
+        let (soft, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+        setrlimit(Resource::RLIMIT_FSIZE, before.len() as u64 + 100, hard).unwrap();
+        let batch = [message(2, 10), message(3, 100_000)];
+        let failed = log.append(&batch);
+        let after = std::fs::read(&path).unwrap();
+        setrlimit(Resource::RLIMIT_FSIZE, soft, hard).unwrap();
+        let error = failed.unwrap_err();
+        assert!(error.answer.contains("alerts.ndjson: File too large"), "{error:?}");
+        assert_eq!(after, before, "no half line is left");
+
+        log.append(&batch).unwrap();
+        log.append(&batch).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 3, "room again: all of it, once");
+        assert!(text.ends_with('\n'));
+    }
+}
