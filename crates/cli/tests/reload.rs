@@ -75,6 +75,11 @@ fn edits_take_effect_and_windows_stay() {
     let rules = server.get("/api/v1/rules").unwrap().to_string();
     assert!(rules.contains("edited again"), "{rules}");
 
+    let new = rule("new", "x").replace("event.action", "event.action|endswiht");
+    fs::write(setup.path("rules/new.yml"), new).unwrap();
+    wait_for("the refusal of a new file", || server.errors().contains("endswiht").then_some(()));
+    fs::remove_file(setup.path("rules/new.yml")).unwrap();
+
     fs::write(setup.path("rules/counted.yml"), rule("renamed", "tick")).unwrap();
     wait_for("the refusal of what breaks another file", || {
         problems(&server).contains("three.yml").then_some(())

@@ -122,10 +122,17 @@ impl Reloader {
         self.good = good_files(&read);
         let mut in_force = InForce::of(&read);
         in_force.diagnostics.splice(0..0, about.iter().cloned());
-        tracing::info!("content read again: {} rules in force", in_force.rules.len());
-        for diagnostic in &about {
-            tracing::error!("{diagnostic}");
+        let before = self.in_force.load();
+        let known = |one: &&Diagnostic| before.diagnostics.contains(one);
+        for diagnostic in in_force.diagnostics.iter().filter(|one| !known(one)) {
+            match diagnostic.level {
+                Level::Error => tracing::error!("{diagnostic}"),
+                Level::Warning => tracing::warn!("{diagnostic}"),
+            }
         }
+        let refused = in_force.diagnostics.iter().filter(|one| is_error(one)).count();
+        let rules = in_force.rules.len();
+        tracing::info!("content read again: {rules} rules in force, {refused} refused");
         self.in_force.store(Arc::new(in_force));
         Some(Control {
             rules: Arc::new(read.rules.clone()),
