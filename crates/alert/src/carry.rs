@@ -73,11 +73,15 @@ fn cut(value: Json) -> Json {
     }
 }
 
-/// What tells one attack from another: the correlation's own group, else the rule's
-/// `tocsin.group_by`, else the source address, else user and host, else the host.
+/// What tells one attack from another: the correlation's own group, or what `tocsin.group_by`
+/// names of it; else the rule's `tocsin.group_by`, else the source address, else user and host,
+/// else the host.
 pub fn group(finding: &Finding) -> Vec<(String, String)> {
     if !finding.group.is_empty() || finding.rule.correlation {
-        return finding.group.clone();
+        let named = &finding.rule.group_by;
+        let mut group = finding.group.clone();
+        group.retain(|(name, _)| named.is_empty() || named.contains(name));
+        return group;
     }
     let pick = |names: &[&str]| -> Vec<(String, String)> {
         names

@@ -39,8 +39,8 @@ pub struct RuleMeta {
     pub cooldown: Option<Duration>,
     /// `tocsin.reason`: sentence template with `{count}`, `{window}`, `{field.name}`.
     pub reason: Option<String>,
-    /// `tocsin.group_by`: for rules that are not correlations, fields that tell one attack from
-    /// another (default: source address, else user and host).
+    /// `tocsin.group_by`: fields that tell one attack from another (default: source address, else
+    /// user and host); of a correlation those of its group that do (default: all).
     pub group_by: Vec<String>,
     /// `tocsin.alert_as`: rules with the same word here and the same group values share one
     /// alert (two ways of seeing the same attack).

@@ -92,6 +92,25 @@ fn what_stands_for_no_attempt_counts_only_for_its_own_rule() {
 }
 
 #[test]
+fn a_correlation_may_share_an_alert_by_a_part_of_its_group() {
+    let mut alerts = alerts();
+    let named = |id: &str, group_by: &[&str]| RuleMeta {
+        id: id.into(),
+        alert_as: Some("login".into()),
+        group_by: group_by.iter().map(|name| (*name).to_owned()).collect(),
+        ..rule(Severity::High)
+    };
+    let by_user = |group_by: &[&str]| {
+        let mut finding = finding(named("by-user", group_by), "192.0.2.1", 105, 4);
+        finding.group.push(("user.name".into(), "root".into()));
+        finding
+    };
+    alerts.add(&finding(named("by-address", &[]), "192.0.2.1", 104, 4), false);
+    assert!(matches!(alerts.add(&by_user(&["source.ip"]), false), Outcome::Joined(_)));
+    assert!(matches!(alerts.add(&by_user(&[]), false), Outcome::Raised(_)));
+}
+
+#[test]
 fn another_address_or_a_later_attack_is_another_alert() {
     let mut alerts = alerts();
     let high = rule(Severity::High);
