@@ -4,9 +4,11 @@
 //!
 //! CPU seconds are user and system time of the whole process, start-up included.
 
+mod events;
 mod history;
 mod lines;
 mod measure;
+mod sigma;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +22,8 @@ use measure::Figure;
 
 /// Lines of the file that everything is measured on.
 const LINES: u64 = 1_000_000;
+/// Structured events that detection is measured on.
+const EVENTS: u64 = 300_000;
 /// Each of our own figures is the best of so many runs: what disturbs a run only slows it.
 const RUNS: u32 = 3;
 
@@ -48,6 +52,15 @@ pub struct Args {
     /// Leave out other tools.
     #[arg(long)]
     no_others: bool,
+    /// Sigma rules to measure detection with, instead of those beside the checkout.
+    #[arg(long)]
+    rules: Option<PathBuf>,
+    /// How many structured events.
+    #[arg(long, default_value_t = EVENTS)]
+    events: u64,
+    /// Compare with rsigma on the same events, installing it where it is missing.
+    #[arg(long)]
+    rsigma: bool,
     /// Use the release build that is there.
     #[arg(long)]
     no_build: bool,
@@ -81,6 +94,10 @@ pub fn run(args: &Args) -> Result<bool> {
     if !args.no_others && matches!(args.what, What::Detect | What::All) {
         install::for_bench()?;
         figures.extend(others(args, &file, &dir)?);
+    }
+    if matches!(args.what, What::Detect | What::All) {
+        let rules = args.rules.as_deref();
+        figures.extend(sigma::run(&tocsin, rules, args.events, args.rsigma, &dir)?);
     }
     print(&figures);
     history::compare_and_add(&target_dir().join("bench-history.ndjson"), &figures)?;
@@ -172,13 +189,13 @@ thresh=5
 
 fn print(figures: &[Figure]) {
     println!(
-        "\n{:<18} {:>10} {:>9} {:>9} {:>17}",
+        "\n{:<28} {:>10} {:>9} {:>9} {:>17}",
         "", "events", "CPU s", "wall s", "events per CPU s"
     );
     for figure in figures {
         let Figure { name, events, cpu_seconds, wall_seconds } = figure;
         let rate = figure.rate();
-        println!("{name:<18} {events:>10} {cpu_seconds:>9.2} {wall_seconds:>9.2} {rate:>17.0}");
+        println!("{name:<28} {events:>10} {cpu_seconds:>9.2} {wall_seconds:>9.2} {rate:>17.0}");
     }
     let Some(detect) = figures.iter().find(|figure| figure.name == "parse + detect") else {
         return;
