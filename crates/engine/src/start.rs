@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::content::Content;
 use crate::epoch::{Payload, StateDir};
 use crate::handle::{Handle, LIVE_BACKLOG_MAX, Progress};
-use crate::pipeline::{Parts, Pipeline};
+use crate::pipeline::{Control, Parts, Pipeline};
 use crate::reload::{InForce, Reloader};
 
 /// Batches that may wait between the inputs and the pipeline.
@@ -110,7 +110,6 @@ impl Engine {
         let abandon = CancellationToken::new();
         let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let (control, controls) = mpsc::channel(4);
-        let (reload, asked) = mpsc::channel(1);
         let (live, _) = broadcast::channel(LIVE_BACKLOG_MAX);
         let inputs = Arc::new(Stats::default());
         inputs.restore_dropped(&opened.payload.dropped);
@@ -157,15 +156,8 @@ impl Engine {
             shutdown.clone(),
         ));
         let in_force = Arc::new(ArcSwap::from_pointee(InForce::of(&content)));
-        let reloader = Reloader::new(
-            config.content.clone(),
-            config.detect.clone(),
-            config.alerts.cooldown(),
-            &content,
-            in_force.clone(),
-            control,
-        );
-        background.spawn(reloader.run(asked, shutdown.clone()));
+        let reload =
+            watch_content(&config, &content, &in_force, control, &mut background, &shutdown);
         let stop_max = Duration::from_secs(config.server.stop_seconds_max);
         let handle = Handle {
             config: Arc::new(config),
@@ -209,6 +201,28 @@ impl Engine {
         let all = async { while self.background.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(rest, all).await;
     }
+}
+
+/// Starts taking edited content into use; sending on the channel asks for it.
+fn watch_content(
+    config: &Config,
+    content: &Content,
+    in_force: &Arc<ArcSwap<InForce>>,
+    control: mpsc::Sender<Control>,
+    background: &mut JoinSet<()>,
+    shutdown: &CancellationToken,
+) -> mpsc::Sender<()> {
+    let (reload, asked) = mpsc::channel(1);
+    let reloader = Reloader::new(
+        config.content.clone(),
+        config.detect.clone(),
+        config.alerts.cooldown(),
+        content,
+        in_force.clone(),
+        control,
+    );
+    background.spawn(reloader.run(asked, shutdown.clone()));
+    reload
 }
 
 struct Opened {
