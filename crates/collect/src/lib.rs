@@ -32,6 +32,7 @@ pub use config::{
 };
 pub use discover::{Discovered, discover};
 pub use error::Error;
+pub use files::check_pattern;
 pub use ingest::{IngestBody, IngestEntry, Refused, decode_ingest};
 pub use journal::{Journal, JournalEntry, JournalError};
 pub use lines::{Line, LineSplitter, read_lines};

@@ -3,9 +3,11 @@
 //! In: `tocsin.yml` text and `TOCSIN_…` variables. Out: a [`Config`] and where each value came
 //! from. Each stage owns its section; this module only composes them.
 
+mod lists;
 mod load;
 mod reference;
 mod schema;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -15,9 +17,10 @@ use tocsin_alert::AlertConfig;
 use tocsin_collect::CollectConfig;
 use tocsin_notify::NotifyConfig;
 
-pub use load::{Loaded, Origin, Setting, load};
+pub use load::{Loaded, Origin, Setting, load, read};
 pub use reference::reference;
 pub use schema::json_schema;
+pub use verify::verify;
 
 /// The whole configuration (`tocsin.yml`). Every section and key may be left out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

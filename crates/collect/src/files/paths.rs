@@ -21,6 +21,21 @@ const MATCH: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
+/// Checks one pattern of a path.
+///
+/// # Errors
+/// When it is malformed; it is named.
+pub fn check_pattern(pattern: &str) -> Result<(), Error> {
+    parse(pattern).map(drop)
+}
+
+fn parse(pattern: &str) -> Result<Pattern, Error> {
+    Pattern::new(pattern).map_err(|error| Error::Pattern {
+        pattern: pattern.to_owned(),
+        reason: format!("{} at character {}", error.msg, error.pos + 1),
+    })
+}
+
 /// Path patterns with their exclusions.
 #[derive(Debug)]
 pub struct Patterns {
@@ -45,14 +60,8 @@ impl Patterns {
     /// # Errors
     /// When one is malformed; it is named.
     pub fn new(paths: &[String], exclude: &[String]) -> Result<Self, Error> {
-        let parse = |pattern: &String| {
-            Pattern::new(pattern).map_err(|error| Error::Pattern {
-                pattern: pattern.clone(),
-                reason: format!("{} at character {}", error.msg, error.pos + 1),
-            })
-        };
-        paths.iter().try_for_each(|path| parse(path).map(drop))?;
-        let exclude = exclude.iter().map(parse).collect::<Result<_, _>>()?;
+        paths.iter().try_for_each(|path| check_pattern(path))?;
+        let exclude = exclude.iter().map(|path| parse(path)).collect::<Result<_, _>>()?;
         Ok(Self { paths: paths.to_vec(), exclude })
     }
 

@@ -8,10 +8,14 @@ use tocsin_content::Diagnostic;
 use tocsin_content::yaml::{self, Key, Kind, Node, Place};
 
 use super::Config;
+use super::lists;
 use super::schema::{self, Named};
 
 /// Lines from here on mean "the n-th environment variable" in [`Place`]s of the merged tree.
 const VARIABLE_LINES: u32 = 1 << 30;
+
+/// The most faults of one configuration that are told.
+const FAULTS_MAX: usize = 100;
 
 /// Variables that the program reads elsewhere.
 const NOT_KEYS: &[&str] = &["TOCSIN_CONFIG", "TOCSIN_LOG"];
@@ -45,6 +49,39 @@ pub struct Loaded {
     pub config: Config,
     /// Every value in force, by key.
     pub settings: Vec<Setting>,
+    /// What was written, for the places of faults.
+    written: Written,
+}
+
+#[derive(Debug, Clone)]
+struct Written {
+    file: String,
+    root: Node,
+    variables: Vec<String>,
+}
+
+impl Loaded {
+    /// An error about a value, at its place or that of the nearest part above it that was
+    /// written.
+    pub fn fault(&self, path: &[&str], message: impl Into<String>) -> Diagnostic {
+        let Written { file, root, variables } = &self.written;
+        let mut place = Place::default();
+        let mut node = root;
+        for part in path {
+            let below = match (node.entry(part), node.as_seq()) {
+                (Some((key, below)), _) => Some((key.place, below)),
+                (None, Some(items)) => part
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|at| items.get(at))
+                    .map(|item| (item.place, item)),
+                (None, None) => None,
+            };
+            let Some(below) = below else { break };
+            (place, node) = below;
+        }
+        locate(&yaml::YamlError { place, message: message.into() }, file, variables)
+    }
 }
 
 /// Reads the configuration from a file (`None`: no file) and environment variables (only those
@@ -57,13 +94,29 @@ pub fn load(
     path: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, Vec<Diagnostic>> {
+    match read(path, variables) {
+        (loaded, errors) if errors.is_empty() => Ok(loaded),
+        (_, errors) => Err(errors),
+    }
+}
+
+/// Like [`load`], with what is left when everything wrong is left out, so that the rest can be
+/// looked at too.
+pub fn read(
+    path: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> (Loaded, Vec<Diagnostic>) {
     let name = path.map_or_else(String::new, |path| path.display().to_string());
-    let mut root = match path {
-        Some(path) => read(path, &name).map_err(|error| vec![error])?,
-        None => Node { place: Place::default(), kind: Kind::Map(Vec::new()) },
+    let mut errors = Vec::new();
+    let mut root = match path.map(|path| read_file(path, &name)) {
+        Some(Ok(root)) => root,
+        Some(Err(error)) => {
+            errors.push(error);
+            empty()
+        }
+        None => empty(),
     };
     let mut used = Vec::new();
-    let mut errors = Vec::new();
     let mut variables: Vec<(String, String)> = variables
         .into_iter()
         .filter(|(name, _)| name.starts_with("TOCSIN_") && !NOT_KEYS.contains(&name.as_str()))
@@ -76,15 +129,65 @@ pub fn load(
             Err(message) => errors.push(Diagnostic::error(&variable, 0, 0, message)),
         }
     }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let config: Config = root.decode().map_err(|error| vec![locate(&error, &name, &used)])?;
+    lists::widen(&schema, &mut root);
+    let config = decode(&mut root, &mut |error| errors.push(locate(&error, &name, &used)));
     let settings = settings(&config, &root, &used);
-    Ok(Loaded { config, settings })
+    let written = Written { file: name, root, variables: used };
+    (Loaded { config, settings, written }, errors)
 }
 
-fn read(path: &Path, name: &str) -> Result<Node, Diagnostic> {
+fn empty() -> Node {
+    Node { place: Place::default(), kind: Kind::Map(Vec::new()) }
+}
+
+/// Decodes what can be, and takes out of the tree what cannot.
+fn decode(root: &mut Node, wrong: &mut dyn FnMut(yaml::YamlError)) -> Config {
+    let mut told: Vec<Place> = Vec::new();
+    for _ in 0..FAULTS_MAX {
+        match root.decode() {
+            Ok(config) => return config,
+            Err(error) => {
+                let place = error.place;
+                // What is said of a map now comes of what was taken out of it.
+                if !told.contains(&place) {
+                    told.push(place);
+                    wrong(error);
+                }
+                match take_out(root, place) {
+                    Some(home) => told.push(home),
+                    None => break,
+                }
+            }
+        }
+    }
+    Config::default()
+}
+
+/// Removes the innermost entry that stands at a place; the place of what it was in.
+fn take_out(node: &mut Node, place: Place) -> Option<Place> {
+    let home = node.place;
+    match &mut node.kind {
+        Kind::Scalar { .. } => None,
+        Kind::Seq(items) => {
+            let inside = items.iter_mut().find_map(|item| take_out(item, place));
+            inside.or_else(|| {
+                let before = items.len();
+                items.retain(|item| item.place != place);
+                (items.len() < before).then_some(home)
+            })
+        }
+        Kind::Map(entries) => {
+            let inside = entries.iter_mut().find_map(|(_, item)| take_out(item, place));
+            inside.or_else(|| {
+                let before = entries.len();
+                entries.retain(|(key, item)| key.place != place && item.place != place);
+                (entries.len() < before).then_some(home)
+            })
+        }
+    }
+}
+
+fn read_file(path: &Path, name: &str) -> Result<Node, Diagnostic> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Diagnostic::error(name, 0, 0, format!("cannot be read: {error}")))?;
     let mut documents = yaml::parse(&text).map_err(|error| error.at(name))?;
@@ -93,7 +196,7 @@ fn read(path: &Path, name: &str) -> Result<Node, Diagnostic> {
     }
     match documents.pop() {
         Some(node) if !node.is_null() => Ok(node),
-        _ => Ok(Node { place: Place { line: 1, column: 1 }, kind: Kind::Map(Vec::new()) }),
+        _ => Ok(Node { place: Place { line: 1, column: 1 }, ..empty() }),
     }
 }
 
@@ -328,6 +431,42 @@ mod tests {
             let error = load_text(text, variables).unwrap_err();
             assert!(error.starts_with(expected), "{text:?} gave {error}");
         }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_and_the_rest_is_read() {
+        let text = "sever: {}\nalerts:\n  open_max: many\n  colour: red\n  cooldown_seconds: 5\n\
+                    notify:\n  channels:\n    a: { type: emial }\n    b: { type: webhook, ulr: x }\n";
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tocsin.yml");
+        std::fs::write(&path, text).unwrap();
+        let (loaded, errors) = read(Some(&path), [("TOCSIN_SERVR".to_owned(), "x".to_owned())]);
+        let mut lines: Vec<u32> = errors.iter().map(|error| error.line).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, [0, 1, 3, 4, 8, 9], "{errors:?}");
+        assert_eq!(loaded.config.alerts.cooldown_seconds, 5);
+        let place = |path: &[&str]| loaded.fault(path, "").line;
+        assert_eq!(place(&["alerts", "cooldown_seconds"]), 5);
+        assert_eq!(place(&["alerts", "allow_list", "0"]), 2, "the nearest part above");
+    }
+
+    #[test]
+    fn one_value_is_a_list_of_one() {
+        let table = [
+            "collect: { files: [ { paths: /var/log/x.log } ] }",
+            "collect: { files: [ { paths: [/var/log/x.log] } ] }",
+            "collect: { files: { paths: /var/log/x.log } }",
+            "collect: { files: [ /var/log/x.log ] }",
+            "collect: { files: /var/log/x.log }",
+        ];
+        for text in table {
+            let config = load_text(text, &[]).unwrap().config;
+            assert_eq!(config.collect.files[0].paths, ["/var/log/x.log"], "{text}");
+        }
+        let config = load_text("alerts: { allow_list: 10.0.0.0/8 }", &[]).unwrap().config;
+        assert_eq!(config.alerts.allow_list, ["10.0.0.0/8"]);
+        let text = "notify: { channels: { a: { type: email, host: h, from: a@b.c, to: d@b.c } } }";
+        assert!(load_text(text, &[]).is_ok());
     }
 
     #[test]
