@@ -100,16 +100,19 @@ class World {
     const from = Date.parse(query.get('from') ?? '') || (RANGE_S[query.get('last')] ? Date.now() - RANGE_S[query.get('last')][0] * 1000 : 0);
     const rule = query.get('rule') ?? '';
     const to = Date.parse(query.get('to') ?? '') || Infinity;
-    const found = this.shown.filter((alert) => {
+    const within = this.shown.filter((alert) => {
       const core = alert.tocsin.alert;
       const seen = Date.parse(alert['@timestamp']);
-      return (rule === '' || rule === alert.rule.id) && (severities.length === 0 || severities.includes(core.severity)) && seen >= from && seen <= to
+      return (rule === '' || rule === alert.rule.id) && seen >= from && seen <= to
         && (asked === '' || `${alert.rule.name} ${core.reason} ${alert.source.ip} ${alert.user.name} ${alert.host.name}`.toLowerCase().includes(asked));
     });
+    const bySeverity = blank();
+    for (const alert of within) bySeverity[alert.tocsin.alert.severity] += 1;
+    const found = within.filter((alert) => severities.length === 0 || severities.includes(alert.tocsin.alert.severity));
     const offset = Number(query.get('cursor') ?? 0);
     const limit = Number(query.get('limit') ?? 100);
     const next = offset + limit < found.length ? String(offset + limit) : null;
-    return { alerts: found.slice(offset, offset + limit), total: found.length, next };
+    return { alerts: found.slice(offset, offset + limit), total: found.length, by_severity: bySeverity, next };
   }
 
   status() {

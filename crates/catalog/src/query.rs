@@ -245,6 +245,29 @@ impl Catalog {
         Ok(AlertPage { alerts, total, next })
     }
 
+    /// How many alerts match by severity, whatever severities the query asks for; every severity
+    /// is there. Page and order do not count.
+    pub fn severity_counts(&self, query: &AlertQuery) -> Result<BTreeMap<Severity, u64>> {
+        let any = AlertQuery {
+            severity: None,
+            severity_in: Vec::new(),
+            min_severity: None,
+            ..query.clone()
+        };
+        let conditions = Conditions::of(&any);
+        let sql =
+            format!("SELECT severity, count(*) FROM alerts{} GROUP BY severity", conditions.sql);
+        self.read(|connection| {
+            let mut counts = every_severity();
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(params_from_iter(&conditions.values))?;
+            while let Some(row) = rows.next()? {
+                *counts.entry(severity_of(row.get(0)?)).or_default() += whole(row, 1)?;
+            }
+            Ok(counts)
+        })
+    }
+
     /// How many alerts were raised from `from` (included) to `to` (not), by severity, status and
     /// rule.
     pub fn alert_counts(

@@ -167,6 +167,13 @@ fn queries_choose_order_and_page() {
             assert_eq!(got.iter().map(|alert| &alert.id).collect::<Vec<_>>(), ids, "{name}");
         }
     }
+    let span = AlertQuery { from: Some(at(10)), severity: Some(Severity::Low), ..base() };
+    let counts = catalog.severity_counts(&AlertQuery { limit: 0, ..span }).unwrap();
+    let whole = Severity::ALL.map(|severity| {
+        let query = AlertQuery { from: Some(at(10)), severity: Some(severity), ..base() };
+        (severity, catalog.alerts(&query).unwrap().total)
+    });
+    assert_eq!(counts, whole.into_iter().collect());
     let bad = AlertQuery { cursor: Some("x".to_owned()), ..base() };
     assert!(matches!(catalog.alerts(&bad), Err(CatalogError::BadRequest(_))));
 }

@@ -1,11 +1,13 @@
 //! `GET /alerts`, `GET /alerts/{id}`: what was detected.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
 use tocsin_catalog::{AlertOrder, AlertQuery};
-use tocsin_model::{Alert, AlertId};
+use tocsin_model::{Alert, AlertId, Severity};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{Shared, blocking};
@@ -54,6 +56,9 @@ pub struct AlertList {
     alerts: Vec<JsonValue>,
     /// How many match in all.
     total: u64,
+    /// How many would match by severity, if no severity were asked for; every severity is there.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    by_severity: BTreeMap<Severity, u64>,
     /// `cursor` of the next page; null on the last.
     next: Option<String>,
 }
@@ -79,7 +84,8 @@ pub async fn list(
     blocking(move || {
         let page = catalog.alerts(&query)?;
         let alerts = page.alerts.iter().map(Alert::to_json).collect();
-        Ok(Json(AlertList { alerts, total: page.total, next: page.next }))
+        let by_severity = catalog.severity_counts(&query)?;
+        Ok(Json(AlertList { alerts, total: page.total, by_severity, next: page.next }))
     })
     .await
 }

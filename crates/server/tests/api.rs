@@ -105,6 +105,20 @@ async fn alerts_are_filtered_sorted_and_paged() {
             assert_eq!(answer.json()["total"], *wanted, "{base}{query}");
         }
     }
+    // Counts for the choice of a severity: every other part of the filter holds.
+    let every = json!({"critical": 1, "high": 1, "medium": 0, "low": 1, "informational": 0});
+    let none = json!({"critical": 0, "high": 0, "medium": 0, "low": 0, "informational": 0});
+    let one = json!({"critical": 0, "high": 0, "medium": 0, "low": 1, "informational": 0});
+    for (query, wanted) in [
+        ("", &every),
+        ("?severity=high&limit=0", &every),
+        ("?min_severity=critical", &every),
+        ("?severity=high&status=closed", &none),
+        ("?severity=high&q=198.51.100.7", &one),
+    ] {
+        let page = rig.get(&format!("/alerts{query}")).await.json();
+        assert_eq!(page["by_severity"], *wanted, "{query}");
+    }
     let first = rig.get("/api/v1/alerts?order=severity&limit=2").await.json();
     let severity =
         |page: &Json, at: usize| page["alerts"][at]["tocsin"]["alert"]["severity"].clone();

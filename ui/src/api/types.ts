@@ -79,6 +79,8 @@ export interface Overview {
 export interface AlertPage {
   alerts: Alert[];
   total: number;
+  /** As if no severity were asked for. */
+  by_severity: BySeverity;
   next: string | null;
 }
 
