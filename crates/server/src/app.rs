@@ -21,7 +21,10 @@ use utoipa_axum::routes;
 
 use crate::error::ApiError;
 use crate::guard::Hosts;
-use crate::limits::{INGEST_MEMORY_KIB_MAX, INGEST_REQUESTS_MAX, REQUESTS_MAX, STREAMS_MAX};
+use crate::limits::{
+    INGEST_MEMORY_KIB_MAX, INGEST_REQUESTS_MAX, INGEST_WAIT_MAX, REQUESTS_MAX, STREAMS_MAX,
+};
+use crate::memory::Memory;
 use crate::query::Params;
 use crate::stream::Hub;
 use crate::{alerts, docs, error, events, guard, ingest, limit, metrics, overview, page, rules};
@@ -37,8 +40,8 @@ pub struct App {
     pub overviews: [Cache<overview::Overview>; overview::RANGES.len()],
     /// The status.
     pub status: Cache<status::Status>,
-    /// Memory for ingest bodies, KiB.
-    pub ingest_memory: Arc<Semaphore>,
+    /// Memory for ingest bodies.
+    pub ingest_memory: Memory,
     /// Streams that may still be opened.
     pub streams: Arc<Semaphore>,
     /// Cancelled when the server stops.
@@ -58,7 +61,7 @@ impl App {
             handle,
             overviews: Default::default(),
             status: Cache::default(),
-            ingest_memory: Arc::new(Semaphore::new(INGEST_MEMORY_KIB_MAX as usize)),
+            ingest_memory: Memory::new(INGEST_MEMORY_KIB_MAX, INGEST_WAIT_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stop,
         }

@@ -1,9 +1,9 @@
 //! `POST /ingest`: events over HTTP.
 //!
 //! Answers only after what it accepted is safe in the journal. A body is read into memory up to
-//! the configured size, packed or not, and all bodies together up to
-//! [`INGEST_MEMORY_KIB_MAX`]; who comes when that is full waits a little, then is told to come
-//! back.
+//! the configured size, packed or not, and all bodies together up to a limit ([`Memory`]); who
+//! comes when that is full waits a little, then is told to come back. What has reached the
+//! journal is counted, whether the client waits for the answer or not.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -20,13 +20,14 @@ use flate2::read::MultiGzDecoder;
 use futures::StreamExt;
 use serde::Serialize;
 use tocsin_collect::{DropReason, IngestBody, IngestLimits, JournalEntry, decode_ingest};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::runtime;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::app::{App, Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
-use crate::limits::{DRAIN_BYTES_MAX, DRAIN_TIME_MAX, INGEST_MEMORY_KIB_MAX, INGEST_WAIT_MAX};
+use crate::limits::{BODY_BYTES_FIRST, BODY_IDLE_MAX, DRAIN_BYTES_MAX, DRAIN_TIME_MAX};
+use crate::memory::{Held, Memory};
 use crate::query::now;
 
 /// Name of this input in counters.
@@ -77,6 +78,7 @@ struct RefusedEvent {
     responses(
         (status = 200, description = "At least one event was accepted, or there was none", body = IngestAnswer),
         (status = 400, description = "No event was accepted; nothing of the batch was taken", body = IngestAnswer),
+        (status = 408, description = "Nothing of the body came for too long", body = ErrorAnswer),
         (status = 413, description = "The body is too large", body = ErrorAnswer),
         (status = 415, description = "The body is packed with something else than gzip", body = ErrorAnswer),
         (status = 429, description = "Events arrive faster than they are stored; Retry-After says when to come back", body = ErrorAnswer),
@@ -98,18 +100,54 @@ pub async fn ingest(
         drain(body).await;
         return Err(too_large(&limits));
     }
-    // A packed body is held twice, and says nothing of its unpacked size.
-    let most = if packed { 2 * limits.body_bytes_max } else { limits.body_bytes_max };
-    let memory = reserve(&app, length.filter(|_| !packed).unwrap_or(most)).await?;
-    let body = read(body, &limits).await?;
-    let decoded = blocking(move || {
-        let body = if packed { unpack(&body, &limits)? } else { body };
-        Ok(decode_ingest(kind.as_deref(), &body, &limits))
+    let mut room = Room { memory: app.ingest_memory.clone(), held: Held::default(), taken: 0 };
+    let body = read(body, &limits, &mut room).await?;
+    let stages = runtime::Handle::current();
+    let (decoded, room) = blocking(move || {
+        let body = if packed { unpack(&body, &limits, &mut room, &stages)? } else { body };
+        Ok((decode_ingest(kind.as_deref(), &body, &limits), room))
     })
     .await?;
-    let answer = take(&app, decoded, peer.map(|Extension(peer)| peer)).await;
-    drop(memory);
-    answer
+    // Goes on when the client is gone: what the journal has is counted.
+    let taking = tokio::spawn(async move {
+        let answer = take(&app, decoded, peer.map(|Extension(peer)| peer)).await;
+        drop(room);
+        answer
+    });
+    match taking.await {
+        Ok(answer) => answer,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(ApiError::busy("tocsin is stopping")),
+    }
+}
+
+/// The memory of one request.
+struct Room {
+    memory: Memory,
+    held: Held,
+    /// By bodies that are there whole, bytes.
+    taken: usize,
+}
+
+impl Room {
+    /// Makes room in `whole` for `more` bytes.
+    async fn reserve(
+        &mut self,
+        whole: &mut Vec<u8>,
+        more: usize,
+        max: usize,
+    ) -> Result<(), ApiError> {
+        let needed = whole.len() + more;
+        if needed <= whole.capacity() {
+            return Ok(());
+        }
+        let size = needed.max(2 * whole.capacity()).max(BODY_BYTES_FIRST).min(max.max(needed));
+        if !self.memory.grow(&mut self.held, self.taken + size).await {
+            return Err(ApiError::busy("too many batches at the same time; come back later"));
+        }
+        whole.reserve_exact(size - whole.len());
+        Ok(())
+    }
 }
 
 /// Puts what was understood into the journal and answers.
@@ -169,20 +207,16 @@ fn declared_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn reserve(app: &App, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
-    // More than there is at all would wait for ever.
-    let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(INGEST_MEMORY_KIB_MAX);
-    let permit = app.ingest_memory.clone().acquire_many_owned(kib);
-    match timeout(INGEST_WAIT_MAX, permit).await {
-        Ok(Ok(permit)) => Ok(permit),
-        _ => Err(ApiError::busy("too many batches at the same time; come back later")),
-    }
-}
-
-async fn read(body: Body, limits: &IngestLimits) -> Result<Bytes, ApiError> {
+async fn read(body: Body, limits: &IngestLimits, room: &mut Room) -> Result<Bytes, ApiError> {
     let mut chunks = body.into_data_stream();
     let mut whole = Vec::new();
-    while let Some(chunk) = chunks.next().await {
+    loop {
+        let Ok(chunk) = timeout(BODY_IDLE_MAX, chunks.next()).await else {
+            let seconds = BODY_IDLE_MAX.as_secs();
+            let message = format!("nothing of the body came for {seconds} s; send it in one go");
+            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, message));
+        };
+        let Some(chunk) = chunk else { break };
         let chunk = chunk.map_err(|error| {
             ApiError::bad_request(format!("the body ended before it was complete: {error}"))
         })?;
@@ -190,8 +224,10 @@ async fn read(body: Body, limits: &IngestLimits) -> Result<Bytes, ApiError> {
             drain(Body::from_stream(chunks)).await;
             return Err(too_large(limits));
         }
+        room.reserve(&mut whole, chunk.len(), limits.body_bytes_max).await?;
         whole.extend_from_slice(&chunk);
     }
+    room.taken += whole.capacity();
     Ok(Bytes::from(whole))
 }
 
@@ -212,16 +248,28 @@ async fn drain(body: Body) {
     let _ = timeout(DRAIN_TIME_MAX, reading).await;
 }
 
-fn unpack(packed: &[u8], limits: &IngestLimits) -> Result<Bytes, ApiError> {
+/// Unpacks, on a thread that may wait for memory.
+fn unpack(
+    packed: &[u8],
+    limits: &IngestLimits,
+    room: &mut Room,
+    stages: &runtime::Handle,
+) -> Result<Bytes, ApiError> {
     let mut whole = Vec::new();
-    let more_than_enough = limits.body_bytes_max as u64 + 1;
-    let mut reader = MultiGzDecoder::new(packed).take(more_than_enough);
-    reader.read_to_end(&mut whole).map_err(|error| {
-        ApiError::bad_request(format!("the body is not what gzip writes: {error}"))
-    })?;
-    if whole.len() > limits.body_bytes_max {
-        return Err(too_large(limits));
+    let mut part = vec![0; BODY_BYTES_FIRST];
+    let mut reader = MultiGzDecoder::new(packed);
+    loop {
+        let count = reader.read(&mut part).map_err(|error| {
+            ApiError::bad_request(format!("the body is not what gzip writes: {error}"))
+        })?;
+        let Some(new) = part.get(..count).filter(|new| !new.is_empty()) else { break };
+        if whole.len() + count > limits.body_bytes_max {
+            return Err(too_large(limits));
+        }
+        stages.block_on(room.reserve(&mut whole, count, limits.body_bytes_max))?;
+        whole.extend_from_slice(new);
     }
+    room.taken += whole.capacity();
     Ok(Bytes::from(whole))
 }
 
@@ -233,4 +281,34 @@ fn too_large(limits: &IngestLimits) -> ApiError {
             "the body is larger than {max} bytes (unpacked); send smaller batches, or raise collect.ingest.body_bytes_max"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures::stream;
+
+    use super::*;
+    use crate::limits::INGEST_MEMORY_KIB_MAX;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stops_coming_is_given_up() {
+        let limits = IngestLimits::default();
+        let memory = Memory::new(INGEST_MEMORY_KIB_MAX, BODY_IDLE_MAX);
+        for parts in [0, 1, 5] {
+            let slow = || {
+                stream::iter(0..parts).then(async |_| {
+                    tokio::time::sleep(BODY_IDLE_MAX / 2).await;
+                    Ok::<_, Infallible>("part")
+                })
+            };
+            let mut room = Room { memory: memory.clone(), held: Held::default(), taken: 0 };
+            let whole = read(Body::from_stream(slow()), &limits, &mut room).await.unwrap();
+            assert_eq!(whole.len(), 4 * parts, "slow is not stopped");
+            let body = Body::from_stream(slow().chain(stream::pending()));
+            let error = read(body, &limits, &mut room).await.unwrap_err();
+            assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+        }
+    }
 }

@@ -13,6 +13,8 @@ mod error;
 mod guard;
 mod limit;
 mod limits;
+mod memory;
+mod patient;
 mod request_id;
 
 // Reading and answering.

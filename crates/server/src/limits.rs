@@ -9,6 +9,10 @@ pub const CONNECTIONS_MAX: usize = 512;
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 /// Bytes of a request's head (line and headers).
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// A client that sends a body is given up after so long without a byte of it.
+pub const BODY_IDLE_MAX: Duration = Duration::from_secs(10);
+/// A client that takes nothing of an answer or a stream is given up after so long.
+pub const WRITE_TIME_MAX: Duration = Duration::from_secs(30);
 /// Requests worked on at the same time, streams and ingest apart; further ones are refused.
 pub const REQUESTS_MAX: usize = 128;
 /// A request is answered within this time.
@@ -23,8 +27,11 @@ pub const STREAM_BACKLOG_MAX: usize = 256;
 pub const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Ingest requests worked on at the same time; further ones are told to come back.
 pub const INGEST_REQUESTS_MAX: usize = 64;
-/// Memory that bodies of ingest requests may take together, KiB; further requests wait.
+/// Memory that bodies of ingest requests may take together as they arrive, KiB; one body may go
+/// beyond it, further ones wait.
 pub const INGEST_MEMORY_KIB_MAX: u32 = 128 * 1024;
+/// Memory that a body takes at first, bytes; then it doubles.
+pub const BODY_BYTES_FIRST: usize = 64 * 1024;
 /// How long an ingest request waits for memory before it is told to come back.
 pub const INGEST_WAIT_MAX: Duration = Duration::from_secs(10);
 /// What is still read of a body that is too large, so that the sender gets to see the answer,

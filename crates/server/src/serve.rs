@@ -2,7 +2,7 @@
 //!
 //! Every connection has limits on its head's size and time; there are at most
 //! [`CONNECTIONS_MAX`] at the same time. On shutdown nothing new is accepted, streams end at
-//! once, and other requests get [`STOP_TIME_MAX`] to finish.
+//! once, other requests get [`STOP_TIME_MAX`] to finish, and what is left then is dropped.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,7 +16,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tocsin_engine::Handle;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -27,6 +28,7 @@ use crate::app::{App, router};
 use crate::guard::Hosts;
 use crate::ingest::Peer;
 use crate::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, STOP_TIME_MAX};
+use crate::patient::Patient;
 
 /// Pause after the system refused a connection (too many open files), so that the loop does not
 /// spin.
@@ -130,6 +132,7 @@ async fn bind(listen: &str) -> Result<TcpListener, Error> {
 async fn accept(listener: TcpListener, routes: Router, shutdown: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let cut = CancellationToken::new();
     loop {
         let slot = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -141,8 +144,10 @@ async fn accept(listener: TcpListener, routes: Router, shutdown: CancellationTok
         };
         match accepted {
             Ok((stream, peer)) => {
+                // Small answers must not wait for more; when it fails they are only slower.
+                let _ = stream.set_nodelay(true);
                 let connection = connection(stream, peer, routes.clone());
-                let watched = graceful.watch(connection);
+                let watched = cut.clone().run_until_cancelled_owned(graceful.watch(connection));
                 tokio::spawn(async move {
                     // Broken connections are the client's business.
                     let _ = watched.await;
@@ -157,16 +162,17 @@ async fn accept(listener: TcpListener, routes: Router, shutdown: CancellationTok
     }
     drop(listener);
     if timeout(STOP_TIME_MAX, graceful.shutdown()).await.is_err() {
-        tracing::debug!("some requests were cut off by the stop");
+        tracing::debug!("some requests are cut off by the stop");
+        cut.cancel();
     }
 }
 
-fn connection(
-    stream: TcpStream,
+fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     peer: SocketAddr,
     routes: Router,
 ) -> http1::Connection<
-    TokioIo<TcpStream>,
+    TokioIo<Patient<S>>,
     impl hyper::service::Service<
         hyper::Request<Incoming>,
         Response = hyper::Response<Body>,
@@ -174,8 +180,6 @@ fn connection(
         Future: Send,
     >,
 > {
-    // Small answers must not wait for more; when it fails they are only slower.
-    let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
@@ -185,5 +189,56 @@ fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use futures::stream;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::limits::WRITE_TIME_MAX;
+
+    /// What one connection to a server with an endless answer at `/` becomes; time is virtual.
+    fn open() -> (DuplexStream, JoinHandle<hyper::Result<()>>) {
+        let endless = || async { Body::from_stream(stream::repeat(Ok::<_, Infallible>("tick "))) };
+        let routes = Router::new().route("/", get(endless)).route("/well", get(async || "well"));
+        let (client, server) = duplex(4096);
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        (client, tokio::spawn(async move { connection(server, peer, routes).await }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_stopped_reading_is_given_up() {
+        let (mut client, ended) = open();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut some = [0; 1000];
+        for _ in 0..100 {
+            // Slow is not stopped.
+            sleep(WRITE_TIME_MAX - Duration::from_secs(1)).await;
+            client.read_exact(&mut some).await.unwrap();
+            assert!(!ended.is_finished());
+        }
+        let start = Instant::now();
+        assert!(ended.await.unwrap().is_err());
+        let took = start.elapsed();
+        assert!((WRITE_TIME_MAX..WRITE_TIME_MAX * 2).contains(&took), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_asks_nothing_is_given_up() {
+        let request = "GET /well HTTP/1.1\r\nHost: x\r\n\r\n";
+        for sent in ["", "GET /", request] {
+            let (mut client, ended) = open();
+            client.write_all(sent.as_bytes()).await.unwrap();
+            let start = Instant::now();
+            // Whether it is an error or not, it is over.
+            let _ = ended.await.unwrap();
+            let took = start.elapsed();
+            assert!(took <= HEAD_TIME_MAX + Duration::from_secs(1), "{sent:?}: {took:?}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod common;
 
 use std::io::Write;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use common::{Answer, Rig};
 use flate2::Compression;
@@ -13,6 +14,12 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 use tocsin_collect::{DropReason, JournalEntry};
 use tocsin_model::Record;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// The server's patience with bodies that find no memory.
+const INGEST_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Limits small enough to run into.
 async fn small_rig() -> Rig {
@@ -158,6 +165,89 @@ async fn bodies_that_are_too_large_are_answered_however_they_are_sent() {
     tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
     drop(stream);
     assert_eq!(rig.get("/health").await.status, 200);
+    rig.stop().await;
+}
+
+/// Sends the head of a batch and waits until the server asks for the body.
+async fn half_sent(rig: &Rig) -> TcpStream {
+    let mut stream = TcpStream::connect(rig.addr).await.unwrap();
+    let head = format!(
+        "POST /ingest HTTP/1.1\r\nHost: {}\r\nContent-Encoding: gzip\r\n\
+         Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n",
+        rig.addr
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 25];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"\x1f").await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn clients_that_send_nothing_take_no_memory() {
+    let mut rig = Rig::new().await;
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        idle.push(half_sent(&rig).await);
+    }
+    // As large as a body may be, packed and unpacked.
+    let body = format!("[{{\"a\":1}}]{}", " ".repeat((16 << 20) - 9));
+    let packed = [("Content-Encoding", "gzip"), ("Content-Type", "application/json")];
+    let start = Instant::now();
+    let answer = post(&rig, &packed, &gzip(body.as_bytes())).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(start.elapsed() < INGEST_WAIT_MAX, "it waited for memory");
+    arrived(&mut rig, 1).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_half_sent_batch_does_not_hold_up_the_stop() {
+    let rig = Rig::new().await;
+    let mut stream = half_sent(&rig).await;
+    timeout(Duration::from_secs(5), rig.stop()).await.expect("the stop takes too long");
+    // The connection is dropped.
+    let end = timeout(Duration::from_secs(5), stream.read(&mut [0; 1])).await.unwrap();
+    assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+}
+
+#[tokio::test]
+async fn what_the_journal_has_is_counted_even_when_the_client_is_gone() {
+    const EVENTS: usize = 100;
+    let mut rig = Rig::new().await;
+    let body = format!("[{}]", vec!["{\"a\":1}"; EVENTS].join(","));
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(rig.addr).await.unwrap();
+        let request = format!(
+            "POST /ingest HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            rig.addr,
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        // Gone somewhere on the way.
+        tokio::task::yield_now().await;
+    }
+    let counters = rig.handle.inputs.input("http");
+    let mut stored = 0;
+    let agree = async {
+        // Whoever stays is answered after those before have reached the journal, or have not.
+        loop {
+            assert_eq!(post(&rig, &[], body.as_bytes()).await.status, 200);
+            while let Ok(Some(batch)) =
+                timeout(Duration::from_millis(200), rig.batches.recv()).await
+            {
+                stored += batch.records.len();
+            }
+            if counters.records() as usize == stored {
+                return;
+            }
+        }
+    };
+    let agreed = timeout(Duration::from_secs(10), agree).await;
+    assert!(agreed.is_ok(), "{} counted, {stored} stored", counters.records());
+    assert!(stored > EVENTS, "nobody but the last one was stored");
     rig.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! `tocsin run`: the server.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use tocsin_content::Level;
@@ -43,6 +44,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(loaded: Loaded, file: Option<String>) -> anyhow::Result<ExitCode> {
     let config = loaded.config;
+    let stop_max = Duration::from_secs(config.server.stop_seconds_max);
     let mut signals = Signals::new()?;
     let content = Content::load(&config.content, &config.detect, &Choice::default());
     print_diagnostics(&content.diagnostics);
@@ -63,9 +65,11 @@ async fn serve(loaded: Loaded, file: Option<String>) -> anyhow::Result<ExitCode>
     }
     tracing::info!("stopping: draining what was received");
     shutdown.cancel();
-    server.join().await;
-    engine.stop().await;
-    tracing::info!("stopped");
+    let stopping = async { tokio::join!(server.join(), engine.stop()) };
+    match tokio::time::timeout(stop_max, stopping).await {
+        Ok(_) => tracing::info!("stopped"),
+        Err(_) => tracing::info!("stopped; what was left is read again at the next start"),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
