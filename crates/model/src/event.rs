@@ -119,6 +119,12 @@ impl Event {
         self.original_len = line.len() as u32;
     }
 
+    /// All text of the event in one piece: the raw line, then what is no part of it. Every value
+    /// that is text is a part of this.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The raw line (`event.original`); empty when the event was made without one.
     pub fn original(&self) -> &str {
         self.text.get(..self.original_len as usize).unwrap_or("")

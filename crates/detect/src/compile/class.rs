@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use ahash::AHashMap;
+use aho_corasick::packed::Searcher;
 
 use super::arena::{Arena, NodeId};
 use super::background::Background;
@@ -31,6 +32,8 @@ pub(crate) struct Class {
     actions: Box<[Action]>,
     /// Whether keywords are searched for.
     pub(crate) keywords: bool,
+    /// Finds the keywords in a whole event, where they are few.
+    hints: Option<Searcher>,
 }
 
 /// What to look for in the values of one slot.
@@ -102,6 +105,7 @@ impl Class {
             list.extend(keys.into_iter().map(|key| (key, action)));
         }
         let keywords = slots.contains_key(&Slots::KEYWORDS);
+        let hints = slots.get(&Slots::KEYWORDS).and_then(|keys| hints(keys));
         let (by_slot, indexes) = index(slots, background);
         Self {
             targets: targets.into(),
@@ -110,7 +114,13 @@ impl Class {
             indexes,
             actions: actions.into(),
             keywords,
+            hints,
         }
+    }
+
+    /// Whether any keyword may be in an event with this text, folded and all ASCII.
+    pub(crate) fn hints(&self, whole: &str) -> bool {
+        self.hints.as_ref().is_none_or(|hints| hints.find(whole).is_some())
     }
 
     /// What to look for in the values of a slot.
@@ -165,6 +175,30 @@ impl SlotIndex {
             scanner.scan(text.as_bytes(), |needle| run(self.needles[needle as usize]));
         }
     }
+}
+
+/// Keywords that are looked for in a whole event at once, at most.
+const HINTS_MAX: usize = 64;
+
+/// A searcher for keywords; `None` where there are too many, or where a value that is no text
+/// could match one.
+fn hints(keys: &[(Key, u32)]) -> Option<Searcher> {
+    let text = |key: &Key| match key {
+        Key::Needle(needle) => Some(needle.text.clone()),
+        Key::Exact(text) => Some(text.clone()),
+        Key::Present => None,
+    };
+    let texts: Option<Vec<Box<str>>> = keys.iter().map(|(key, _)| text(key)).collect();
+    // Numbers and booleans are written out for keywords.
+    let of_text = |text: &str| {
+        let shape = |c: char| c.is_ascii_digit() || "+-.einfa".contains(c);
+        !text.chars().all(shape) && !"true".contains(text) && !"false".contains(text)
+    };
+    let texts = texts.filter(|texts| texts.len() <= HINTS_MAX)?;
+    if !texts.iter().all(|text| of_text(text)) {
+        return None;
+    }
+    Searcher::new(texts.iter().map(|text| text.as_bytes()))
 }
 
 fn leaf_of(arena: &Arena, node: NodeId) -> Option<&leaf::Leaf> {

@@ -121,10 +121,11 @@ impl Matcher {
         if class.targets.is_empty() {
             return;
         }
-        if class.keywords {
+        let keywords = class.keywords && self.view.whole().is_none_or(|whole| class.hints(whole));
+        if keywords {
             self.view.open_keywords(event);
         }
-        self.collect(class);
+        self.collect(class, keywords);
         let mut candidates = std::mem::take(&mut self.candidates);
         for target in &candidates {
             if self.holds(target.node, event) {
@@ -142,7 +143,7 @@ impl Matcher {
     }
 
     /// Scans the event's values for what the class looks for.
-    fn collect(&mut self, class: &Class) {
+    fn collect(&mut self, class: &Class, keywords: bool) {
         self.stamp += 1;
         if self.stamp == u32::MAX {
             self.looked_at.fill(0);
@@ -173,9 +174,7 @@ impl Matcher {
                 look(index, view, link.value, caches, found, &mut act);
             }
         }
-        if class.keywords
-            && let Some(index) = class.index(Slots::KEYWORDS)
-        {
+        if keywords && let Some(index) = class.index(Slots::KEYWORDS) {
             for value in view.keyword_values() {
                 index.scan(view.text(value), |actions| act(actions));
             }

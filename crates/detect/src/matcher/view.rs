@@ -38,6 +38,9 @@ pub(crate) struct Link {
     next: u32,
 }
 
+/// The longest text of an event that is folded as a whole.
+const WHOLE_BYTES_MAX: usize = 16 * 1024;
+
 /// What is known of an event field.
 #[derive(Debug, Default)]
 struct Field {
@@ -65,8 +68,10 @@ pub(crate) struct View {
     /// First link of each slot plus one, valid for the stamp.
     heads: Vec<(u32, u32)>,
     stamp: u32,
-    /// Folded texts.
+    /// Folded texts. When the event is all ASCII, its whole text comes first.
     text: String,
+    /// Address and length of the event's text, when that comes first.
+    whole: Option<(usize, usize)>,
     time: String,
     /// What is known of event fields, by number; `None` when not looked up yet.
     fields: Vec<Option<Field>>,
@@ -92,6 +97,12 @@ impl View {
             self.stamp = 1;
         }
         self.heads.resize(slots.slots.len(), (0, 0));
+        let whole = event.text();
+        self.whole = None;
+        if whole.len() <= WHOLE_BYTES_MAX && whole.is_ascii() {
+            self.whole = Some((whole.as_ptr() as usize, whole.len()));
+            fold_into(whole, &mut self.text);
+        }
         for (place, (id, value)) in event.iter().enumerate() {
             let known = self.take_field(id, slots);
             if !known.feeds.is_empty() {
@@ -125,8 +136,8 @@ impl View {
         self.time_feeds = Some(time);
         let line = self.line_feeds.take().unwrap_or_else(|| slots.feeds("event.original").into());
         if !line.is_empty() && !event.original().is_empty() {
-            let range = fold_text(event.original(), &mut self.text);
-            self.push(Origin::Line, Some(range), false, &line);
+            let range = self.fold(Value::Str(event.original()));
+            self.push(Origin::Line, range, false, &line);
         }
         self.line_feeds = Some(line);
     }
@@ -134,7 +145,7 @@ impl View {
     fn add(&mut self, place: u32, value: Value<'_>, feeds: &[Feed]) {
         if let Value::List(list) = value {
             for (element, value) in list.iter().enumerate() {
-                let range = fold_value(value, &mut self.text);
+                let range = self.fold(value);
                 let origin = Origin::Field(place, Some(element as u32));
                 self.push(origin, range, true, feeds);
             }
@@ -144,8 +155,24 @@ impl View {
             }
             return;
         }
-        let range = fold_value(value, &mut self.text);
+        let range = self.fold(value);
         self.push(Origin::Field(place, None), range, true, feeds);
+    }
+
+    /// Where a value's folded text stands.
+    fn fold(&mut self, value: Value<'_>) -> Option<(u32, u32)> {
+        if let (Value::Str(text), Some((address, length))) = (value, self.whole) {
+            let start = (text.as_ptr() as usize).wrapping_sub(address);
+            if let Some(end) = start.checked_add(text.len()).filter(|end| *end <= length) {
+                return Some((start as u32, end as u32));
+            }
+        }
+        fold_value(value, &mut self.text)
+    }
+
+    /// The event's whole text, folded; `None` where it was not folded as a whole.
+    pub(crate) fn whole(&self) -> Option<&str> {
+        self.text.get(..self.whole?.1)
     }
 
     fn push(&mut self, origin: Origin, text: Option<(u32, u32)>, keyword: bool, feeds: &[Feed]) {
@@ -193,8 +220,8 @@ impl View {
             }
         }
         if raw {
-            let range = fold_text(line, &mut self.text);
-            self.push(Origin::Line, Some(range), true, &[]);
+            let range = self.fold(Value::Str(line));
+            self.push(Origin::Line, range, true, &[]);
         }
     }
 
