@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod demo;
 mod deny;
+mod fuzz;
 mod http;
 mod install;
 mod outcome;
@@ -38,6 +39,8 @@ enum Command {
     Tidy(tidy::Args),
     /// Measure speed in a release build, beside other tools on the same file.
     Bench(bench::Args),
+    /// Mutate rules, conditions, events and sources until something breaks.
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

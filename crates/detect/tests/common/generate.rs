@@ -72,6 +72,7 @@ pub const LISTS: &Lists = &[("l", &["ab", "K*", "\\x"]), ("m", &["s"])];
 fn text() -> impl Strategy<Value = String> + Clone {
     prop_oneof![
         8 => vec(select(WORDS), 0..5).prop_map(|words| words.concat()),
+        2 => vec(select(WORDS), 5..16).prop_map(|words| words.concat()),
         1 => select(ODD).prop_map(str::to_owned),
     ]
 }

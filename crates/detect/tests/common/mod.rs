@@ -1,8 +1,10 @@
 //! What the tests share: events from JSON, rules from text, cases from files.
 #![allow(dead_code)]
 
+pub mod compare;
 pub mod encodings;
 pub mod generate;
+pub mod generate_streams;
 pub mod reference;
 pub mod streams;
 
@@ -225,5 +227,10 @@ fn alert_text(alert: &Json) -> String {
 pub fn cases(usual: u32) -> ProptestConfig {
     let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     let cases = wanted.unwrap_or(usual);
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..ProptestConfig::default()
+    }
 }

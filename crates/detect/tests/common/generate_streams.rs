@@ -1,25 +1,14 @@
-//! The engine's correlations and the plain evaluator agree on random correlations and streams, in
-//! whatever order events arrive within the lateness bound, and with a restart in between.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+//! Random correlations, and random streams of events for them.
 
-mod common;
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use common::streams::{self, Found, Item};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value as Json, json};
-use tocsin_detect::{Detector, Options};
-use tocsin_model::{Finding, Timestamp};
 
 /// How late events may come, in tenths of a second.
-const LATENESS: i64 = 40;
-const TENTH: i64 = 100_000_000;
+pub const LATENESS: i64 = 40;
 
 /// Rules that correlations are about: one for each value of `r`.
-const BASE: &str = "
+pub const BASE: &str = "
 title: rule a
 name: a
 logsource: { category: test }
@@ -42,9 +31,9 @@ detection: { s: { r: d }, condition: s }
 ";
 
 /// An event before it has its number: time, rules it is for, group, user, number, delay.
-type Plan = (i64, Vec<&'static str>, Json, Json, Json, i64);
+pub type Plan = (i64, Vec<&'static str>, Json, Json, Json, i64);
 
-fn plan() -> impl Strategy<Value = Plan> {
+pub fn plan() -> impl Strategy<Value = Plan> {
     let rules = prop_oneof![
         6 => select(vec!["a", "b", "c", "d"]).prop_map(|one| vec![one]),
         1 => Just(vec!["a", "b"]),
@@ -104,7 +93,7 @@ fn temporal() -> impl Strategy<Value = String> {
 }
 
 /// A correlation on one line, its group and span, and what clears it.
-fn correlation() -> impl Strategy<Value = (String, String)> {
+pub fn correlation() -> impl Strategy<Value = (String, String)> {
     let body = prop_oneof![counting(), temporal()];
     let by = select(vec!["", ", group-by: [g]", ", group-by: [g, u]"]);
     let span = select(vec![1, 3, 10]);
@@ -118,7 +107,7 @@ fn correlation() -> impl Strategy<Value = (String, String)> {
 }
 
 /// A correlation over the first one.
-fn outer() -> impl Strategy<Value = String> {
+pub fn outer() -> impl Strategy<Value = String> {
     let body = prop_oneof![
         comparison()
             .prop_map(|one| format!("type: event_count, rules: [x], condition: {{ {one} }}")),
@@ -133,93 +122,30 @@ fn outer() -> impl Strategy<Value = String> {
     (body, by).prop_map(|(body, by)| format!("{{ {body}{by}, timespan: 10s }}"))
 }
 
-fn items(plans: &[Plan]) -> Vec<(Item, i64)> {
-    let mut plans = plans.to_vec();
-    plans.sort_by_key(|plan| plan.0);
-    plans
-        .into_iter()
-        .enumerate()
-        .map(|(number, (tenths, rules, group, user, n, delay))| {
-            let json = json!({ "r": rules, "g": group, "u": user, "n": n });
-            let item = Item { time: tenths * TENTH, number: number as u64, json };
-            (item, tenths + delay)
-        })
-        .collect()
+/// Rules and several correlations over them.
+pub fn side_by_side() -> impl Strategy<Value = String> {
+    prop::collection::vec(correlation(), 1..5).prop_map(|all| {
+        let documents: Vec<String> = all
+            .iter()
+            .enumerate()
+            .map(|(place, (one, own))| format!("title: t{place}\ncorrelation: {one}\n{own}\n"))
+            .collect();
+        format!("{BASE}---\n{}", documents.join("---\n"))
+    })
 }
 
-fn run(text: &str, items: &[Item], restart: usize) -> Vec<Found> {
-    let options =
-        Options { lateness: Duration::from_secs(LATENESS as u64 / 10), ..common::unrouted() };
-    let (rules, diagnostics) = common::load(text, &options);
-    assert!(!common::refused(&diagnostics), "{diagnostics:?}\n{text}");
-    let rules = Arc::new(rules);
-    let mut detector = Detector::new(rules.clone(), &options);
-    let mut findings: Vec<Finding> = Vec::new();
-    for (place, item) in items.iter().enumerate() {
-        if place == restart {
-            let saved = detector.snapshot();
-            detector = Detector::new(rules.clone(), &options);
-            detector.restore(&saved).unwrap();
-        }
-        let event = common::event(&item.json, Timestamp(item.time), item.number);
-        detector.process(&event, &mut findings);
-    }
-    detector.finish(&mut findings);
-    assert_eq!(detector.counters().late, 0);
-    let mut found: Vec<Found> = findings
-        .into_iter()
-        .filter(|finding| finding.rule.correlation)
-        .map(|finding| {
-            let group = finding.group.into_iter().map(|(_, value)| value).collect();
-            (finding.rule.title.clone(), group, finding.time.0)
-        })
-        .collect();
-    found.sort();
-    found
-}
-
-fn compare(text: &str, plans: &[Plan], restart: usize) -> Result<(), TestCaseError> {
-    let items = items(plans);
-    let in_order: Vec<Item> = items.iter().map(|one| one.0.clone()).collect();
-    let wanted = streams::findings(text, &in_order);
-    prop_assert_eq!(&run(text, &in_order, usize::MAX), &wanted, "in order\n{}", text);
-    let mut arriving = items;
-    arriving.sort_by_key(|one| one.1);
-    let arriving: Vec<Item> = arriving.into_iter().map(|one| one.0).collect();
-    prop_assert_eq!(&run(text, &arriving, usize::MAX), &wanted, "as it arrives\n{}", text);
-    prop_assert_eq!(&run(text, &arriving, restart), &wanted, "with a restart\n{}", text);
-    Ok(())
-}
-
-proptest! {
-    #![proptest_config(common::cases(256))]
-
-    #[test]
-    fn correlations_agree(
-        correlations in prop::collection::vec(correlation(), 1..5),
-        plans in prop::collection::vec(plan(), 1..50),
-        restart in 0..50_usize,
-    ) {
-        let documents: Vec<String> = correlations.iter().enumerate().map(|(place, (one, own))| {
-            format!("title: t{place}\ncorrelation: {one}\n{own}\n")
-        }).collect();
-        compare(&format!("{BASE}---\n{}", documents.join("---\n")), &plans, restart)?;
-    }
-
-    #[test]
-    fn chains_agree(
-        inner in correlation(),
-        outer in outer(),
-        plans in prop::collection::vec(plan(), 1..50),
-        restart in 0..50_usize,
-    ) {
-        let (inner, own) = inner;
-        // Both alert, so that both can be compared.
-        let text = format!(
+/// Rules, a correlation over them, and one over that. Both alert, so that both can be compared.
+pub fn chain() -> impl Strategy<Value = String> {
+    (correlation(), outer()).prop_map(|((inner, own), outer)| {
+        let outer = outer.trim_end_matches(" }");
+        format!(
             "{BASE}---\ntitle: inner\nname: x\ncorrelation: {inner}\n{own}\n---\n\
-             title: outer\ncorrelation: {}, generate: true }}\n",
-            outer.trim_end_matches(" }")
-        );
-        compare(&text, &plans, restart)?;
-    }
+             title: outer\ncorrelation: {outer}, generate: true }}\n"
+        )
+    })
+}
+
+/// A stream.
+pub fn plans() -> impl Strategy<Value = Vec<Plan>> {
+    prop::collection::vec(plan(), 1..50)
 }
