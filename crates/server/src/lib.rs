@@ -36,4 +36,4 @@ mod page;
 
 pub use app::document;
 pub use guard::CONTENT_SECURITY_POLICY;
-pub use serve::{Error, Server, serve};
+pub use serve::{Error, Server, listen_address, serve};

@@ -114,7 +114,11 @@ pub async fn serve(handle: Handle, shutdown: CancellationToken) -> Result<Server
     Ok(Server { address, task })
 }
 
-async fn bind(listen: &str) -> Result<TcpListener, Error> {
+/// The address that `server.listen` means.
+///
+/// # Errors
+/// When it is none, or not a loopback address.
+pub fn listen_address(listen: &str) -> Result<SocketAddr, Error> {
     let wrong = || Error::Address { listen: listen.to_owned() };
     let address = match listen.strip_prefix("localhost:") {
         Some(port) => SocketAddr::from(([127, 0, 0, 1], port.parse().map_err(|_| wrong())?)),
@@ -123,6 +127,11 @@ async fn bind(listen: &str) -> Result<TcpListener, Error> {
     if !address.ip().to_canonical().is_loopback() {
         return Err(Error::NotLoopback { address });
     }
+    Ok(address)
+}
+
+async fn bind(listen: &str) -> Result<TcpListener, Error> {
+    let address = listen_address(listen)?;
     TcpListener::bind(address).await.map_err(|cause| match cause.kind() {
         std::io::ErrorKind::AddrInUse => Error::InUse { address },
         _ => Error::Listen { address, cause },
