@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tocsin_content::{Diagnostic, Level};
-use tocsin_engine::config::{Loaded, load};
+use tocsin_engine::config::{Loaded, load, read, verify};
 
 /// Where the configuration is.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -26,14 +26,27 @@ impl ConfigArgs {
     /// # Errors
     /// The exit code for bad input.
     pub fn load(&self) -> Result<Loaded, ExitCode> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        load(self.path().as_deref(), variables).map_err(|errors| {
+        load(self.path().as_deref(), variables()).map_err(|errors| {
             print_diagnostics(&errors);
             ExitCode::from(2)
         })
     }
+
+    /// Reads the configuration with everything that keeps `run` from using it. What is wrong is
+    /// left out of it.
+    pub fn verified(&self) -> (Loaded, Vec<Diagnostic>) {
+        let (loaded, mut faults) = read(self.path().as_deref(), variables());
+        faults.extend(verify(&loaded));
+        if let Err(error) = tocsin_server::listen_address(&loaded.config.server.listen) {
+            faults.push(loaded.fault(&["server", "listen"], error.to_string()));
+        }
+        (loaded, faults)
+    }
+}
+
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Prints diagnostics on standard error; whether one of them is an error.

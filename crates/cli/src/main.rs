@@ -3,8 +3,10 @@
 //! In: arguments, `tocsin.yml`, `TOCSIN_…` variables. Out: exit codes — 0 done, 1 failed, 2 bad
 //! input. Everything a command does is in the crates below; here it is only asked for and shown.
 
+mod banner;
 mod commands;
 mod common_args;
+mod doubts;
 mod signals;
 mod terminal;
 

@@ -42,6 +42,11 @@ pub fn safe(text: &str) -> String {
     out
 }
 
+/// A number with its noun: `1 rule`, `2 rules`.
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A line on standard error that is written over, only on a terminal.
 pub struct Progress {
     shown: bool,

@@ -8,10 +8,14 @@ use tocsin_model::Event;
 use crate::RuleSet;
 use crate::compile::arena::NodeId;
 use crate::compile::leaf::Leaf;
-use crate::compile::link::Source;
+use crate::compile::link::{Correlation, Source};
 use crate::compile::{Compiled, Node, RulePart};
+use crate::detector::Detector;
 use crate::matcher::Matcher;
+use crate::number::{Number, Operator};
+use crate::options::Options;
 use crate::rule::condition::Condition;
+use crate::rule::correlation::{CorrelationKind, Threshold};
 use crate::rule::{ItemTest, Part};
 
 /// Why a rule did or did not match an event.
@@ -21,8 +25,12 @@ pub struct Explanation {
     pub rule_id: String,
     /// The rule's title.
     pub title: String,
-    /// Whether the rule matches the event (log source and condition).
+    /// Whether the rule matches the event (log source and condition). For a correlation: whether
+    /// it fires with this event alone.
     pub matched: bool,
+    /// For a correlation to which the event counts without being enough: what is needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<String>,
     /// The log source: whether the event is of it.
     pub log_source: Explained,
     /// The condition. For a correlation, the rules it listens to.
@@ -47,6 +55,8 @@ pub struct Explained {
     pub parts: Vec<Explained>,
 }
 
+/// How what is said of a log source begins.
+const LOG_SOURCE: &str = "log source ";
 /// The most wanted values that a leaf lists.
 const WANTED_MAX: usize = 200;
 
@@ -79,7 +89,7 @@ impl Explainer<'_> {
         };
         let routed = self.rules.router.is_some();
         log_source = Explained {
-            what: format!("log source {source}"),
+            what: format!("{LOG_SOURCE}{source}"),
             matched: log_source.matched || !routed,
             parts: if routed { vec![log_source] } else { Vec::new() },
             ..Explained::of("", true)
@@ -90,6 +100,7 @@ impl Explainer<'_> {
             rule_id: rule.meta.id.clone(),
             title: rule.meta.title.clone(),
             matched: log_source.matched && condition.matched,
+            counts: None,
             log_source,
             condition,
         })
@@ -111,14 +122,27 @@ impl Explainer<'_> {
             });
         }
         let what = format!("{} over these rules", correlation.kind.name());
-        let condition = Explained { what, ..join("or", parts) };
+        let condition = Explained { what, ..join_all("or", parts) };
+        let matched = condition.matched && self.fires_alone(&correlation.meta.id);
+        let counts = (condition.matched && !matched).then(|| needed(correlation));
         Some(Explanation {
             rule_id: correlation.meta.id.clone(),
             title: correlation.meta.title.clone(),
-            matched: condition.matched,
+            matched,
+            counts,
             log_source: Explained::of("that of the rules it listens to", true),
             condition,
         })
+    }
+
+    fn fires_alone(&self, id: &str) -> bool {
+        let rules = Arc::new(RuleSet { compiled: Arc::clone(self.rules) });
+        let mut detector = Detector::new(rules, &Options::default());
+        detector.emit_all();
+        let mut findings = Vec::new();
+        detector.process(self.event, &mut findings);
+        detector.finish(&mut findings);
+        findings.iter().any(|finding| finding.rule.id == id)
     }
 
     fn part(&mut self, part: &RulePart) -> Explained {
@@ -191,7 +215,84 @@ impl Explainer<'_> {
     }
 }
 
+/// What a correlation needs beside one event.
+fn needed(correlation: &Correlation) -> String {
+    let window = span(correlation.timespan);
+    let counted =
+        matches!(correlation.kind, CorrelationKind::EventCount | CorrelationKind::ValueCount);
+    match &correlation.threshold {
+        Threshold::Number(tests) => {
+            let least = tests.iter().find_map(|(operator, number)| match (operator, number) {
+                (Operator::Gte, Number::Int(least)) => Some(*least),
+                (Operator::Gt, Number::Int(below)) => Some(*below + 1),
+                _ => None,
+            });
+            match least {
+                Some(least) if counted => {
+                    format!("one event that counts: 1 of {least} within {window}")
+                }
+                _ => {
+                    let tests: Vec<String> = tests
+                        .iter()
+                        .map(|(operator, number)| {
+                            format!("{} {}", operator.name(), number.to_text())
+                        })
+                        .collect();
+                    let (kind, tests) = (correlation.kind.name(), tests.join(" and "));
+                    format!("one event that counts: it takes {kind} {tests} within {window}")
+                }
+            }
+        }
+        _ => format!("one event that counts: it takes those of other rules within {window}"),
+    }
+}
+
+/// Nanoseconds as Sigma writes time spans.
+fn span(nanos: i64) -> String {
+    let seconds = nanos / 1_000_000_000;
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    let unit = units.into_iter().find(|(unit, _)| seconds > 0 && seconds % unit == 0);
+    let (unit, name) = unit.unwrap_or((1, "s"));
+    format!("{}{name}", seconds / unit)
+}
+
+impl Explanation {
+    /// What is said of the log sources: the rule's, or those of the rules that a correlation
+    /// listens to.
+    pub(crate) fn log_sources(&self) -> Vec<&Explained> {
+        let mut found = Vec::new();
+        self.log_source.find_sources(&mut found);
+        self.condition.find_sources(&mut found);
+        found
+    }
+}
+
 impl Explained {
+    fn find_sources<'e>(&'e self, found: &mut Vec<&'e Explained>) {
+        if self.what.starts_with(LOG_SOURCE) {
+            found.push(self);
+            return;
+        }
+        self.parts.iter().for_each(|part| part.find_sources(found));
+    }
+
+    /// What is asked, in one line.
+    pub(crate) fn in_words(&self) -> String {
+        let joined = |word: &str| {
+            let parts: Vec<String> = self.parts.iter().map(Self::in_words).collect();
+            match parts.len() {
+                1 => parts.concat(),
+                _ => format!("({})", parts.join(word)),
+            }
+        };
+        match self.what.as_str() {
+            "and" => joined(" and "),
+            "or" => joined(" or "),
+            "not" => format!("not {}", joined(" and ")),
+            field => format!("{field} is {}", self.wanted.join(" or ")),
+        }
+    }
+
     fn of(what: &str, matched: bool) -> Self {
         let (wanted, found, parts) = (Vec::new(), Vec::new(), Vec::new());
         Self { what: what.to_owned(), matched, wanted, found, parts }

@@ -1,6 +1,8 @@
 //! What loads but is likely not what was meant: rule files in, warnings out. Looks at the files
 //! only; whether a rule can be honoured was said when it was loaded.
 
+mod meta;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use tocsin_content::yaml::{Place, nearest};
@@ -25,6 +27,7 @@ pub fn lint(files: &[PackFile], filled: &BTreeSet<&str>) -> Vec<Diagnostic> {
     for document in &documents {
         document.check_fields(&fields, &mut out);
         document.check_keywords(&mut out);
+        meta::check(document, &fields, &mut out);
     }
     out.sort_by(|left, right| (&left.path, left.line).cmp(&(&right.path, right.line)));
     out
@@ -194,6 +197,13 @@ impl<'f> Fields<'f> {
             }
         }
         Self { by_head }
+    }
+
+    /// Whether a name is known, stands below a known one, or above.
+    fn knows(&self, name: &str) -> bool {
+        let head = name.split_once('.').map_or(name, |(head, _)| head);
+        let known = DICTIONARY.iter().any(|spec| spec.name == name);
+        known || (self.by_head.contains_key(head) && self.doubt(name).is_none())
     }
 
     /// Why a name is doubtful: it is of a family that is known, and not in it. Names of other

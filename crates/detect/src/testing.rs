@@ -21,6 +21,7 @@ use tocsin_model::value::OwnedValue;
 use tocsin_model::{Event, EventId, FieldId, Finding, Timestamp, field};
 
 use crate::detector::Detector;
+use crate::explain::{Explained, explain};
 use crate::options::Options;
 use crate::rule::correlation::parse_timespan;
 use crate::tables::Tables;
@@ -47,12 +48,14 @@ pub struct TestResult {
 const START: Timestamp = Timestamp(1_767_225_600_000_000_000);
 
 /// Runs the `tests:` of every rule in `files`, with all of `files` loaded and routed by log
-/// source. `read` parses one raw line with the named source (`None`: find the source).
+/// source. `read` parses one raw line with the named source (`None`: find the source), or says
+/// why it cannot. Tests of rules that were refused are left out: that was said when they were
+/// loaded.
 pub fn run_tests(
     files: &[PackFile],
     tables: &Tables,
     options: &Options,
-    read: &mut dyn FnMut(Option<&str>, &str) -> Event,
+    read: &mut dyn FnMut(Option<&str>, &str) -> Result<Event, String>,
 ) -> Vec<TestResult> {
     let (rules, _) = load(files, tables, options);
     let mut runner = Runner { rules: Arc::new(rules), options, read };
@@ -69,7 +72,7 @@ pub fn run_tests(
 struct Runner<'a> {
     rules: Arc<RuleSet>,
     options: &'a Options,
-    read: &'a mut dyn FnMut(Option<&str>, &str) -> Event,
+    read: &'a mut dyn FnMut(Option<&str>, &str) -> Result<Event, String>,
 }
 
 enum Expected {
@@ -88,12 +91,9 @@ impl Runner<'_> {
             let id = text(document, "id");
             meta.path == path && (if id.is_empty() { meta.title == title } else { meta.id == id })
         });
-        let id = rule.map(|meta| meta.id.clone());
+        let Some(id) = rule.map(|meta| meta.id.clone()) else { return };
         for test in tests {
-            let outcome = match &id {
-                Some(id) => self.test(id, test),
-                None => Err("the rule was refused".to_owned()),
-            };
+            let outcome = self.test(&id, test);
             let fires = test.get("fires");
             let silent = fires.and_then(Node::as_bool) == Some(false)
                 || fires.and_then(Node::as_int) == Some(0);
@@ -121,16 +121,46 @@ impl Runner<'_> {
         let findings = self.findings(id, &events);
         match expected {
             Expected::Any if findings.is_empty() => {
-                return Err(format!("expected it to fire, it did not ({} events)", events.len()));
+                let why = self.of_other_source(id, &events);
+                return Err(format!(
+                    "expected it to fire, it did not ({} events){why}",
+                    events.len()
+                ));
             }
             Expected::Count(count) if count != findings.len() => {
-                return Err(format!("expected {count} findings, got {}", findings.len()));
+                let why = match findings.is_empty() {
+                    true => self.of_other_source(id, &events),
+                    false => String::new(),
+                };
+                return Err(format!("expected {count} findings, got {}{why}", findings.len()));
             }
             _ => {}
         }
         match (test.get("group"), findings.first()) {
             (Some(group), Some(finding)) => check_group(group, finding),
             _ => Ok(()),
+        }
+    }
+
+    /// Says so when no event is of the log source that the rule is for.
+    fn of_other_source(&self, id: &str, events: &[Event]) -> String {
+        let mut wanted = None;
+        for event in events {
+            let Some(explanation) = explain(&self.rules, id, event) else { return String::new() };
+            let sources = explanation.log_sources();
+            if sources.iter().any(|source| source.matched) {
+                return String::new();
+            }
+            wanted = sources.first().map(|source| {
+                let looks: Vec<String> = source.parts.iter().map(Explained::in_words).collect();
+                format!("{}: {}", source.what, looks.join(" and "))
+            });
+        }
+        match wanted {
+            Some(wanted) => {
+                format!("; no event is of {wanted}; see \"Log sources\" in docs/sigma.md")
+            }
+            None => String::new(),
         }
     }
 
@@ -152,7 +182,7 @@ impl Runner<'_> {
         if let Some(lines) = test.get("lines") {
             let text = lines.as_text().ok_or("lines must be text")?;
             for line in text.lines().filter(|line| !line.trim().is_empty()) {
-                events.push((self.read)(source, line));
+                events.push((self.read)(source, line)?);
             }
         }
         if let Some(list) = test.get("events") {

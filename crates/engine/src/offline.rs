@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tocsin_alert::{AlertConfig, Alerts};
 use tocsin_detect::Detector;
-use tocsin_model::{Alert, Event, Finding, Record};
+use tocsin_model::{Alert, Event, Finding, Record, field};
 use tocsin_parse::Worker;
 
 use crate::content::Content;
@@ -36,6 +36,19 @@ pub struct Scanner {
     keep_findings: bool,
     found: Vec<LineFinding>,
     spare: Vec<Event>,
+    seen: Seen,
+    expected: Vec<String>,
+}
+
+/// What was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Records taken.
+    pub records: u64,
+    /// Records that no source understood.
+    pub unparsed: u64,
+    /// Records that one of the expected sources understood.
+    pub expected: u64,
 }
 
 impl Scanner {
@@ -59,7 +72,19 @@ impl Scanner {
             keep_findings,
             found: Vec::new(),
             spare: Vec::new(),
+            seen: Seen::default(),
+            expected: Vec::new(),
         })
+    }
+
+    /// Counts the records that these sources understand.
+    pub fn expect(&mut self, sources: Vec<String>) {
+        self.expected = sources;
+    }
+
+    /// What was read so far.
+    pub fn seen(&self) -> Seen {
+        Seen { unparsed: self.worker.counters().unparsed, ..self.seen }
     }
 
     /// Says that an input is open: other inputs' newer events wait for its older ones.
@@ -77,6 +102,11 @@ impl Scanner {
     pub fn take(&mut self, record: &Record) {
         let mut event = self.spare.pop().unwrap_or_default();
         self.worker.parse(record, &mut event);
+        self.seen.records += 1;
+        if !self.expected.is_empty() {
+            let source = event.get_str(field::EVENT_DATASET).unwrap_or("");
+            self.seen.expected += u64::from(self.expected.iter().any(|name| name == source));
+        }
         let merged = Merged { event, historical: false, after: Vec::new() };
         self.merger.push(record.position.stream, merged);
         self.detect();

@@ -7,12 +7,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use tocsin_content::{Diagnostic, FileKind, Level};
-use tocsin_engine::config::ContentConfig;
+use tocsin_engine::config::{ContentConfig, Loaded, json_schema};
 use tocsin_engine::content::{Choice, Content, Rules};
 use tocsin_model::{Event, Position, Record, Timestamp};
 
 use crate::common_args::{ConfigArgs, print_diagnostics};
-use crate::terminal::safe;
+use crate::doubts::{doubts, empty, unknown_source};
+use crate::terminal::{counted, safe};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
@@ -28,6 +29,9 @@ pub struct Args {
     path: Option<PathBuf>,
 }
 
+/// Keys that rules have and configurations have not.
+const RULE_KEYS: [&str; 4] = ["title", "detection", "correlation", "filter"];
+
 /// Runs the command: exit 0 when all is well, 2 when something has an error or a test fails.
 ///
 /// # Errors
@@ -38,17 +42,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(path) = path.filter(|path| is_config(path)) {
         config_args.config = Some(path.to_owned());
     }
-    let loaded = match config_args.load() {
-        Ok(loaded) => loaded,
-        Err(code) => return Ok(code),
-    };
+    let (loaded, faults) = config_args.verified();
+    let mut failed = print_diagnostics(&faults);
     let mut content_config = loaded.config.content.clone();
     let mut choice = Choice::default();
     if let Some(path) = path.filter(|path| !is_config(path)) {
         point_at(path, &mut content_config, &mut choice);
     }
     let content = Content::load(&content_config, &loaded.config.detect, &choice);
-    let mut failed = print_diagnostics(&content.diagnostics);
+    failed |= print_diagnostics(&content.diagnostics);
+    print_diagnostics(&about_names(path, &loaded, &content));
     // The packs in the binary come without their samples.
     let on_disk: Vec<_> = content
         .packs
@@ -58,27 +61,59 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         .collect();
     let samples = tocsin_parse::check_samples(&on_disk);
     failed |= print_diagnostics(&samples.diagnostics);
-    print_diagnostics(&tocsin_detect::lint(&content.rule_files, &content.parser.fields()));
+    failed |=
+        print_diagnostics(&tocsin_detect::lint(&content.rule_files, &content.parser.fields()));
     let (passed, broken) = rule_tests(&content);
     failed |= print_diagnostics(&broken);
     if args.list {
         list(&content);
     }
-    println!(
-        "{} packs, {} sources, {} rules; {} sample lines read; {passed} rule tests passed, {} failed",
-        content.packs.len(),
-        content.parser.sources().len(),
-        content.rules.rules().len(),
-        samples.lines,
-        broken.len(),
-    );
+    let mut summary = vec![format!(
+        "{}, {}, {}",
+        counted(content.packs.len(), "pack"),
+        counted(content.parser.sources().len(), "source"),
+        counted(content.rules.rules().len(), "rule"),
+    )];
+    if !on_disk.is_empty() {
+        summary.push(format!("{} read", counted(samples.lines, "sample line")));
+    }
+    summary.push(format!("{} passed, {} failed", counted(passed, "rule test"), broken.len()));
+    println!("{}", summary.join("; "));
     Ok(if failed { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
-/// Whether a path is a configuration file rather than content: by its name.
+/// What names mean nothing. With a path to content, only that content is there to be named.
+fn about_names(path: Option<&Path>, loaded: &Loaded, content: &Content) -> Vec<Diagnostic> {
+    match path.filter(|path| !is_config(path)) {
+        None => doubts(loaded, content),
+        Some(path) => empty(path, content)
+            .map(|message| Diagnostic::warning(&path.display().to_string(), 0, 0, message))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// Whether a path is a configuration file rather than content: by its keys, and by its name where
+/// there are none.
 fn is_config(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    // The file may be no YAML at all; that is for later to say.
+    let keys: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with([' ', '\t', '#', '-']))
+        .filter_map(|line| Some(line.split_once(':')?.0))
+        .collect();
+    if keys.iter().any(|key| RULE_KEYS.contains(key)) {
+        return false;
+    }
+    let schema = json_schema();
+    let sections = schema.get("properties").and_then(|keys| keys.as_object());
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    path.is_file() && name.is_some_and(|name| name.starts_with("tocsin") && name.ends_with(".yml"))
+    keys.iter().any(|key| sections.is_some_and(|sections| sections.contains_key(*key)))
+        || name.is_some_and(|name| name.starts_with("tocsin") && name.ends_with(".yml"))
 }
 
 /// Takes what is at `path` instead of, or beside, the built-in content.
@@ -100,6 +135,11 @@ fn rule_tests(content: &Content) -> (usize, Vec<Diagnostic>) {
     let mut number = 0;
     let mut read = |source: Option<&str>, line: &str| {
         number += 1;
+        if let Some(source) = source
+            && let Some(message) = unknown_source(source, content)
+        {
+            return Err(format!("source: {message}"));
+        }
         let record = Record {
             input: "test".into(),
             position: Position { stream: 0, offset: number, next: number + 1 },
@@ -111,7 +151,7 @@ fn rule_tests(content: &Content) -> (usize, Vec<Diagnostic>) {
         };
         let mut event = Event::default();
         worker.parse(&record, &mut event);
-        event
+        Ok(event)
     };
     let results =
         tocsin_detect::run_tests(&content.rule_files, &content.tables, &content.options, &mut read);
@@ -140,6 +180,8 @@ fn list(content: &Content) {
         println!("source  {:<28} {}", safe(&source.name), safe(&source.about));
     }
     for rule in content.rules.rules() {
-        println!("rule    {:<13} {}  ({})", rule.severity.as_str(), safe(&rule.title), rule.id);
+        let (severity, title) = (rule.severity.as_str(), safe(&rule.title));
+        let name = safe(rule.name.as_deref().unwrap_or("-"));
+        println!("rule    {severity:<13} {name:<28} {title}  ({})", safe(&rule.id));
     }
 }

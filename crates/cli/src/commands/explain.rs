@@ -79,8 +79,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.json || !io::stdout().is_terminal() {
         writeln!(out, "{}", serde_json::to_string_pretty(&explanation)?)?;
     } else {
-        let verdict = if explanation.matched { "matches" } else { "does not match" };
-        writeln!(out, "{} {verdict}", safe(&explanation.title))?;
+        let title = safe(&explanation.title);
+        match &explanation.counts {
+            Some(counts) => writeln!(out, "{title}: {}", safe(counts))?,
+            None if explanation.matched => writeln!(out, "{title} matches")?,
+            None => writeln!(out, "{title} does not match")?,
+        }
         tree(&mut out, &explanation.log_source, 1)?;
         tree(&mut out, &explanation.condition, 1)?;
     }

@@ -1,11 +1,8 @@
 //! `tocsin notify`: trying out channels.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::Context;
-use tocsin_catalog::Catalog;
-use tocsin_notify::Notifier;
+use tocsin_notify::{LOG_CHANNEL, NotifyError};
 
 use crate::common_args::ConfigArgs;
 use crate::terminal::safe;
@@ -53,8 +50,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 Ok(loaded) => loaded,
                 Err(code) => return Ok(code),
             };
-            for name in loaded.config.notify.channels.keys() {
+            let channels = &loaded.config.notify.channels;
+            for name in channels.keys() {
                 println!("{}", safe(name));
+            }
+            if !channels.contains_key(LOG_CHANNEL) {
+                println!("{LOG_CHANNEL}");
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -67,25 +68,17 @@ fn test(args: TestArgs) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let config = loaded.config;
-    if !config.notify.channels.contains_key(&args.channel) {
-        let known: Vec<&str> = config.notify.channels.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        eprintln!("tocsin: no channel {:?} in the configuration; there are: {known}", args.channel);
-        return Ok(ExitCode::from(2));
-    }
-    // The test stands outside the outbox of a running server.
-    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let catalog = Arc::new(Catalog::open(scratch.path())?);
-    let notifier = Notifier::new(&config.notify, scratch.path(), catalog)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match runtime.block_on(notifier.test(&args.channel)) {
+    let (name, data_dir) = (&args.channel, &config.server.data_dir);
+    match runtime.block_on(tocsin_notify::try_out(&config.notify, name, data_dir)) {
         Ok(answer) => {
-            println!("{}: {}", safe(&args.channel), safe(&answer));
+            println!("{}: {}", safe(name), safe(&answer));
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            eprintln!("tocsin: {}: {}", safe(&args.channel), safe(&error.to_string()));
-            Ok(ExitCode::from(1))
+            eprintln!("tocsin: {}", safe(&error.to_string()));
+            let unknown = matches!(error, NotifyError::UnknownChannel { .. });
+            Ok(ExitCode::from(if unknown { 2 } else { 1 }))
         }
     }
 }

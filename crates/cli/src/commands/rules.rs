@@ -22,7 +22,7 @@ pub struct Args {
 enum Command {
     /// ATT&CK coverage as a Navigator layer (JSON).
     Coverage(Which),
-    /// List the rules: severity, id, title, pack.
+    /// List the rules: severity, id, name, title, pack.
     List(Which),
 }
 
@@ -60,7 +60,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             for rule in content.rules.rules() {
                 let severity = rule.severity.as_str();
                 let (title, pack) = (safe(&rule.title), safe(&rule.pack));
-                writeln!(out, "{severity:<13} {:<36} {title}  [{pack}]", safe(&rule.id))?;
+                let name = safe(rule.name.as_deref().unwrap_or("-"));
+                writeln!(
+                    out,
+                    "{severity:<13} {:<36} {name:<28} {title}  [{pack}]",
+                    safe(&rule.id)
+                )?;
             }
         }
     }

@@ -1,19 +1,20 @@
 //! `tocsin run`: the server.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use tocsin_content::Level;
+use tocsin_engine::Engine;
 use tocsin_engine::config::Loaded;
 use tocsin_engine::content::{Choice, Content};
-use tocsin_engine::{Engine, Handle};
-use tocsin_model::Severity;
 use tokio_util::sync::CancellationToken;
 
+use crate::banner::{about_rules, announce};
 use crate::common_args::{ConfigArgs, print_diagnostics};
+use crate::doubts::doubts;
 use crate::signals::{Asked, Signals};
-use crate::terminal::{safe, start_log};
+use crate::terminal::start_log;
 
 /// Arguments of `run`.
 #[derive(clap::Args)]
@@ -28,28 +29,29 @@ pub struct Args {
 /// When the data directory, an address or a channel cannot be used.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     start_log();
-    let loaded = match args.config.load() {
-        Ok(loaded) => loaded,
-        Err(code) => return Ok(code),
-    };
-    let file = args.config.path().map(|path| path.display().to_string());
+    let written = Written::of(args.config.path());
+    let (loaded, faults) = args.config.verified();
+    if print_diagnostics(&faults) {
+        return Ok(ExitCode::from(2));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let result = runtime.block_on(serve(loaded, file));
+    let result = runtime.block_on(serve(loaded, written));
     runtime.shutdown_background();
     result
 }
 
-async fn serve(loaded: Loaded, file: Option<String>) -> anyhow::Result<ExitCode> {
-    let config = loaded.config;
+async fn serve(loaded: Loaded, written: Written) -> anyhow::Result<ExitCode> {
+    let config = &loaded.config;
     let stop_max = Duration::from_secs(config.server.stop_seconds_max);
     let mut signals = Signals::new()?;
     let content = Content::load(&config.content, &config.detect, &Choice::default());
     print_diagnostics(&content.diagnostics);
-    let about_rules = about_rules(&content);
-    let engine = Engine::start(config, content).await?;
+    print_diagnostics(&doubts(&loaded, &content));
+    let about_rules = about_rules(&content, &config.alerts.disabled_rules);
+    let engine = Engine::start(loaded.config, content).await?;
     let shutdown = CancellationToken::new();
     let server = tocsin_server::serve(engine.handle().clone(), shutdown.clone()).await;
     let server = match server {
@@ -59,8 +61,15 @@ async fn serve(loaded: Loaded, file: Option<String>) -> anyhow::Result<ExitCode>
             return Err(error.into());
         }
     };
+    let file = written.path.as_ref().map(|path| path.display().to_string());
     announce(engine.handle(), &server.addr().to_string(), file.as_deref(), &about_rules);
     while signals.next().await == Asked::Reload {
+        tracing::info!(
+            "SIGHUP: reading packs and rules again; tocsin.yml is read at the start only"
+        );
+        if let Some(path) = written.changed() {
+            tracing::warn!("{} changed since the start; restart to apply", path.display());
+        }
         engine.reload();
     }
     tracing::info!("stopping: draining what was received");
@@ -73,48 +82,21 @@ async fn serve(loaded: Loaded, file: Option<String>) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-fn about_rules(content: &Content) -> String {
-    let rules = content.rules.rules();
-    let of = |severity| rules.iter().filter(|rule| rule.severity == severity).count();
-    let refused = content.diagnostics.iter().filter(|found| found.level == Level::Error).count();
-    let packs: Vec<&str> = content.packs.iter().map(|pack| pack.name.as_str()).collect();
-    format!(
-        "{} rules ({} critical, {} high, {} medium) and {} sources from packs {}{}",
-        rules.len(),
-        of(Severity::Critical),
-        of(Severity::High),
-        of(Severity::Medium),
-        content.parser.sources().len(),
-        packs.join(", "),
-        if refused > 0 {
-            format!("; {refused} files or rules refused, see above")
-        } else {
-            String::new()
-        },
-    )
+/// The configuration file as it was at the start.
+struct Written {
+    path: Option<PathBuf>,
+    bytes: Option<Vec<u8>>,
 }
 
-/// Says on standard error what is watched, with which rules, and what is not and why.
-fn announce(handle: &Handle, addr: &str, file: Option<&str>, about_rules: &str) {
-    let file = file.unwrap_or("none, all defaults (`tocsin config` shows them)");
-    eprintln!("tocsin {} is watching", env!("CARGO_PKG_VERSION"));
-    eprintln!("  page and API   http://{addr}/");
-    eprintln!("  configuration  {}", safe(file));
-    eprintln!("  data           {}", handle.config.server.data_dir.display());
-    eprintln!("  detection      {}", safe(about_rules));
-    let watching = handle.collector.watching();
-    let (well, ill): (Vec<_>, Vec<_>) =
-        watching.iter().partition(|watched| watched.problem.is_none());
-    for watched in well {
-        let source = watched.source.as_deref().unwrap_or("found line by line");
-        eprintln!("  reading        {} ({})", safe(&watched.what), safe(source));
+impl Written {
+    fn of(path: Option<PathBuf>) -> Self {
+        let bytes = path.as_ref().and_then(|path| std::fs::read(path).ok());
+        Self { path, bytes }
     }
-    for watched in ill {
-        let problem = watched.problem.as_deref().unwrap_or("");
-        eprintln!("  NOT reading    {}: {}", safe(&watched.what), safe(problem));
-    }
-    for (name, channel) in &handle.config.notify.channels {
-        let least = Severity::from(channel.min_severity());
-        eprintln!("  telling        {} ({}, from {least})", safe(name), channel.kind());
+
+    /// The file, when it is another one now.
+    fn changed(&self) -> Option<&PathBuf> {
+        let path = self.path.as_ref()?;
+        (std::fs::read(path).ok() != self.bytes).then_some(path)
     }
 }

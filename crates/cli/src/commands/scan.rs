@@ -11,11 +11,12 @@ use serde_json::json;
 use tocsin_content::Level;
 use tocsin_engine::content::{Choice, Content, Rules};
 use tocsin_engine::offline::input::Input;
-use tocsin_engine::offline::{LineFinding, Scanner};
+use tocsin_engine::offline::{LineFinding, Scanner, Seen};
 use tocsin_model::{Alert, Severity, Timestamp};
 
 use crate::common_args::{ConfigArgs, print_diagnostics};
-use crate::terminal::{Progress, safe};
+use crate::doubts::unknown_source;
+use crate::terminal::{Progress, counted, safe};
 
 /// Arguments of `scan`.
 #[derive(clap::Args)]
@@ -43,7 +44,7 @@ pub struct Args {
     /// Print JSON lines even on a terminal.
     #[arg(long)]
     json: bool,
-    /// Files (plain, .gz, JSON, .evtx), or `-` for standard input.
+    /// Files, or `-` for standard input: lines, gzip, JSON or Windows .evtx.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
@@ -70,21 +71,53 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if refused && args.strict {
         return Ok(ExitCode::from(2));
     }
-    if let Some(source) = &args.source
-        && content.parser.source(source).is_none()
-    {
-        eprintln!("tocsin: --source {source:?} is no source; `tocsin check` lists them");
+    if let Some(message) = args.source.as_ref().and_then(|name| unknown_source(name, &content)) {
+        eprintln!("tocsin: --source: {}", safe(&message));
         return Ok(ExitCode::from(2));
     }
     let mut scanner = Scanner::new(&content, loaded.config.alerts.clone(), args.findings)
         .map_err(|error| anyhow!(error))?;
+    if let Some(wanted) = &args.source {
+        scanner.expect(sources_of(wanted, &content));
+    }
     let mut printer = Printer::new(&args);
     let readable = scan(&args, &mut scanner, &mut printer)?;
     scanner.finish();
     printer.findings(scanner.take_findings(), &args.files)?;
     printer.alerts(scanner.take_alerts())?;
     printer.out.flush()?;
+    summarise(&args, scanner.seen(), printer.shown);
     Ok(if refused || !readable { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// The sources that a name or a hint means.
+fn sources_of(wanted: &str, content: &Content) -> Vec<String> {
+    let sources = content.parser.sources().iter();
+    let meant = sources
+        .filter(|source| source.name == wanted || source.hints.iter().any(|hint| hint == wanted));
+    meant.map(|source| source.name.clone()).collect()
+}
+
+/// Says on standard error what was read, understood and found: also that it was nothing.
+fn summarise(args: &Args, seen: Seen, shown: usize) {
+    let what = if args.findings { "match" } else { "alert" };
+    let plural = match (shown, args.findings) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    let lines = counted(seen.records as usize, "line");
+    eprintln!(
+        "{lines} read, {} not understood by any source; {shown} {what}{plural}",
+        seen.unparsed
+    );
+    if let Some(source) = &args.source
+        && seen.expected == 0
+        && seen.records > 0
+    {
+        let source = safe(source);
+        eprintln!("no line fits --source {source}; without it, each line's source is found");
+    }
 }
 
 /// Reads all inputs side by side, the one whose events are oldest first; whether all could be
@@ -156,13 +189,15 @@ struct Printer {
     out: BufWriter<io::Stdout>,
     table: bool,
     min_severity: Severity,
+    /// Alerts or matches printed.
+    shown: usize,
 }
 
 impl Printer {
     fn new(args: &Args) -> Self {
         let table = io::stdout().is_terminal() && !args.json;
         let out = BufWriter::with_capacity(64 * 1024, io::stdout());
-        Self { out, table, min_severity: args.min_severity }
+        Self { out, table, min_severity: args.min_severity, shown: 0 }
     }
 
     fn findings(&mut self, found: Vec<LineFinding>, files: &[PathBuf]) -> io::Result<()> {
@@ -170,6 +205,7 @@ impl Printer {
             if finding.rule.severity < self.min_severity {
                 continue;
             }
+            self.shown += 1;
             let file = files.get(input as usize).map(|path| path.display().to_string());
             if self.table {
                 let file = file.unwrap_or_default();
@@ -191,6 +227,7 @@ impl Printer {
     fn alerts(&mut self, alerts: Vec<Alert>) -> io::Result<()> {
         let alerts: Vec<Alert> =
             alerts.into_iter().filter(|alert| alert.severity >= self.min_severity).collect();
+        self.shown += alerts.len();
         if !self.table {
             for alert in &alerts {
                 serde_json::to_writer(&mut self.out, &alert.to_json())?;
@@ -198,15 +235,12 @@ impl Printer {
             }
             return Ok(());
         }
-        if alerts.is_empty() {
-            return writeln!(self.out, "no alerts");
-        }
         for alert in &alerts {
             let (time, severity) = (alert.raised.to_string(), alert.severity.as_str());
             writeln!(self.out, "{time:<28} {severity:<13} {}", safe(&alert.rule.title))?;
             writeln!(self.out, "{:43}{}", "", safe(&alert.reason))?;
         }
-        writeln!(self.out, "\n{} alerts", alerts.len())
+        Ok(())
     }
 }
 

@@ -143,6 +143,11 @@ impl Server {
         &self.addr
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it wrote on standard error so far.
     pub fn errors(&self) -> String {
         self.errors.lock().unwrap().clone()

@@ -30,8 +30,13 @@ enum Body {
     Lines(Box<dyn BufRead>),
     /// Values of one JSON document; each counts as a line.
     Values(std::vec::IntoIter<Bytes>),
-    Evtx(Box<dyn Iterator<Item = io::Result<Bytes>>>),
+    Evtx(Values),
 }
+
+type Values = Box<dyn Iterator<Item = io::Result<Bytes>>>;
+
+/// How a Windows event log begins.
+const EVTX: &[u8] = b"ElfFile\0";
 
 impl Input {
     /// Opens a file, or standard input for `-`. `received` stands for the time of arrival, from
@@ -46,7 +51,7 @@ impl Input {
         now: Timestamp,
     ) -> io::Result<Self> {
         if path == Path::new("-") {
-            let body = Body::Lines(Box::new(BufReader::new(io::stdin())));
+            let body = body_of(BufReader::with_capacity(256 * 1024, io::stdin()))?;
             return Ok(Self {
                 index,
                 name: "stdin".into(),
@@ -129,9 +134,24 @@ fn open_body(path: &Path) -> io::Result<Body> {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory, name its files"));
     }
     let mut reader = BufReader::with_capacity(256 * 1024, file);
+    if reader.fill_buf()?.starts_with(EVTX) {
+        // What can be read in any order need not be in memory.
+        return Ok(Body::Evtx(evtx_records(evtx::EvtxParser::from_path(path))?));
+    }
+    body_of(reader)
+}
+
+/// Tells by the first bytes what it is.
+fn body_of(mut reader: BufReader<impl Read + 'static>) -> io::Result<Body> {
     let start = reader.fill_buf()?;
-    if start.starts_with(b"ElfFile\0") {
-        return Ok(Body::Evtx(Box::new(evtx_records(path)?)));
+    if start.starts_with(EVTX) {
+        let mut bytes = Vec::new();
+        reader.take(DOCUMENT_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > DOCUMENT_BYTES_MAX {
+            let message = format!("over {DOCUMENT_BYTES_MAX} bytes; give the file by its name");
+            return Err(io::Error::other(message));
+        }
+        return Ok(Body::Evtx(evtx_records(evtx::EvtxParser::from_buffer(bytes))?));
     }
     let reader: Box<dyn BufRead> = if start.starts_with(&[0x1f, 0x8b]) {
         let decoder = flate2::bufread::MultiGzDecoder::new(reader);
@@ -210,16 +230,17 @@ fn skip_line(reader: &mut dyn BufRead) -> io::Result<u64> {
 }
 
 /// The records of a Windows event log as JSON, one at a time.
-fn evtx_records(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Bytes>> + use<>> {
+fn evtx_records<T: Read + io::Seek>(
+    parser: evtx::err::Result<evtx::EvtxParser<T>>,
+) -> io::Result<Values> {
     let other = |error: evtx::err::EvtxError| io::Error::other(error.to_string());
     let settings = evtx::ParserSettings::new().num_threads(1);
-    let parser = evtx::EvtxParser::from_path(path).map_err(other)?;
-    let mut parser = parser.with_configuration(settings);
+    let mut parser = parser.map_err(other)?.with_configuration(settings);
     let records: Vec<io::Result<Bytes>> = parser
         .records_json()
         .map(|record| record.map(|record| Bytes::from(record.data)).map_err(other))
         .collect();
-    Ok(records.into_iter())
+    Ok(Box::new(records.into_iter()))
 }
 
 #[cfg(test)]
