@@ -51,6 +51,16 @@ fn check_finds_everything_that_keeps_run_from_starting() {
 }
 
 #[test]
+fn a_configuration_may_come_from_a_pipe() {
+    let mut command = Command::new("bash");
+    let script = "\"$0\" run --config <(echo 'server: { listen: 0.0.0.0:1 }')";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_tocsin")]);
+    let (code, _, said) = output(&mut command, b"");
+    assert_eq!(code, 2, "{said}");
+    has_all(&said, &["/dev/fd/", ":1:11: error: server.listen: 0.0.0.0:1 can be reached"]);
+}
+
+#[test]
 fn one_path_is_a_list_of_one() {
     let setup = Setup::new("collect:\n  files:\n    - paths: /var/log/x.log\n");
     let (code, _, said) = check(&setup.config);

@@ -122,8 +122,9 @@ impl Runner<'_> {
         match expected {
             Expected::Any if findings.is_empty() => {
                 let why = self.of_other_source(id, &events);
+                let plural = if events.len() == 1 { "" } else { "s" };
                 return Err(format!(
-                    "expected it to fire, it did not ({} events){why}",
+                    "expected it to fire, it did not ({} event{plural}){why}",
                     events.len()
                 ));
             }

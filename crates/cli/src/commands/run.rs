@@ -90,13 +90,15 @@ struct Written {
 
 impl Written {
     fn of(path: Option<PathBuf>) -> Self {
-        let bytes = path.as_ref().and_then(|path| std::fs::read(path).ok());
+        // A pipe can be read once, and not by us.
+        let file = path.as_ref().filter(|path| path.is_file());
+        let bytes = file.and_then(|path| std::fs::read(path).ok());
         Self { path, bytes }
     }
 
     /// The file, when it is another one now.
     fn changed(&self) -> Option<&PathBuf> {
-        let path = self.path.as_ref()?;
-        (std::fs::read(path).ok() != self.bytes).then_some(path)
+        let (path, bytes) = (self.path.as_ref()?, self.bytes.as_ref()?);
+        (std::fs::read(path).ok().as_ref() != Some(bytes)).then_some(path)
     }
 }
