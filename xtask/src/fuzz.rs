@@ -12,8 +12,8 @@ use crate::workspace::{self, target_dir};
 /// Arguments of `fuzz`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// What to fuzz: rules, conditions, events, sources, matcher, correlations; default all. Or
-    /// a target and files that were written down, to try only those.
+    /// What to fuzz: rules, conditions, events, sources, state, matcher, correlations; default
+    /// all. Or a target and files that were written down, to try only those.
     targets: Vec<PathBuf>,
     /// How long each target is fuzzed.
     #[arg(long, default_value_t = 60)]

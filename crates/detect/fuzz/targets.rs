@@ -26,7 +26,8 @@ pub struct Target {
 }
 
 /// The names of all targets.
-pub const NAMES: &[&str] = &["rules", "conditions", "events", "sources", "matcher", "correlations"];
+pub const NAMES: &[&str] =
+    &["rules", "conditions", "events", "sources", "state", "matcher", "correlations"];
 
 /// The target of this name.
 pub fn target(name: &str) -> Target {
@@ -37,6 +38,7 @@ pub fn target(name: &str) -> Target {
         "conditions" => own("conditions", corpus::conditions, Box::new(conditions)),
         "events" => own("events", corpus::lines, events()),
         "sources" => own("sources", source_seeds, Box::new(sources)),
+        "state" => own("state", || vec![state_seed()], Box::new(state)),
         "matcher" => {
             let run = Box::new(matcher);
             Target { name: "matcher", seeds: numbers, whole: true, run }
@@ -215,6 +217,58 @@ fn sources(input: &[u8]) -> Result<(), String> {
     let mut event = Event::default();
     for (number, line) in log.split(|byte| *byte == b'\n').enumerate() {
         worker.parse(&record(line, number as u64), &mut event);
+    }
+    Ok(())
+}
+
+/// Correlations of every mode, for saved state.
+const CORRELATIONS: &str = "
+title: a
+name: a
+logsource: { category: test }
+detection: { s: { r: a }, condition: s }
+---
+title: count
+name: count
+correlation: { type: event_count, rules: [a], group-by: [g], timespan: 9s, condition: { gte: 2 } }
+---
+title: average
+correlation: { type: value_avg, rules: [a], timespan: 9s, condition: { field: n, gte: 2 } }
+---
+title: few
+correlation: { type: value_count, rules: [a], timespan: 9s, condition: { field: n, lt: 4 } }
+---
+title: ordered
+correlation: { type: temporal_ordered, rules: [count, a], group-by: [n], timespan: 9s }
+";
+
+fn detector() -> Detector {
+    let options = common::unrouted();
+    let (rules, _) = common::load(CORRELATIONS, &options);
+    Detector::new(Arc::new(rules), &options)
+}
+
+fn feed(detector: &mut Detector, seconds: std::ops::Range<i64>) {
+    let mut findings = Vec::new();
+    for second in seconds {
+        let fields = json!({"r": "a", "g": second % 2, "n": second % 5});
+        let event = common::event(&fields, Timestamp(second * 1_000_000_000), second as u64);
+        detector.process(&event, &mut findings);
+    }
+}
+
+fn state_seed() -> Vec<u8> {
+    let mut detector = detector();
+    feed(&mut detector, 0..8);
+    detector.snapshot()
+}
+
+/// Takes over damaged state, then goes on.
+fn state(input: &[u8]) -> Result<(), String> {
+    let mut detector = detector();
+    if detector.restore(input).is_ok() {
+        feed(&mut detector, 6..30);
+        detector.finish(&mut Vec::new());
     }
     Ok(())
 }
