@@ -23,6 +23,8 @@ pub(crate) struct Group {
     pub(crate) decided: Option<i64>,
     /// When the entry that came last was received.
     pub(crate) touched: i64,
+    /// Rough size of the entries in memory, bytes.
+    pub(crate) entry_bytes: usize,
 }
 
 /// The condition of a correlation held.
@@ -59,7 +61,13 @@ pub(crate) struct Fed {
 impl Group {
     /// Puts an entry in its place; the place.
     pub(crate) fn insert(&mut self, entry: Entry) -> usize {
-        let at = self.entries.partition_point(|known| known.order() <= entry.order());
+        self.entry_bytes += entry.bytes();
+        let at = match self.entries.back() {
+            Some(last) if last.order() > entry.order() => {
+                self.entries.partition_point(|known| known.order() <= entry.order())
+            }
+            _ => self.entries.len(),
+        };
         if at == self.entries.len() {
             self.entries.push_back(entry);
         } else {
@@ -73,7 +81,9 @@ impl Group {
     pub(crate) fn drop_oldest(&mut self, kind: CorrelationKind) -> usize {
         let Some(entry) = self.entries.pop_front() else { return 0 };
         self.measure.without_first(&entry, kind);
-        entry.bytes()
+        let bytes = entry.bytes();
+        self.entry_bytes = self.entry_bytes.saturating_sub(bytes);
+        bytes
     }
 
     /// Drops entries before a time; their bytes.
@@ -92,7 +102,7 @@ impl Group {
 
     /// Rough size in memory, bytes.
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.entries.iter().map(Entry::bytes).sum::<usize>()
+        size_of::<Self>() + self.entry_bytes
     }
 
     /// After an entry came in at `at`: the windows that end at it or after it and now hold for

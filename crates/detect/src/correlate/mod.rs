@@ -27,7 +27,7 @@ use entry::{Entry, Key};
 use group::{Group, Hit};
 
 /// Matches between two looks for groups that nothing can come of any more.
-const SWEEP_EVERY: u64 = 4096;
+const SWEEP_EVERY: u64 = 8192;
 
 /// By how much time may run ahead of the clock before the clock is taken to have been set back.
 const CLOCK_STEP: i64 = 3600 * 1_000_000_000;
@@ -153,8 +153,8 @@ impl Correlator {
         self.drain(Some(event), matcher, out);
         self.since_sweep += 1;
         let groups: usize = self.groups.iter().map(HashMap::len).sum();
-        // As many matches as there are groups pay for one look at all of them.
-        if self.since_sweep >= SWEEP_EVERY.max(groups as u64)
+        // Some matches for each group pay for one look at all of them.
+        if self.since_sweep >= SWEEP_EVERY.max(3 * groups as u64)
             || self.bytes > self.limits.state_bytes_max
         {
             self.sweep();
@@ -212,8 +212,11 @@ impl Correlator {
         while let Some(Waiting { correlation: place, group, entry }) = self.queue.pop_front() {
             let correlation = &rules.correlations[place];
             self.bytes += entry.bytes();
-            let key = group.clone();
-            let state = self.groups[place].entry(group).or_default();
+            let groups = &mut self.groups[place];
+            if !groups.contains_key(&group) {
+                groups.insert(group.clone(), Group::default());
+            }
+            let Some(state) = groups.get_mut(&group) else { continue };
             state.touched = self.arrived;
             let mut at = state.insert(entry);
             if state.entries.len() > self.limits.entries_per_group_max {
@@ -223,7 +226,7 @@ impl Correlator {
             }
             if correlation.mode == Mode::Eager {
                 let mut hits = Vec::new();
-                state.eager(correlation, at, &key, &mut hits);
+                state.eager(correlation, at, &group, &mut hits);
                 for hit in hits {
                     self.hit(place, correlation, hit, event, matcher, out);
                 }

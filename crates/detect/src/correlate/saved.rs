@@ -123,7 +123,7 @@ pub(super) fn restore(correlator: &mut Correlator, bytes: &[u8]) -> Result<(), S
                 else {
                     continue;
                 };
-                group.entries.push_back(Entry {
+                group.insert(Entry {
                     time: saved.time,
                     bits: saved.bits,
                     reset: saved.reset,
