@@ -198,7 +198,7 @@ fn search() -> impl Strategy<Value = String> {
     let lines = || {
         let line = prop_oneof![
             8 => text_line(),
-            1 => null_line(),
+            2 => null_line(),
             1 => encoded_line(),
             3 => expression_line(),
             3 => other_line(),
@@ -272,7 +272,8 @@ fn scalar() -> impl Strategy<Value = Json> {
 }
 
 fn held() -> impl Strategy<Value = Json> {
-    prop_oneof![6 => scalar(), 1 => vec(scalar(), 0..4).prop_map(Json::from)]
+    let element = prop_oneof![6 => scalar(), 1 => Just(Json::Null)];
+    prop_oneof![6 => scalar(), 2 => vec(element, 0..4).prop_map(Json::from)]
 }
 
 /// An event.
