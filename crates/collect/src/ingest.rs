@@ -4,19 +4,25 @@
 //! hint, and those refused with the reason. Never fails as a whole on one bad event, never
 //! interprets an event's fields beyond `format` and `raw`, never takes more than linear time.
 
+mod shape;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use self::shape::{Shape, Told, is_wrapper};
 use crate::config::IngestLimits;
 
 /// How many refused events are described one by one; further ones are only counted.
 pub const REFUSED_SHOWN_MAX: usize = 100;
-/// Longest `format` that is taken as a hint, in bytes.
-pub const HINT_BYTES_MAX: usize = 64;
+
+/// How many warnings are given in full; further ones are only counted.
+pub const WARNINGS_SHOWN_MAX: usize = 100;
+
+/// Says why a `format` (trimmed, lower case) is not known, for the sender.
+pub type KnownFormat<'a> = &'a dyn Fn(&str) -> Result<(), String>;
 
 /// What a request body holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,11 +33,27 @@ pub struct IngestBody {
     pub refused: Vec<Refused>,
     /// How many could not be taken.
     pub refused_count: usize,
+    /// What in accepted events was probably meant otherwise: the first [`WARNINGS_SHOWN_MAX`].
+    pub warnings: Vec<Warning>,
+    /// How many warnings there are.
+    pub warnings_count: usize,
+}
+
+impl IngestBody {
+    /// Adds a warning about the event at a place.
+    pub fn warn(&mut self, index: usize, field: Option<String>, message: String) {
+        self.warnings_count += 1;
+        if self.warnings.len() < WARNINGS_SHOWN_MAX {
+            self.warnings.push(Warning { index, field, message });
+        }
+    }
 }
 
 /// One event of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestEntry {
+    /// Its place in the request, counted from 0 over accepted and refused ones.
+    pub index: usize,
     /// A raw line, or the JSON of an object.
     pub bytes: Bytes,
     /// The sender's hint (`auth`, `nginx`, …); `json` for objects; `None` for plain lines.
@@ -47,26 +69,51 @@ pub struct Refused {
     pub reason: String,
 }
 
+/// Something in an accepted event that was probably meant otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The event's place in the request, counted as in [`Refused`].
+    pub index: usize,
+    /// The field, when it is about one.
+    pub field: Option<String>,
+    /// What is wrong, and what becomes of the event.
+    pub message: String,
+}
+
+/// What a body may be, for those who sent something else.
+const EXPECTED: &str = "send {\"events\":[…]}, a list, or one JSON object a line as application/json, or plain log lines as text/plain";
+
 /// Decodes a request body: `{"events": […]}`, an array, one object, objects one after the other
 /// (NDJSON), or plain lines. An event is an object, a line as a JSON string, or
-/// `{"format": "auth", "raw": "the line"}`.
+/// `{"format": "auth", "raw": "the line"}` with a format that `known` knows.
 ///
-/// Lines that are not JSON are refused when `content_type` promises JSON, and are taken as log
-/// lines otherwise.
-pub fn decode_ingest(content_type: Option<&str>, body: &[u8], limits: &IngestLimits) -> IngestBody {
+/// Lines that are not JSON are refused when `content_type` promises JSON or something that has no
+/// lines, and are taken as log lines otherwise.
+pub fn decode_ingest(
+    content_type: Option<&str>,
+    body: &[u8],
+    limits: &IngestLimits,
+    known: KnownFormat<'_>,
+) -> IngestBody {
     let media = content_type.unwrap_or_default().to_ascii_lowercase();
     let media = media.split(';').next().unwrap_or_default().trim();
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut sink = Sink { limits, body: IngestBody::default(), json_hint: Arc::from("json") };
+    let json_hint = Arc::from("json");
+    let mut sink = Sink { limits, known, body: IngestBody::default(), json_hint };
     if body.len() > limits.body_bytes_max {
         let (size, max) = (body.len(), limits.body_bytes_max);
         sink.refuse(format!("the body has {size} bytes, more than {max}; send smaller batches"));
-    } else if media == "text/plain" {
+    } else if body.trim_ascii().is_empty() {
+        sink.refuse(format!("the body is empty; {EXPECTED}"));
+    } else if media == "text/plain" && !is_batch(body) {
         sink.lines(body);
     } else {
-        let declared = media.contains("json");
         let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-        if declared || matches!(first, Some(b'{' | b'[' | b'"')) {
+        let like_json = matches!(first, Some(b'{' | b'[' | b'"'));
+        let declared = media.contains("json") || has_no_lines(media);
+        if !like_json && has_no_lines(media) {
+            sink.refuse(format!("a body of type {media} cannot be read; {EXPECTED}"));
+        } else if declared || like_json {
             // An odd byte in one event must not cost the others.
             sink.json(&String::from_utf8_lossy(body), declared);
         } else {
@@ -76,35 +123,28 @@ pub fn decode_ingest(content_type: Option<&str>, body: &[u8], limits: &IngestLim
     sink.body
 }
 
+/// Whether a media type is of bodies in which a line is no log line.
+fn has_no_lines(media: &str) -> bool {
+    let kinds = ["multipart/", "image/", "audio/", "video/", "font/"];
+    let words = ["xml", "html", "protobuf", "msgpack", "cbor", "zip", "pdf"];
+    kinds.iter().any(|kind| media.starts_with(kind))
+        || words.iter().any(|word| media.ends_with(word))
+}
+
+/// Whether a body that is declared as text is a whole `{"events": […]}` all the same.
+fn is_batch(body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    body.starts_with(b"{")
+        && std::str::from_utf8(body)
+            .is_ok_and(|text| text.contains("\"events\"") && shape::has_events(text))
+}
+
 /// Collects events within the limits.
 struct Sink<'a> {
     limits: &'a IngestLimits,
+    known: KnownFormat<'a>,
     body: IngestBody,
     json_hint: Arc<str>,
-}
-
-/// The envelope of a batch.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    events: Vec<&'a RawValue>,
-}
-
-/// The keys of an event that matter here.
-#[derive(Deserialize)]
-struct Keys<'a> {
-    #[serde(borrow, default)]
-    format: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    raw: Option<Text<'a>>,
-}
-
-/// A JSON text, or anything else (which is left alone).
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Text<'a> {
-    Text(#[serde(borrow)] Cow<'a, str>),
-    Other(serde::de::IgnoredAny),
 }
 
 impl Sink<'_> {
@@ -144,14 +184,33 @@ impl Sink<'_> {
                 Ok(events) => events.iter().for_each(|event| self.event(event.get())),
                 Err(error) => self.refuse(format!("not valid JSON: {error}")),
             }
-        } else if json.starts_with('{') && json.contains("\"events\"") {
-            match serde_json::from_str::<Envelope<'_>>(json) {
-                Ok(batch) => batch.events.iter().for_each(|event| self.event(event.get())),
-                // An event may have a field of that name.
-                Err(_) => self.event(json),
-            }
+        } else if let Some(shape) = Shape::of_batch(json) {
+            self.batch(&shape, json);
+        } else if let Some(word) = is_wrapper(json) {
+            self.refuse(format!("{word:?} holds a list, did you mean \"events\"?"));
         } else {
             self.event(json);
+        }
+    }
+
+    /// An object with `events` in it.
+    fn batch(&mut self, shape: &Shape<'_>, json: &str) {
+        let Some(events) = shape.events.map(RawValue::get) else { return self.event(json) };
+        match (serde_json::from_str::<Vec<&RawValue>>(events), &shape.other) {
+            (Ok(list), other) => {
+                if let Some(other) = other {
+                    let message = "only the list in events is read of a batch; what stands beside it belongs into each event";
+                    let index = self.next_index();
+                    self.body.warn(index, Some(other.clone()), message.to_owned());
+                }
+                list.iter().for_each(|event| self.event(event.get()));
+            }
+            // An event may have a field of that name.
+            (Err(_), Some(_)) => self.event(json),
+            (Err(_), None) => {
+                let kind = shape::kind(events);
+                self.refuse(format!("events must be a list of events, not {kind}"));
+            }
         }
     }
 
@@ -171,27 +230,35 @@ impl Sink<'_> {
     }
 
     fn object(&mut self, json: &str) {
-        let keys = if json.contains("\"raw\"") && json.contains("\"format\"") {
-            serde_json::from_str::<Keys<'_>>(json).ok()
-        } else {
-            None
+        if json[1..].trim_start() == "}" {
+            return self.refuse("the event has no fields".into());
+        }
+        let Some(shape) = Shape::of_line(json) else {
+            return self.push(json.as_bytes(), Some(self.json_hint.clone()));
         };
-        match keys {
-            Some(Keys { format: Some(Text::Text(format)), raw: Some(Text::Text(raw)) })
-                if format.len() <= HINT_BYTES_MAX =>
-            {
-                let raw = raw.trim_end_matches(['\r', '\n']);
-                if raw.is_empty() {
-                    self.refuse("raw is empty; it must hold the log line".into());
-                } else {
-                    let hint = format.trim().to_ascii_lowercase();
-                    self.push(raw.as_bytes(), (!hint.is_empty()).then(|| Arc::from(hint)));
+        let index = self.next_index();
+        match shape.told(self.known) {
+            Told::Line { raw, hint, left_out } => {
+                self.push(raw.as_bytes(), hint.map(Arc::from));
+                if let Some(field) = left_out {
+                    let message = "only format and raw are read of an event that has both; what stands beside them is left out";
+                    self.warn(index, field, message.to_owned());
                 }
             }
-            _ if json[1..].trim_start() == "}" => {
-                self.refuse("the event has no fields".into());
+            Told::Event(doubt) => {
+                self.push(json.as_bytes(), Some(self.json_hint.clone()));
+                if let Some(message) = doubt {
+                    self.warn(index, "format".to_owned(), message);
+                }
             }
-            _ => self.push(json.as_bytes(), Some(self.json_hint.clone())),
+            Told::Refused(reason) => self.refuse(reason),
+        }
+    }
+
+    /// Warns about an event, unless it was refused.
+    fn warn(&mut self, index: usize, field: String, message: String) {
+        if self.body.entries.last().is_some_and(|entry| entry.index == index) {
+            self.body.warn(index, Some(field), message);
         }
     }
 
@@ -211,13 +278,17 @@ impl Sink<'_> {
             let size = bytes.len();
             self.refuse(format!("the event has {size} bytes, more than {bytes_max}"));
         } else {
-            let bytes = Bytes::copy_from_slice(bytes);
-            self.body.entries.push(IngestEntry { bytes, hint });
+            let (index, bytes) = (self.next_index(), Bytes::copy_from_slice(bytes));
+            self.body.entries.push(IngestEntry { index, bytes, hint });
         }
     }
 
+    fn next_index(&self) -> usize {
+        self.body.entries.len() + self.body.refused_count
+    }
+
     fn refuse(&mut self, reason: String) {
-        let index = self.body.entries.len() + self.body.refused_count;
+        let index = self.next_index();
         self.body.refused_count += 1;
         if self.body.refused.len() < REFUSED_SHOWN_MAX {
             self.body.refused.push(Refused { index, reason });
@@ -231,10 +302,15 @@ mod tests {
 
     use super::*;
 
+    fn known(format: &str) -> Result<(), String> {
+        let known = ["auth", "nginx", "ssh", "syslog"].contains(&format);
+        if known { Ok(()) } else { Err(format!("unknown format {format:?}")) }
+    }
+
     /// What a body decodes to: `hint|bytes` for events, `!index reason` for refused ones.
     fn decode(content_type: &str, body: &[u8]) -> Vec<String> {
         let limits = IngestLimits { body_bytes_max: 400, events_max: 4, event_bytes_max: 60 };
-        let decoded = decode_ingest(Some(content_type), body, &limits);
+        let decoded = decode_ingest(Some(content_type), body, &limits, &known);
         let event = |entry: &IngestEntry| {
             let hint = entry.hint.as_deref().unwrap_or("-");
             format!("{hint}|{}", String::from_utf8_lossy(&entry.bytes))
@@ -246,7 +322,7 @@ mod tests {
 
     #[test]
     fn every_shape_of_batch_is_taken() {
-        let table: [(&str, &str, &[&str]); 16] = [
+        let table: &[(&str, &str, &[&str])] = &[
             ("application/json", r#"{"events":[{"a":1},"x y"]}"#, &[r#"json|{"a":1}"#, "-|x y"]),
             (
                 "application/json; charset=utf-8",
@@ -264,7 +340,7 @@ mod tests {
             ("", r#"{"raw":"x","user":"u"}"#, &[r#"json|{"raw":"x","user":"u"}"#]),
             ("", r#"{"format":7,"raw":"x"}"#, &[r#"json|{"format":7,"raw":"x"}"#]),
             ("", r#"{"format":"json","user":"u"}"#, &[r#"json|{"format":"json","user":"u"}"#]),
-            ("", r#"{"events":3}"#, &[r#"json|{"events":3}"#]),
+            ("", r#"{"events":3,"b":1}"#, &[r#"json|{"events":3,"b":1}"#]),
             ("", r#"{"events":[]}"#, &[]),
             (
                 "application/x-www-form-urlencoded",
@@ -278,10 +354,12 @@ mod tests {
                 &["-|[Wed Oct 11] [error] one", "-|[Wed Oct 11] two"],
             ),
             ("", "\u{feff}{\"a\":1}{\"b\":2}", &[r#"json|{"a":1}"#, r#"json|{"b":2}"#]),
-            ("application/json", "", &[]),
+            ("text/plain", " {\"events\":[{\"a\":1}]}\n", &[r#"json|{"a":1}"#]),
+            ("text/plain", "{\"events\":5}", &[r#"-|{"events":5}"#]),
+            ("application/xml", "{\"a\":1}\n{\"b\":2}", &[r#"json|{"a":1}"#, r#"json|{"b":2}"#]),
         ];
         for (content_type, body, expected) in table {
-            assert_eq!(decode(content_type, body.as_bytes()), expected, "{body}");
+            assert_eq!(decode(content_type, body.as_bytes()), *expected, "{body}");
         }
     }
 

@@ -33,7 +33,7 @@ pub use config::{
 pub use discover::{Discovered, discover};
 pub use error::Error;
 pub use files::check_pattern;
-pub use ingest::{IngestBody, IngestEntry, Refused, decode_ingest};
+pub use ingest::{IngestBody, IngestEntry, KnownFormat, Refused, Warning, decode_ingest};
 pub use journal::{Journal, JournalEntry, JournalError};
 pub use lines::{Line, LineSplitter, read_lines};
 pub use stats::{DropReason, Dropped, InputSnapshot, InputStats, Stats};

@@ -11,6 +11,7 @@
 
 pub mod config;
 pub mod content;
+pub mod doubt;
 mod epoch;
 pub mod handle;
 pub mod merge;

@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tocsin_content::{Diagnostic, Level, PackFile};
 use tocsin_model::RuleMeta;
+use tocsin_parse::Parser;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -24,9 +25,11 @@ use crate::pipeline::Control;
 /// How long files must be left alone before they are read: editors write in several steps.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// The rules in force and what is wrong with content.
+/// The rules and sources in force and what is wrong with content.
 #[derive(Debug, Default)]
 pub struct InForce {
+    /// Reads records as the pipeline does.
+    pub parser: Parser,
     /// The rules.
     pub rules: Vec<Arc<RuleMeta>>,
     /// What was refused or looks wrong.
@@ -36,7 +39,11 @@ pub struct InForce {
 impl InForce {
     /// What a piece of content puts in force.
     pub fn of(content: &Content) -> Self {
-        Self { rules: content.rules.rules().to_vec(), diagnostics: content.diagnostics.clone() }
+        Self {
+            parser: content.parser.clone(),
+            rules: content.rules.rules().to_vec(),
+            diagnostics: content.diagnostics.clone(),
+        }
     }
 }
 
@@ -148,7 +155,11 @@ impl Reloader {
         }
         let now = self.in_force.load();
         let diagnostics = about.into_iter().chain(now.diagnostics.iter().cloned()).collect();
-        self.in_force.store(Arc::new(InForce { rules: now.rules.clone(), diagnostics }));
+        self.in_force.store(Arc::new(InForce {
+            parser: now.parser.clone(),
+            rules: now.rules.clone(),
+            diagnostics,
+        }));
     }
 }
 

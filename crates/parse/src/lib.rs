@@ -28,4 +28,4 @@ pub use options::{FIELDS_MAX, LINE_BYTES_MAX, LIST_ITEMS_MAX, Limits, NESTING_MA
 pub use parser::{Parser, SourceMeta};
 pub use samples::{SAMPLES_RECEIVED, SampleReport, check_samples, sample_events};
 pub use source::definition;
-pub use worker::{Counters, Explained, Worker};
+pub use worker::{Counters, Doubts, Explained, Worker};

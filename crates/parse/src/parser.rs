@@ -65,6 +65,13 @@ pub struct Parser {
     compiled: Arc<Compiled>,
 }
 
+impl Default for Parser {
+    /// One that knows no source.
+    fn default() -> Self {
+        Self::load(&[], Options::default()).0
+    }
+}
+
 impl Parser {
     /// Compiles the source definitions of `packs`. A broken one is a diagnostic, the rest work.
     pub fn load(packs: &[Pack], options: Options) -> (Self, Vec<Diagnostic>) {
@@ -100,6 +107,16 @@ impl Parser {
         known.iter().find(|source| source.name == name_or_hint).or_else(|| {
             known.iter().find(|source| source.hints.iter().any(|hint| hint == name_or_hint))
         })
+    }
+
+    /// Whether a record may ask for this source, or for the sources of this hint.
+    pub fn knows(&self, name_or_hint: &str) -> bool {
+        self.compiled.hints.contains_key(name_or_hint)
+    }
+
+    /// The hints of all sources.
+    pub fn hints(&self) -> BTreeSet<&str> {
+        self.compiled.sources.iter().flat_map(|source| &source.hints).map(String::as_str).collect()
     }
 
     /// The names of all fields that the sources write.

@@ -51,6 +51,8 @@ impl<'p> Pass<'p> {
         origin: &'p str,
     ) -> Self {
         state.frames.clear();
+        (state.doubts.timed, state.doubts.time) = (false, None);
+        state.doubts.addresses.clear();
         Self { compiled, state, hint, path, origin, error: None, repeated: None, timed: false }
     }
 
@@ -408,13 +410,14 @@ impl<'p> Pass<'p> {
         let Some(plan) = self.compiled.plans.get(usize::from(source)) else {
             return Ran::default();
         };
-        let State { names, buffers, temps, zone, counters, .. } = &mut *self.state;
+        let State { names, buffers, temps, zone, doubts, counters, .. } = &mut *self.state;
         let mut sink = sink(self.compiled, self.origin, temps, zone, event, self.timed);
         let mut run = Run {
             plan,
             sink: &mut sink,
             names,
             buffers,
+            doubts,
             ran: Ran::default(),
             must_fit,
             captured: false,

@@ -50,6 +50,17 @@ pub struct Explained {
     pub why: String,
 }
 
+/// What a sender should know about a record that was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doubts {
+    /// Whether the event has a time of its own.
+    pub timed: bool,
+    /// The field that gave the time or, without one, the first that should have and could not.
+    pub time: Option<FieldId>,
+    /// Fields that a source reads as an address and that hold none.
+    pub addresses: Vec<FieldId>,
+}
+
 /// What changes from record to record.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -63,6 +74,7 @@ pub(crate) struct State {
     pub slots: Slots,
     /// The frames taken off the last record.
     pub frames: Vec<&'static str>,
+    pub doubts: Doubts,
     pub counters: Counters,
 }
 
@@ -88,6 +100,7 @@ impl Worker {
             candidates: Vec::new(),
             slots: Slots::default(),
             frames: Vec::new(),
+            doubts: Doubts::default(),
             counters,
         };
         let repeated = FieldId::intern("tocsin.repeated").unwrap_or(field::EVENT_SEQUENCE);
@@ -110,6 +123,11 @@ impl Worker {
             source: source.map_or_else(|| "unparsed".to_owned(), |source| source.name.clone()),
             why: found.map_or_else(|| error.to_owned(), |found| found.why.to_owned()),
         }
+    }
+
+    /// What is doubtful about the last record.
+    pub fn doubts(&self) -> &Doubts {
+        &self.state.doubts
     }
 
     /// What was counted so far.
@@ -143,6 +161,7 @@ impl Worker {
             found = pass.line(text.trim_start_matches('\u{feff}'), event, 0);
         }
         let (error, repeated) = (pass.error, pass.repeated);
+        pass.state.doubts.timed = event.time != event.received;
         match found {
             Some(found) => {
                 self.known(&found, repeated, event);

@@ -5,8 +5,9 @@
 //! comes when that is full waits a little, then is told to come back. What has reached the
 //! journal is counted, whether the client waits for the answer or not.
 
+use std::cell::Cell;
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -19,7 +20,9 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use futures::StreamExt;
 use serde::Serialize;
-use tocsin_collect::{DropReason, IngestBody, IngestLimits, JournalEntry, decode_ingest};
+use tocsin_collect::{DropReason, IngestBody, IngestLimits, JournalEntry, Warning, decode_ingest};
+use tocsin_engine::doubt::{Doubter, Parser, known_format};
+use tocsin_model::{Position, Record};
 use tokio::runtime;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -46,6 +49,10 @@ pub struct IngestAnswer {
     refused: Vec<RefusedEvent>,
     /// How many were not taken.
     refused_total: usize,
+    /// What in accepted events was probably meant otherwise, the first hundred.
+    warnings: Vec<IngestWarning>,
+    /// How many warnings there are.
+    warnings_total: usize,
 }
 
 /// An event that was not taken.
@@ -57,9 +64,24 @@ struct RefusedEvent {
     reason: String,
 }
 
+/// Something in an event that was taken which was probably meant otherwise.
+#[derive(Debug, Serialize, ToSchema)]
+struct IngestWarning {
+    /// The event's place in the batch, from 0.
+    index: usize,
+    /// The field as it was sent; null when it is about the event as a whole.
+    field: Option<String>,
+    /// What is wrong with it, and what becomes of the event.
+    message: String,
+}
+
 /// Takes a batch: `{"events":[…]}`, an array, JSON objects one a line, or plain log lines. An
 /// event is an object (ECS or the usual flat names), a line as a JSON text, or
-/// `{"format":"auth","raw":"the line"}`. May be packed with gzip.
+/// `{"format":"auth","raw":"the line"}` (a hint or the name of a source). May be packed with gzip.
+///
+/// What can be stored is accepted. What in it was probably meant otherwise (a time or an address
+/// that is none, a time more than a day ahead or before 2000, a line that its format does not
+/// have) is told in `warnings`; what is no event is refused.
 #[utoipa::path(
     post,
     path = "/ingest",
@@ -77,7 +99,7 @@ struct RefusedEvent {
     ),
     responses(
         (status = 200, description = "At least one event was accepted, or there was none", body = IngestAnswer),
-        (status = 400, description = "No event was accepted; nothing of the batch was taken", body = IngestAnswer),
+        (status = 400, description = "No event was accepted, or the body was empty or no batch; nothing of it was taken", body = IngestAnswer),
         (status = 408, description = "Nothing of the body came for too long", body = ErrorAnswer),
         (status = 413, description = "The body is too large", body = ErrorAnswer),
         (status = 415, description = "The body is packed with something else than gzip", body = ErrorAnswer),
@@ -100,17 +122,19 @@ pub async fn ingest(
         drain(body).await;
         return Err(too_large(&limits));
     }
+    let peer = peer.map(|Extension(Peer(address))| address.ip());
+    let in_force = app.handle.in_force.load_full();
     let mut room = Room { memory: app.ingest_memory.clone(), held: Held::default(), taken: 0 };
     let body = read(body, &limits, &mut room).await?;
     let stages = runtime::Handle::current();
     let (decoded, room) = blocking(move || {
         let body = if packed { unpack(&body, &limits, &mut room, &stages)? } else { body };
-        Ok((decode_ingest(kind.as_deref(), &body, &limits), room))
+        Ok((decode(kind.as_deref(), &body, &limits, &in_force.parser, peer), room))
     })
     .await?;
     // Goes on when the client is gone: what the journal has is counted.
     let taking = tokio::spawn(async move {
-        let answer = take(&app, decoded, peer.map(|Extension(peer)| peer)).await;
+        let answer = take(&app, decoded, peer).await;
         drop(room);
         answer
     });
@@ -151,7 +175,7 @@ impl Room {
 }
 
 /// Puts what was understood into the journal and answers.
-async fn take(app: &App, body: IngestBody, peer: Option<Peer>) -> Result<Response, ApiError> {
+async fn take(app: &App, body: IngestBody, peer: Option<IpAddr>) -> Result<Response, ApiError> {
     let received = now();
     let input: Arc<str> = Arc::from(INPUT);
     let entries: Vec<JournalEntry> = body
@@ -160,7 +184,7 @@ async fn take(app: &App, body: IngestBody, peer: Option<Peer>) -> Result<Respons
         .map(|entry| JournalEntry {
             input: input.clone(),
             hint: entry.hint,
-            peer: peer.map(|Peer(address)| address.ip()),
+            peer,
             received,
             bytes: entry.bytes,
         })
@@ -178,12 +202,50 @@ async fn take(app: &App, body: IngestBody, peer: Option<Peer>) -> Result<Respons
     let all_refused = accepted == 0 && body.refused_count > 0;
     let status = if all_refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let refused = body.refused.into_iter();
+    let warning = |Warning { index, field, message }| IngestWarning { index, field, message };
     let answer = IngestAnswer {
         accepted,
         refused: refused.map(|one| RefusedEvent { index: one.index, reason: one.reason }).collect(),
         refused_total: body.refused_count,
+        warnings: body.warnings.into_iter().map(warning).collect(),
+        warnings_total: body.warnings_count,
     };
     Ok((status, Json(answer)).into_response())
+}
+
+/// Decodes a body, and doubts what was accepted of it.
+fn decode(
+    kind: Option<&str>,
+    body: &[u8],
+    limits: &IngestLimits,
+    parser: &Parser,
+    peer: Option<IpAddr>,
+) -> IngestBody {
+    // All that is known is named once in an answer.
+    let listed = Cell::new(false);
+    let known =
+        |format: &str| known_format(parser, format, listed.get()).inspect_err(|_| listed.set(true));
+    let mut body = decode_ingest(kind, body, limits, &known);
+    let mut doubter = Doubter::new(parser);
+    let (input, received) = (Arc::<str>::from(INPUT), now());
+    let entries = std::mem::take(&mut body.entries);
+    for entry in &entries {
+        let record = Record {
+            input: input.clone(),
+            position: Position { stream: 0, offset: 0, next: 0 },
+            received,
+            bytes: entry.bytes.clone(),
+            hint: entry.hint.clone(),
+            peer,
+            path: None,
+        };
+        for doubt in doubter.doubts(&record) {
+            body.warn(entry.index, doubt.field, doubt.message);
+        }
+    }
+    body.entries = entries;
+    body.warnings.sort_by_key(|warning| warning.index);
+    body
 }
 
 fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{Answer, Rig};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tocsin_collect::{DropReason, JournalEntry};
 use tocsin_model::Record;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,6 +20,8 @@ use tokio::time::timeout;
 
 /// The server's patience with bodies that find no memory.
 const INGEST_WAIT_MAX: Duration = Duration::from_secs(10);
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Limits small enough to run into.
 async fn small_rig() -> Rig {
@@ -116,8 +118,140 @@ async fn what_holds_nothing_good_is_refused_with_reasons() {
     for body in [&b"[]"[..], b"{\"events\":[]}"] {
         let answer = post(&rig, &[("Content-Type", "application/json")], body).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        assert_eq!(answer.json(), json!({"accepted": 0, "refused": [], "refused_total": 0}));
+        let nothing = json!({"accepted": 0, "refused": [], "refused_total": 0, "warnings": [],
+            "warnings_total": 0});
+        assert_eq!(answer.json(), nothing);
     }
+    rig.stop().await;
+}
+
+/// Of an answer what was made of each event: `+N` accepted, `!index reason`, `?index field message`.
+fn said(json: &Json) -> String {
+    let mut said = format!("+{}", json["accepted"]);
+    for one in json["warnings"].as_array().unwrap() {
+        let text = |key: &str| one[key].as_str().unwrap_or("-").to_owned();
+        said.push_str(&format!(" ?{} {} {}", one["index"], text("field"), text("message")));
+    }
+    for one in json["refused"].as_array().unwrap() {
+        said.push_str(&format!(" !{} {}", one["index"], one["reason"].as_str().unwrap()));
+    }
+    said
+}
+
+/// Posts bodies of a type and compares parts of what is said about each, in their order.
+async fn check_said(status: u16, cases: &[(&str, &str, &[&str])]) {
+    let rig = small_rig().await;
+    for (kind, body, expected) in cases {
+        let answer = post(&rig, &[("Content-Type", kind)], body.as_bytes()).await;
+        assert_eq!(answer.status, status, "{body}: {}", answer.text());
+        let json = answer.json();
+        let said = said(&json);
+        let mut from = 0;
+        for part in *expected {
+            let at = said[from..].find(part);
+            from += at.unwrap_or_else(|| panic!("{body}: {said}: no {part:?}")) + part.len();
+        }
+        let count = |list: &str| json[list].as_array().unwrap().len();
+        assert_eq!(json["warnings_total"], count("warnings"), "{json}");
+        assert_eq!(json["refused_total"], count("refused"), "{json}");
+        assert_eq!(count("warnings"), said.matches(" ?").count());
+        let whole = expected.iter().any(|part| part.contains(" ?"));
+        assert!(whole || count("warnings") == 0, "{body}: {said}");
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_clearly_no_event_is_refused() {
+    let json = "application/json";
+    check_said(
+        400,
+        &[
+            (json, r#"{"event":[{"user":"x"}]}"#, &["!0", "did you mean \"events\"?"]),
+            (json, r#"{"Records":[{"user":"x"}]}"#, &["!0", "did you mean \"events\"?"]),
+            (json, r#"{"events":{}}"#, &["!0", "must be a list of events, not an object"]),
+            (json, r#"{"events":"x"}"#, &["!0", "must be a list of events, not a text"]),
+            (
+                json,
+                r#"{"format":"nosuch","raw":"x"}"#,
+                &["unknown format \"nosuch\"", "hints", "auth,", "nginx,", "openssh.sshd"],
+            ),
+            (json, r#"{"format":"ngnix","raw":"x"}"#, &["did you mean \"nginx\"?", "hints"]),
+            (
+                json,
+                r#"[{"format":"a1","raw":"x"},{"format":"a2","raw":"x"}]"#,
+                &["!0", "openssh.sshd", "!1 unknown format \"a2\"", "named above"],
+            ),
+            (json, r#"{"format":"auth"}"#, &["!0", "no raw with the log line"]),
+            (json, r#"{"format":"auth","raw":5}"#, &["!0", "raw must be a text", "a number"]),
+            (json, r#"{"raw":5}"#, &["!0", "raw must be a text"]),
+            (json, r#"{"format":"auth","raw":""}"#, &["!0", "raw is empty"]),
+            (json, "", &["!0", "the body is empty", "{\"events\":[…]}"]),
+            ("text/plain", " \n\n", &["!0", "the body is empty"]),
+            (json, "{}", &["!0", "no fields"]),
+            ("application/xml", "<event/>", &["!0", "application/xml", "application/json"]),
+            ("text/html", "<p>hello</p>", &["!0", "text/html", "text/plain"]),
+            ("application/x-protobuf", "\u{1}\u{2}", &["!0", "application/x-protobuf"]),
+            ("application/xml", "{broken", &["!0", "not valid JSON"]),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_probably_meant_otherwise_is_taken_and_told() {
+    let json = "application/json";
+    let ahead = format!(r#"{{"time":"{}","user":"x"}}"#, common::now().plus(DAY * 2));
+    let soon = format!(r#"{{"time":"{}","user":"x"}}"#, common::now().plus(DAY / 2));
+    check_said(
+        200,
+        &[
+            (
+                json,
+                r#"{"timestamp":"yesterday","user":"x"}"#,
+                &["+1 ?0 timestamp \"yesterday\" is no time", "time of receipt is used"],
+            ),
+            (json, r#"{"ts":"yesterday","time":"2026-11-20T10:00:00Z"}"#, &["+1"]),
+            (json, &ahead, &["+1 ?0 time", "more than a day ahead"]),
+            (json, &soon, &["+1"]),
+            (json, r#"{"@timestamp":"1999-12-31T23:59:59Z"}"#, &["+1 ?0 @timestamp", "2000"]),
+            (json, r#"{"timestamp":5,"user":"x"}"#, &["+1 ?0 timestamp"]),
+            (
+                json,
+                r#"[{"user":"x"},{"src_ip":"999.1.2.3"},7]"#,
+                &["+2 ?1 src_ip \"999.1.2.3\" is no IP address", " !2"],
+            ),
+            (json, r#"{"dest_ip":"web.example"}"#, &["+1 ?0 dest_ip"]),
+            (json, r#"{"source":{"ip":"nobody"}}"#, &["+1 ?0 source.ip"]),
+            (json, r#"{"rhost":"web.example"}"#, &["+1"]),
+            (json, r#"{"src_ip":"192.0.2.1:22","dest_ip":"2001:db8::1"}"#, &["+1"]),
+            (json, r#"{"src_ip":"-","timestamp":""}"#, &["+1"]),
+            (
+                json,
+                r#"{"format":"auth","raw":"no such line"}"#,
+                &["+1 ?0 raw not read as \"auth\"", "kept as it stands"],
+            ),
+            (json, r#"{"format":"png","raw":"x","user":"x"}"#, &["+1 ?0 format unknown format"]),
+            (json, r#"{"events":[{"user":"x"}],"source":"y"}"#, &["+1 ?0 source only the list"]),
+            ("application/xml", r#"{"user":"x"}"#, &["+1"]),
+            (
+                "text/plain",
+                "Nov 21 00:11:50 vm sshd[1]: Failed password for root from 192.0.2.1 port 22 ssh2",
+                &["+1"],
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn many_warnings_are_counted_and_the_first_are_told() {
+    let mut rig = Rig::new().await;
+    let body = format!("[{}]", vec![r#"{"src_ip":"x.y"}"#; 250].join(","));
+    let answer = post(&rig, &[], body.as_bytes()).await.json();
+    assert_eq!((&answer["accepted"], &answer["warnings_total"]), (&json!(250), &json!(250)));
+    assert_eq!(answer["warnings"].as_array().unwrap().len(), 100);
+    arrived(&mut rig, 250).await;
     rig.stop().await;
 }
 

@@ -11,6 +11,7 @@ use crate::decode::{self, Raw};
 use crate::flatten::Flattener;
 use crate::grok::{Outcome, Pattern, Slots};
 use crate::text::offset_in;
+use crate::worker::Doubts;
 
 /// What a plan found in a body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub(crate) struct Run<'r, 's> {
     pub sink: &'r mut Sink<'s>,
     pub names: &'r mut Flattener,
     pub buffers: &'r mut Buffers,
+    pub doubts: &'r mut Doubts,
     pub ran: Ran,
     /// Whether the body is only read when it fits a message or can be taken apart.
     pub must_fit: bool,
@@ -171,6 +173,11 @@ impl Run<'_, '_> {
         for rule in rules {
             for from in &rule.from {
                 if self.names.saw(*from) && self.copy(rule.target, Read::Field(*from)) {
+                    if let Target::Address(side) | Target::AddressPort(side) = rule.target
+                        && !self.sink.event.has(side.ip)
+                    {
+                        self.doubts.addresses.push(*from);
+                    }
                     break;
                 }
             }
@@ -184,6 +191,9 @@ impl Run<'_, '_> {
             }
             let Some(text) = self.take(Read::Field(*id)) else { continue };
             let known = self.sink.time(&text, *utc);
+            if known || (self.doubts.time.is_none() && !is_nothing(&text)) {
+                self.doubts.time = Some(*id);
+            }
             self.buffers.text = text;
             if known {
                 return;

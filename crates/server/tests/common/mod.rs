@@ -4,15 +4,17 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tocsin_catalog::Catalog;
 use tocsin_collect::{Batch, Checkpoints, Collector, Journal, Stats};
+use tocsin_engine::content::{Choice, Rules};
+use tocsin_engine::doubt::Parser;
 use tocsin_engine::handle::{LIVE_BACKLOG_MAX, Progress};
 use tocsin_engine::reload::InForce;
-use tocsin_engine::{Config, Handle};
+use tocsin_engine::{Config, Content, Handle};
 use tocsin_model::{
     Alert, AlertId, AlertStatus, Event, EventId, FieldId, RuleMeta, Severity, Timestamp, Value,
 };
@@ -23,6 +25,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
+
+/// The sources of the shipped packs.
+static PARSER: LazyLock<Parser> = LazyLock::new(|| {
+    let config = Config::default();
+    let choice = Choice { rules: Rules::Only(Vec::new()), route: true };
+    Content::load(&config.content, &config.detect, &choice).parser
+});
 
 /// A running server with everything behind it.
 pub struct Rig {
@@ -144,6 +153,7 @@ pub async fn handle(
         progress: Arc::new(Progress::default()),
         live: broadcast::channel(LIVE_BACKLOG_MAX).0,
         in_force: Arc::new(arc_swap::ArcSwap::from_pointee(InForce {
+            parser: PARSER.clone(),
             rules: vec![Arc::new(rule)],
             diagnostics: Vec::new(),
         })),
