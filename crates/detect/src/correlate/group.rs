@@ -40,7 +40,7 @@ pub(crate) struct Hit {
     pub(crate) count: f64,
     /// How many events matched.
     pub(crate) event_count: u64,
-    /// The event of the window's last entry, and the rule that it matched.
+    /// The event that completed it, and the rule that this matched.
     pub(crate) last: (Arc<Event>, Arc<RuleMeta>),
     /// Contributing events, oldest first, each once; of very many the first ones and the last.
     pub(crate) contributions: Arc<[Contribution]>,
@@ -186,9 +186,10 @@ impl Group {
             let from = cleared.map_or(from, |at| at + 1);
             if from < to {
                 let mut measure = Measure::default();
-                if let Some(count) = measure.of(&self.entries, from..to, correlation) {
+                if let Some(count) = measure.of(&self.entries, from..to, correlation, u64::MAX) {
                     let events = measure.events(&self.entries, from..to);
-                    hits.push(self.hit(from..to, end, (count, events), key, correlation));
+                    let last = to - 1;
+                    hits.push(self.hit(from..to, last, end, (count, events), key, correlation));
                 }
             }
             self.decided = Some(end);
@@ -213,18 +214,21 @@ impl Group {
             to = self.entries.partition_point(|entry| entry.time <= time);
         }
         let mut measure = std::mem::take(&mut self.measure);
-        let count = measure.of(&self.entries, from..to, correlation);
+        let ending = self.entries[end].bits;
+        let count = measure.of(&self.entries, from..to, correlation, ending);
         if let Some(count) = count {
             self.entries[end].fired = true;
             let events = measure.events(&self.entries, from..to);
-            hits.push(self.hit(from..to, time, (count, events), key, correlation));
+            hits.push(self.hit(from..to, end, time, (count, events), key, correlation));
         }
         self.measure = measure;
     }
 
+    /// The entries of `range` hold; the one at `last` completes them.
     fn hit(
         &mut self,
         range: Range<usize>,
+        last: usize,
         time: i64,
         (count, events): (f64, u64),
         key: &Key,
@@ -235,7 +239,7 @@ impl Group {
         // Of hits of inner correlations the events behind them count.
         let inner = correlation.sources.iter().any(|one| matches!(one, Source::Correlation(_)));
         let event_count = if inner { contributions.len() as u64 } else { events };
-        let last = &self.entries[range.end - 1];
+        let last = &self.entries[last];
         Hit {
             group: key.clone(),
             time,

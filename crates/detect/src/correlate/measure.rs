@@ -137,19 +137,21 @@ impl Measure {
         !matches!(&correlation.threshold, Threshold::All) || entry.bits >> last & 1 == 1
     }
 
-    /// What the window comes to, when that is what the correlation asks for.
+    /// What the window comes to, when that is what the correlation asks for. A sequence has to
+    /// end with one of the rules `ending`.
     pub(crate) fn of(
         &mut self,
         entries: &VecDeque<Entry>,
         range: Range<usize>,
         correlation: &Correlation,
+        ending: u64,
     ) -> Option<f64> {
         let rules = correlation.sources.len();
         let ordered = correlation.kind == CorrelationKind::TemporalOrdered;
         let operators = match &correlation.threshold {
             Threshold::Number(operators) => operators,
             Threshold::All if ordered => {
-                let whole = longest(entries, range, rules, u64::MAX) == rules;
+                let whole = longest(entries, range, rules, ending) == rules;
                 return whole.then_some(rules as f64);
             }
             Threshold::All => {
@@ -165,14 +167,15 @@ impl Measure {
                 let bits = bits(entries, range.clone());
                 let way = ways.iter().find(|way| {
                     let rules_wanted = way.wanted.count_ones() as usize;
+                    let entries = || entries.range(range.clone());
                     bits & way.without == 0
                         && bits & way.wanted == way.wanted
-                        && longest(entries, range.clone(), rules, way.wanted) == rules_wanted
+                        && longest_of(entries(), rules, way.wanted, ending) == rules_wanted
                 })?;
                 return Some(f64::from(way.wanted.count_ones()));
             }
         };
-        let number = self.number(entries, range, correlation)?;
+        let number = self.number(entries, range, correlation, ending)?;
         let all = operators.iter().all(|(operator, limit)| operator.holds(number, *limit));
         all.then(|| number.to_float())
     }
@@ -182,6 +185,7 @@ impl Measure {
         entries: &VecDeque<Entry>,
         range: Range<usize>,
         correlation: &Correlation,
+        ending: u64,
     ) -> Option<Number> {
         let whole = |count: usize| Some(Number::Int(count as i128));
         let kind = correlation.kind;
@@ -190,7 +194,7 @@ impl Measure {
                 whole((bits(entries, range) & !correlation.repeats).count_ones() as usize)
             }
             CorrelationKind::TemporalOrdered => {
-                whole(longest(entries, range, correlation.sources.len(), u64::MAX))
+                whole(longest(entries, range, correlation.sources.len(), ending))
             }
             CorrelationKind::ValuePercentile => {
                 percentile(entries, range, correlation.percentile).map(Number::Float)
@@ -255,28 +259,37 @@ fn holds(condition: &Condition, bits: u64) -> bool {
     }
 }
 
-/// The most of the `wanted` rules that matched one after the other, in the list's order; matches
-/// of the same time may stand in any order.
-fn longest(entries: &VecDeque<Entry>, range: Range<usize>, rules: usize, wanted: u64) -> usize {
+/// The most rules that matched one after the other, in the list's order, the last of them one of
+/// `ending`; matches of the same time may stand in any order.
+fn longest(entries: &VecDeque<Entry>, range: Range<usize>, rules: usize, ending: u64) -> usize {
+    longest_of(entries.range(range), rules, u64::MAX, ending)
+}
+
+/// The same of the `wanted` rules only.
+fn longest_of<'e>(
+    entries: impl Iterator<Item = &'e Entry>,
+    rules: usize,
+    wanted: u64,
+    ending: u64,
+) -> usize {
     // best[r]: longest sequence that ends with rule r.
     let mut best = vec![0usize; rules];
-    let mut at = range.start;
-    while at < range.end {
-        let time = entries[at].time;
-        let mut run: Vec<u64> = Vec::new();
-        while at < range.end && entries[at].time == time {
-            let bits = entries[at].bits & wanted;
-            if bits != 0 {
-                run.push(bits);
-            }
-            at += 1;
+    let mut run: Vec<u64> = Vec::new();
+    let mut time = i64::MIN;
+    for entry in entries {
+        if entry.time != time {
+            extend(&mut best, &mut run);
+            run.clear();
+            time = entry.time;
         }
-        extend(&mut best, &mut run);
-        if best.last().is_some_and(|last| *last == rules) {
-            return rules;
+        let bits = entry.bits & wanted;
+        if bits != 0 {
+            run.push(bits);
         }
     }
-    best.into_iter().max().unwrap_or(0)
+    extend(&mut best, &mut run);
+    let ends = best.iter().enumerate().filter(|(rule, _)| ending >> rule & 1 == 1);
+    ends.map(|(_, best)| *best).max().unwrap_or(0)
 }
 
 /// Extends the sequences by events of one time, in the order that serves best: earlier rules of

@@ -210,9 +210,6 @@ impl Stream<'_> {
             }
             let mut window: Vec<&Match> = self.matches[..=end].iter().collect();
             if self.kind == "temporal_ordered" {
-                if !self.may_end(last) {
-                    continue;
-                }
                 window.extend(self.matches[end + 1..].iter().filter(|one| one.at.0 == last.at.0));
             }
             window.retain(|one| one.at.0 >= last.at.0 - self.span());
@@ -222,14 +219,8 @@ impl Stream<'_> {
                     window.drain(..=cleared);
                 }
             }
-            self.look(&window, last.at, group, out);
+            self.look(&window, last.at, Some(last), group, out);
         }
-    }
-
-    /// For a list of which all is wanted, only its last rule can complete it.
-    fn may_end(&self, last: &Match) -> bool {
-        let rules = texts(self.correlation.get("rules")).len();
-        self.correlation.get("condition").is_some() || last.places.contains(&(rules - 1))
     }
 
     /// Windows one after the other.
@@ -245,29 +236,38 @@ impl Stream<'_> {
                 window.drain(..=cleared);
             }
             if let Some(last) = window.last().map(|last| last.at.1) {
-                self.look(&window, (end, last), group, out);
+                self.look(&window, (end, last), None, group, out);
             }
             decided = end;
         }
     }
 
-    fn look(&self, window: &[&Match], at: (i64, u64), group: &[String], out: &mut Vec<Hit>) {
+    fn look(
+        &self,
+        window: &[&Match],
+        at: (i64, u64),
+        ending: Option<&Match>,
+        group: &[String],
+        out: &mut Vec<Hit>,
+    ) {
         let counting: Vec<&Match> =
             window.iter().filter(|one| !one.places.is_empty()).copied().collect();
-        if counting.is_empty() || !self.holds(&counting) {
+        if counting.is_empty() || !self.holds(&counting, ending) {
             return;
         }
         let events = counting.iter().flat_map(|one| one.events.clone()).collect();
         out.push(Hit { group: group.to_vec(), at, events });
     }
 
-    fn holds(&self, window: &[&Match]) -> bool {
+    /// Whether the condition holds. With `ending`, a sequence has to end with that match.
+    fn holds(&self, window: &[&Match], ending: Option<&Match>) -> bool {
         let rules = texts(self.correlation.get("rules"));
         let ordered = self.kind == "temporal_ordered";
         let matched: BTreeSet<usize> =
             window.iter().flat_map(|one| one.places.iter().copied()).collect();
         let sequences: Vec<Vec<usize>> = if ordered {
-            subsets(rules.len()).into_iter().filter(|set| in_order(set, window)).collect()
+            let sets = subsets(rules.len()).into_iter();
+            sets.filter(|set| in_order(set, window, ending)).collect()
         } else {
             Vec::new()
         };
@@ -379,20 +379,30 @@ fn subsets(of: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// Whether there are different matches of these rules, one after the other.
-fn in_order(places: &[usize], window: &[&Match]) -> bool {
-    fn from(places: &[usize], time: i64, used: &mut Vec<usize>, window: &[&Match]) -> bool {
-        let Some((place, rest)) = places.split_first() else { return true };
+/// Whether there are different matches of these rules, one after the other, the last of them
+/// `ending`.
+fn in_order(places: &[usize], window: &[&Match], ending: Option<&Match>) -> bool {
+    fn from(
+        places: &[usize],
+        time: i64,
+        used: &mut Vec<usize>,
+        window: &[&Match],
+        ending: Option<&Match>,
+    ) -> bool {
+        let Some((place, rest)) = places.split_first() else {
+            let last = used.last().map(|at| window[*at]);
+            return ending.is_none_or(|ending| last.is_some_and(|one| std::ptr::eq(one, ending)));
+        };
         (0..window.len()).any(|at| {
             let one = window[at];
             if one.at.0 < time || used.contains(&at) || !one.places.contains(place) {
                 return false;
             }
             used.push(at);
-            let found = from(rest, one.at.0, used, window);
+            let found = from(rest, one.at.0, used, window, ending);
             used.pop();
             found
         })
     }
-    from(places, i64::MIN, &mut Vec::new(), window)
+    from(places, i64::MIN, &mut Vec::new(), window, ending)
 }
