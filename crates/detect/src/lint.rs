@@ -62,7 +62,8 @@ impl Document<'_> {
     /// Names of rules that this correlation silences: without `generate` they raise no alert.
     fn silences(&self) -> Vec<&str> {
         let Some(correlation) = self.node.get("correlation") else { return Vec::new() };
-        if correlation.get("generate").and_then(Node::as_bool) == Some(true) {
+        let generates = [&self.node, correlation].map(|node| node.get("generate"));
+        if generates.iter().flatten().any(|node| node.as_bool() == Some(true)) {
             return Vec::new();
         }
         let mut names = texts(correlation.get("rules"));

@@ -126,13 +126,7 @@ pub(crate) fn parse(
     }
     let Conditioned { threshold, fields, percentile } = condition;
     let threshold = threshold.unwrap_or(Threshold::All);
-    let generate = match node.get("generate") {
-        None => false,
-        Some(value) => match value.as_bool() {
-            Some(generate) => generate,
-            None => return refuse(value, "generate must be true or false"),
-        },
-    };
+    let generate = node.get("generate").map_or(Ok(false), generate)?;
     let aliases = aliases(node)?;
     Ok(CorrelationDoc {
         meta,
@@ -148,6 +142,14 @@ pub(crate) fn parse(
         generate,
         reset_by,
     })
+}
+
+/// Whether the rules alert of their own.
+pub(crate) fn generate(node: &Node) -> Result<bool, Refusal> {
+    match node.as_bool() {
+        Some(generate) => Ok(generate),
+        None => refuse(node, "generate must be true or false"),
+    }
 }
 
 fn check_keys(node: &Node, warn: &mut dyn FnMut(Place, String)) -> Result<(), Refusal> {

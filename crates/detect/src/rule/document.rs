@@ -138,7 +138,15 @@ impl Context<'_> {
         let (meta, reset_by) = self.meta(node, true, warn)?;
         let Some(section) = node.get("correlation") else { return refuse(node, "no correlation") };
         let meta = Arc::new(meta);
-        let doc = correlation::parse(section, meta, node.place, reset_by, warn)?;
+        let mut doc = correlation::parse(section, meta, node.place, reset_by, warn)?;
+        // The specification has it beside `correlation`, other tools within.
+        if let Some(outer) = node.get("generate") {
+            let generate = correlation::generate(outer)?;
+            if generate != doc.generate && section.get("generate").is_some() {
+                return refuse(outer, "generate stands twice and says different things");
+            }
+            doc.generate = generate;
+        }
         Ok(Document::Correlation(Box::new(doc)))
     }
 
