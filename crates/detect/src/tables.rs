@@ -59,7 +59,10 @@ impl Tables {
     /// The event fields that a Sigma field of a rule stands for, best first.
     pub(crate) fn names(&self, field: &str, source: &LogSource) -> Vec<String> {
         let mut names = vec![field.to_owned()];
-        let scoped = self.inner.scoped.iter().filter(|(scope, _)| scope.contains(source));
+        let scoped = self.inner.scoped.iter().filter(|(scope, _)| {
+            let same = scope.category.is_some() && scope.category == source.category;
+            scope.contains(source) || same && source.contains(scope)
+        });
         let maps = scoped.map(|(_, fields)| fields).chain([&self.inner.fields]);
         for name in maps.filter_map(|fields| fields.get(field)).flatten() {
             if !names.contains(name) {
@@ -112,8 +115,16 @@ impl Tables {
                 all.push(Search::Or(any));
             }
         }
-        all.extend(general(source, [covered(0), covered(1), covered(2)]));
-        Some(Search::Or(vec![Search::And(all), hint(source)]))
+        let covered = [covered(0), covered(1), covered(2)];
+        all.extend(general(source, covered));
+        let mut any = vec![Search::And(all)];
+        if source.parts().iter().zip(covered).any(|(part, covered)| part.is_some() && !covered) {
+            // Less than any row says: `category: process_creation` is that of every product.
+            let narrower = self.inner.sources.iter().filter(|(row, _)| source.contains(row));
+            any.extend(narrower.map(|(_, search)| search.clone()));
+        }
+        any.push(hint(source));
+        Some(Search::Or(any))
     }
 }
 
@@ -138,7 +149,12 @@ fn general(source: &LogSource, covered: [bool; 3]) -> Vec<Search> {
     }
     match (open(1), open(2)) {
         (Some(product), Some(service)) => {
-            all.push(equals("event.dataset", &format!("{product}.{service}")));
+            let mut any = vec![equals("event.dataset", &format!("{product}.{service}"))];
+            // `onelogin.events` of onelogin.
+            if service.strip_prefix(product).is_some_and(|rest| rest.starts_with('.')) {
+                any.push(equals("event.dataset", service));
+            }
+            all.push(Search::Or(any));
         }
         (Some(product), None) => all.push(Search::Or(vec![
             equals("event.module", product),
