@@ -206,15 +206,15 @@ fn every_second(rules: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Correlations over rules that match now and then: so many programs started by one user.
+/// Correlations over rules that match now and then: about one event in ten is counted somewhere.
 fn correlations(dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir)?;
     let mut out = BufWriter::new(std::fs::File::create(dir.join("correlations.yml"))?);
-    for number in 0..CORRELATIONS {
+    for number in 100..100 + CORRELATIONS {
         writeln!(
             out,
             "title: base {number}\nname: base_{number}\nlogsource: {{ product: windows, category: process_creation }}\n\
-             detection:\n  s:\n    CommandLine|contains: ' {number}'\n  condition: s\n---\n\
+             detection:\n  s:\n    CommandLine|contains: 'Letter{number}'\n  condition: s\n---\n\
              title: count {number}\ncorrelation:\n  type: event_count\n  rules: [base_{number}]\n  \
              group-by: [User]\n  timespan: 60s\n  condition: {{ gte: 1000 }}\n---"
         )?;

@@ -28,7 +28,7 @@ pub(crate) struct Entry {
     /// Events behind a hit.
     pub(crate) evidence: Option<Arc<[Contribution]>>,
     /// How findings show it, once one did.
-    pub(crate) shown: Option<Contribution>,
+    pub(crate) shown: Option<Box<Contribution>>,
     /// Whether the window that ends here has been found to hold.
     pub(crate) fired: bool,
 }
@@ -55,13 +55,13 @@ impl Entry {
         let make = || {
             let line = event.original();
             let end = line.floor_char_boundary(CONTRIBUTION_LINE_BYTES_MAX);
-            Contribution {
+            Box::new(Contribution {
                 event_id: event.id,
                 time: event.time,
                 rule_id: rule.id.as_str().into(),
                 line: line[..end].into(),
-            }
+            })
         };
-        self.shown.get_or_insert_with(make).clone()
+        (**self.shown.get_or_insert_with(make)).clone()
     }
 }

@@ -62,6 +62,10 @@ impl Group {
     /// Puts an entry in its place; the place.
     pub(crate) fn insert(&mut self, entry: Entry) -> usize {
         self.entry_bytes += entry.bytes();
+        if self.entries.capacity() == 0 {
+            // Most groups never have a second one.
+            self.entries.reserve_exact(1);
+        }
         let at = match self.entries.back() {
             Some(last) if last.order() > entry.order() => {
                 self.entries.partition_point(|known| known.order() <= entry.order())

@@ -16,7 +16,7 @@ use crate::rule::correlation::{CorrelationKind, Threshold};
 /// Values of a window, kept from one look to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Measure {
-    kept: Option<Kept>,
+    kept: Option<Box<Kept>>,
 }
 
 /// The window that the sums are of, by place in the group, and the sums.
@@ -229,7 +229,7 @@ impl Measure {
         if !usable {
             self.kept = None;
         }
-        let kept = self.kept.get_or_insert_with(|| Kept::new(range.start));
+        let kept = self.kept.get_or_insert_with(|| Box::new(Kept::new(range.start)));
         for entry in entries.range(kept.range.end..range.end) {
             kept.add(entry, kind);
         }

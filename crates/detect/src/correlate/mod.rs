@@ -32,6 +32,9 @@ const SWEEP_EVERY: u64 = 8192;
 /// By how much time may run ahead of the clock before the clock is taken to have been set back.
 const CLOCK_STEP: i64 = 3600 * 1_000_000_000;
 
+/// The groups of a correlation, boxed: tables that grow move what they hold.
+type Groups = HashMap<Key, Box<Group>>;
+
 /// Keeps the windows of correlations.
 #[derive(Debug)]
 pub(crate) struct Correlator {
@@ -39,7 +42,7 @@ pub(crate) struct Correlator {
     limits: Limits,
     lateness: i64,
     /// Groups of each correlation.
-    groups: Vec<HashMap<Key, Group>>,
+    groups: Vec<Groups>,
     /// Newest event time seen; everything up to `lateness` before it is complete.
     newest: i64,
     /// When the event at hand was received; 0 where that is not known.
@@ -214,7 +217,7 @@ impl Correlator {
             self.bytes += entry.bytes();
             let groups = &mut self.groups[place];
             if !groups.contains_key(&group) {
-                groups.insert(group.clone(), Group::default());
+                groups.insert(group.clone(), Box::default());
             }
             let Some(state) = groups.get_mut(&group) else { continue };
             state.touched = self.arrived;
@@ -306,14 +309,14 @@ impl Correlator {
                 group.forget(over.saturating_sub(correlation.timespan), correlation.kind);
                 !group.entries.is_empty()
             });
-            self.bytes += groups.values().map(Group::bytes).sum::<usize>();
+            self.bytes += groups.values().map(|group| group.bytes()).sum::<usize>();
         }
     }
 
     /// Gives up the tenth of a correlation's groups that was used longest ago.
     fn evict(&mut self, place: usize) {
         let groups = &mut self.groups[place];
-        let mut used: Vec<i64> = groups.values().map(Group::last).collect();
+        let mut used: Vec<i64> = groups.values().map(|group| group.last()).collect();
         let tenth = (used.len() / 10).min(used.len().saturating_sub(1));
         let (_, limit, _) = used.select_nth_unstable(tenth);
         let limit = *limit;
@@ -339,7 +342,7 @@ impl Correlator {
     /// Takes new rules; correlations that are the same keep their windows.
     pub(crate) fn replace_rules(&mut self, rules: Arc<Compiled>) {
         let old = std::mem::replace(&mut self.rules, rules);
-        let mut kept: HashMap<(String, u64), HashMap<Key, Group>> = HashMap::new();
+        let mut kept: HashMap<(String, u64), Groups> = HashMap::new();
         for (correlation, groups) in old.correlations.iter().zip(self.groups.drain(..)) {
             kept.insert(identity(correlation), groups);
         }

@@ -136,7 +136,7 @@ pub(super) fn restore(correlator: &mut Correlator, bytes: &[u8]) -> Result<(), S
                     fired: saved.fired,
                 });
             }
-            correlator.groups[place].insert(saved.key, group);
+            correlator.groups[place].insert(saved.key, Box::new(group));
         }
     }
     correlator.sweep();
