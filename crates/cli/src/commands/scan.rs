@@ -35,7 +35,7 @@ pub struct Args {
     /// Print every match, ungrouped, with the number of its input line.
     #[arg(long)]
     findings: bool,
-    /// Fail when a rule had to be refused.
+    /// Scan nothing when a rule had to be refused (otherwise the rest runs; exit 2 either way).
     #[arg(long)]
     strict: bool,
     /// Only alerts of this severity or worse.
