@@ -4,8 +4,10 @@
 //! The values of the window that ends at the newest entry are kept, so that one more entry costs
 //! no more than the entries that leave the window.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
+
+use ahash::{HashMap, HashMapExt};
 
 use super::entry::{Entry, Key};
 use crate::compile::link::Correlation;
@@ -49,9 +51,12 @@ impl Kept {
         }
         self.events += 1;
         match kind {
-            CorrelationKind::ValueCount => {
-                *self.distinct.entry(entry.value.clone()).or_insert(0) += 1;
-            }
+            CorrelationKind::ValueCount => match self.distinct.get_mut(&entry.value) {
+                Some(count) => *count += 1,
+                None => {
+                    self.distinct.insert(entry.value.clone(), 1);
+                }
+            },
             CorrelationKind::ValueSum | CorrelationKind::ValueAvg => match number(entry) {
                 Some(Number::Int(number)) => {
                     self.whole = self.whole.saturating_add(number);

@@ -386,9 +386,7 @@ fn optional_texts(slots: &[u32], event: &Event, matcher: &Matcher) -> Box<[Optio
 
 /// The first text of a slot's best name, as written.
 fn text(slot: u32, event: &Event, matcher: &Matcher) -> Option<Box<str>> {
-    let mut values = Vec::new();
-    matcher.view.best(slot, &mut values);
-    let text = matcher.view.value(*values.first()?, event).to_text()?;
+    let text = matcher.view.value(matcher.view.first(slot)?, event).to_text()?;
     Some(text.into())
 }
 

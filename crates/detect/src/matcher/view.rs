@@ -255,21 +255,11 @@ impl View {
         self.of_slot(slot).any(&mut test)
     }
 
-    /// The values of the slot's best name that have a text, in order.
-    pub(crate) fn best(&self, slot: u32, out: &mut Vec<u32>) {
-        out.clear();
-        let mut best = u32::MAX;
-        for link in self.links_of(slot) {
-            if self.scalars[link.value as usize].text.is_none() || link.rank > best {
-                continue;
-            }
-            if link.rank < best {
-                out.clear();
-                best = link.rank;
-            }
-            out.push(link.value);
-        }
-        out.sort_unstable();
+    /// The first value of the slot's best name that has a text.
+    pub(crate) fn first(&self, slot: u32) -> Option<u32> {
+        let with_text = |link: &&Link| self.scalars[link.value as usize].text.is_some();
+        let best = self.links_of(slot).filter(with_text).min_by_key(|link| (link.rank, link.value));
+        best.map(|link| link.value)
     }
 
     /// A value's folded text.
