@@ -82,11 +82,13 @@ fn hostile_bytes_on_every_input_harm_nothing() {
         file.write_all(b"\n").unwrap();
     }
     let server = Server::start(&setup.config);
-    let errors = server.errors();
     let port = |word: &str| -> String {
-        let line = errors.lines().find(|line| line.to_lowercase().contains(word)).unwrap();
-        let addr = line.split_whitespace().find(|part| part.starts_with("127.0.0.1:")).unwrap();
-        addr.trim_end_matches([',', ')', ':']).to_owned()
+        wait_for("the address of a listener", || {
+            let errors = server.errors();
+            let line = errors.lines().find(|line| line.to_lowercase().contains(word))?;
+            let addr = line.split_whitespace().find(|part| part.starts_with("127.0.0.1:"))?;
+            Some(addr.trim_end_matches([',', ')', ':']).to_owned())
+        })
     };
     let mut stream = TcpStream::connect(port("tcp")).unwrap();
     stream.write_all(b"99999999999 <13>nonsense\n<13>half a frame").unwrap();

@@ -351,7 +351,8 @@ async fn what_the_journal_has_is_counted_even_when_the_client_is_gone() {
     const EVENTS: usize = 100;
     let mut rig = Rig::new().await;
     let body = format!("[{}]", vec!["{\"a\":1}"; EVENTS].join(","));
-    for _ in 0..40 {
+    let mut stay = Vec::new();
+    for number in 0..40 {
         let mut stream = TcpStream::connect(rig.addr).await.unwrap();
         let request = format!(
             "POST /ingest HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
@@ -360,8 +361,11 @@ async fn what_the_journal_has_is_counted_even_when_the_client_is_gone() {
             body.len()
         );
         stream.write_all(request.as_bytes()).await.unwrap();
-        // Gone somewhere on the way.
+        // Gone somewhere on the way, most of them.
         tokio::task::yield_now().await;
+        if number % 8 == 0 {
+            stay.push(stream);
+        }
     }
     let counters = rig.handle.inputs.input("http");
     let mut stored = 0;
@@ -374,14 +378,13 @@ async fn what_the_journal_has_is_counted_even_when_the_client_is_gone() {
             {
                 stored += batch.records.len();
             }
-            if counters.records() as usize == stored {
+            if counters.records() as usize == stored && stored > stay.len() * EVENTS {
                 return;
             }
         }
     };
     let agreed = timeout(Duration::from_secs(10), agree).await;
     assert!(agreed.is_ok(), "{} counted, {stored} stored", counters.records());
-    assert!(stored > EVENTS, "nobody but the last one was stored");
     rig.stop().await;
 }
 
