@@ -5,6 +5,7 @@
 //! must all occur in message or raw line. Errors name the place and the nearest field. Never
 //! touches the store; never reads a clock but in [`parse`].
 
+pub mod elastic;
 mod error;
 mod fields;
 mod literal;

@@ -12,21 +12,23 @@ mod request;
 mod matcher;
 mod pattern;
 mod plan;
+mod scan;
 mod test;
 mod words;
 
 pub mod conformance;
 mod embedded;
 
-pub use embedded::{Embedded, Options};
+pub use embedded::{Embedded, Evaluator, Options};
 pub use error::{Result, StoreError};
 pub use filter::{ANY_TEXT, Bound, Filter, WordsMode};
 pub use matcher::Matcher;
 pub use pattern::wildcard_matches;
 pub use request::{
-    Agg, AggKind, AggResult, AggStats, Bucket, FieldInfo, Order, RangeBucket, SearchRequest,
-    SearchResponse, Sort, StoreStats,
+    Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, Cancel, FieldInfo, HITS_MAX, Order,
+    RangeBucket, SearchRequest, SearchResponse, Sort, StoreStats, TermsOrder,
 };
+pub use scan::{ScanRequest, ScanSink, Scanned};
 
 use serde_json::Value as Json;
 use tocsin_model::{Event, EventId, Timestamp};
@@ -53,6 +55,10 @@ pub trait EventStore: Send + Sync {
 
     /// Events and aggregates.
     fn search(&self, request: &SearchRequest) -> Result<SearchResponse>;
+
+    /// Gives every event that matched when the scan began to `sink`, oldest first (events of one
+    /// time in any order), as it was appended; how many were given.
+    fn scan(&self, request: &ScanRequest, sink: &mut ScanSink<'_>) -> Result<u64>;
 
     /// How many events match, `from` included, `to` not.
     fn count(&self, filter: &Filter, from: Option<Timestamp>, to: Option<Timestamp>)

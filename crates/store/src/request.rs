@@ -1,6 +1,8 @@
 //! [`SearchRequest`] and [`SearchResponse`]: what a store is asked and what it answers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,31 @@ pub struct SearchRequest {
     pub aggs: BTreeMap<String, Agg>,
     /// Stop after this long with what there is ([`SearchResponse::partial`]).
     pub timeout: Option<Duration>,
+    /// Stop when this says so, likewise.
+    pub cancel: Option<Cancel>,
+}
+
+/// Asks a search to stop; shared with it.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The same one.
+impl PartialEq for Cancel {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Default for SearchRequest {
@@ -46,6 +73,7 @@ impl Default for SearchRequest {
             cursor: None,
             aggs: BTreeMap::new(),
             timeout: None,
+            cancel: None,
         }
     }
 }
@@ -76,12 +104,12 @@ pub enum Order {
     Desc,
 }
 
-/// An aggregate, with one level of aggregates per bucket.
+/// An aggregate, with aggregates inside each of its buckets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Agg {
     /// What.
     pub kind: AggKind,
-    /// Aggregates inside each bucket (date_histogram, terms and range only).
+    /// Aggregates inside each bucket; none where there are no buckets.
     #[serde(default)]
     pub aggs: BTreeMap<String, Agg>,
 }
@@ -95,7 +123,7 @@ impl Agg {
 
     /// The most frequent values.
     pub fn terms(field: impl Into<String>, size: usize) -> Self {
-        Self::of(AggKind::Terms { field: field.into(), size })
+        Self::of(AggKind::Terms { field: field.into(), size, order: TermsOrder::default() })
     }
 
     /// How many distinct values, approximately above some thousands.
@@ -138,6 +166,28 @@ pub enum AggKind {
         field: String,
         /// How many buckets.
         size: usize,
+        /// Which ones, and their order.
+        #[serde(default)]
+        order: TermsOrder,
+    },
+    /// Events by a number.
+    Histogram {
+        /// A number field.
+        field: String,
+        /// Width of a bucket; buckets start at multiples of it.
+        interval: f64,
+    },
+    /// Events by filters; not inside other kinds of buckets.
+    Filters {
+        /// Name and filter of each bucket.
+        filters: Vec<(String, Filter)>,
+    },
+    /// Values below which so many percent of the values are, approximately.
+    Percentiles {
+        /// A number field.
+        field: String,
+        /// Percents, 0 to 100.
+        percents: Vec<f64>,
     },
     /// Number of distinct values.
     Cardinality {
@@ -156,6 +206,23 @@ pub enum AggKind {
         /// A number field.
         field: String,
     },
+}
+
+/// The order of terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TermsOrder {
+    /// `_count`, `_key`, or an aggregate inside: `name` of a cardinality, `name.avg` (`min`,
+    /// `max`, `sum`, `count`) of a stats.
+    pub by: String,
+    /// Which end first.
+    pub order: Order,
+}
+
+/// The most frequent first.
+impl Default for TermsOrder {
+    fn default() -> Self {
+        Self { by: "_count".to_owned(), order: Order::Desc }
+    }
 }
 
 /// A range: `from` included, `to` not.
@@ -188,9 +255,9 @@ pub struct SearchResponse {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum AggResult {
-    /// date_histogram, terms, range.
+    /// Kinds with buckets.
     Buckets {
-        /// By time, by frequency, or as asked.
+        /// By time, by frequency, or as asked for.
         buckets: Vec<Bucket>,
         /// Events in buckets beyond `size` (terms).
         #[serde(rename = "sum_other_doc_count")]
@@ -203,6 +270,11 @@ pub enum AggResult {
     },
     /// stats.
     Stats(AggStats),
+    /// percentiles.
+    Percentiles {
+        /// Percent and value; `None` without values.
+        values: Vec<(f64, Option<f64>)>,
+    },
 }
 
 impl AggResult {
@@ -234,7 +306,8 @@ impl AggResult {
 /// One bucket.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bucket {
-    /// Term; milliseconds since 1970 for date_histogram; `from-to` for range.
+    /// Term; milliseconds since 1970 for date_histogram; `200.0-300.0` or `*-200.0` for range; name
+    /// for filters.
     pub key: Json,
     /// The key for people where it differs: RFC 3339 for date_histogram.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -36,6 +36,7 @@ pub fn run(open: Open<'_>) -> Result<(), Vec<String>> {
     check("read back", results::read_back(store.as_ref()));
     check("sorting", results::sorting(store.as_ref()));
     check("paging", results::paging(store.as_ref()));
+    check("scanning", results::scanning(store.as_ref()));
     check("aggregates", results::aggregates(store.as_ref()));
     check("bad requests", results::bad_requests(store.as_ref()));
     check("fields", results::fields(store.as_ref()));

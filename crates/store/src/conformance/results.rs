@@ -1,12 +1,14 @@
 //! What comes back: documents, order, pages, aggregates, errors.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use tocsin_model::{EventId, Timestamp};
+use tocsin_model::{Event, EventId, Timestamp};
 
 use crate::conformance::{corpus, expect, number, told};
 use crate::{
-    Agg, AggKind, AggResult, Bound, EventStore, Filter, Order, RangeBucket, SearchRequest, Sort,
+    Agg, AggKind, AggResult, Bound, EventStore, Filter, Matcher, Order, RangeBucket, ScanRequest,
+    SearchRequest, Sort,
 };
 
 /// How many events there are.
@@ -101,6 +103,50 @@ pub(super) fn paging(store: &dyn EventStore) -> Result<(), String> {
     let response = told("limit 0", store.search(&none))?;
     expect("limit 0", (response.hits.len(), response.total, response.next), (0, EVENTS, None))?;
     span(store)
+}
+
+/// A scan gives every event that matches as it was appended, oldest first, and ends when asked.
+pub(super) fn scanning(store: &dyn EventStore) -> Result<(), String> {
+    let cases = [
+        ScanRequest::default(),
+        ScanRequest { filter: Filter::term("event.outcome", "failure"), ..ScanRequest::default() },
+        ScanRequest {
+            from: Timestamp::parse_rfc3339("2026-11-21T00:00:10Z"),
+            to: Timestamp::parse_rfc3339("2026-11-21T00:00:30Z"),
+            ..ScanRequest::default()
+        },
+    ];
+    for request in cases {
+        let matcher = told("matcher", Matcher::new(&request.filter))?;
+        let wanted = |event: &Event| {
+            matcher.matches(event)
+                && request.from.is_none_or(|from| event.time >= from)
+                && request.to.is_none_or(|to| event.time < to)
+        };
+        let mut expected: Vec<Event> = corpus().into_iter().filter(wanted).collect();
+        expected.sort_by_key(|event| (event.time, event.id));
+        let mut got: Vec<Event> = Vec::new();
+        let mut totals = Vec::new();
+        let given = store.scan(&request, &mut |scanned| {
+            got.extend_from_slice(scanned.events);
+            totals.push((scanned.done, scanned.total));
+            ControlFlow::Continue(())
+        });
+        expect("events given", told("scan", given)?, expected.len() as u64)?;
+        expect("order", got.is_sorted_by_key(|event| event.time), true)?;
+        got.sort_by_key(|event| (event.time, event.id));
+        let json = |events: &[Event]| events.iter().map(Event::to_json).collect::<Vec<_>>();
+        expect("events", json(&got), json(&expected))?;
+        let all = expected.len() as u64;
+        expect("progress", totals.last().copied(), Some((all, all)))?;
+    }
+    let mut calls = 0;
+    let ended = store.scan(&ScanRequest::default(), &mut |_| {
+        calls += 1;
+        ControlFlow::Break(())
+    });
+    told("scan that is ended", ended)?;
+    expect("calls after the end", calls, 1)
 }
 
 /// `from` is included, `to` is not.

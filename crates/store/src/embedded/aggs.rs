@@ -9,18 +9,23 @@ use tantivy::aggregation::agg_result::{
     AggregationResult, AggregationResults, BucketEntries, BucketEntry, BucketResult, MetricResult,
     RangeBucketEntry,
 };
+use tantivy::aggregation::metric::PercentileValues;
 use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, Key};
 use tocsin_model::Timestamp;
 
 use crate::embedded::schema::{DYNAMIC, Fields, tokenizers};
 use crate::error::{Result, StoreError};
-use crate::request::{Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, SearchRequest};
+use crate::request::{
+    Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, RangeBucket, SearchRequest, TermsOrder,
+};
 use crate::test::Class;
 
 /// The most memory that the aggregates of one request may take, bytes.
 const AGG_BYTES_MAX: u64 = 200 * 1024 * 1024;
 /// How deep aggregates nest.
-const AGG_DEPTH_MAX: usize = 4;
+const AGG_DEPTH_MAX: usize = 6;
+/// The most filters of one aggregate.
+const FILTERS_MAX: usize = 100;
 
 /// Limits of one request.
 pub(crate) fn limits() -> AggregationLimitsGuard {
@@ -50,13 +55,56 @@ pub(crate) fn check(aggs: &BTreeMap<String, Agg>, depth: usize) -> Result<()> {
             AggKind::Range { ranges, .. } if ranges.is_empty() => {
                 return bad("needs at least one range".to_owned());
             }
-            AggKind::Cardinality { .. } | AggKind::Stats { .. } if !agg.aggs.is_empty() => {
+            AggKind::Histogram { interval, .. } if !(interval.is_finite() && *interval > 0.0) => {
+                return bad("the interval must be above 0".to_owned());
+            }
+            AggKind::Percentiles { percents, .. }
+                if percents.iter().any(|percent| !(0.0..=100.0).contains(percent)) =>
+            {
+                return bad("percents are from 0 to 100".to_owned());
+            }
+            AggKind::Filters { filters } if filters.len() > FILTERS_MAX => {
+                return bad(format!("has more than {FILTERS_MAX} filters"));
+            }
+            AggKind::Cardinality { .. } | AggKind::Stats { .. } | AggKind::Percentiles { .. }
+                if !agg.aggs.is_empty() =>
+            {
                 return bad("has no buckets for aggregates inside".to_owned());
             }
-            _ => check(&agg.aggs, depth + 1)?,
+            kind => {
+                let splits = |agg: &Agg| matches!(agg.kind, AggKind::Filters { .. });
+                if !splits(agg) && agg.aggs.values().any(splits) {
+                    return bad("filters cannot be inside buckets of another kind; put them \
+                                outside"
+                        .to_owned());
+                }
+                if let AggKind::Terms { order, .. } = kind {
+                    check_order(order, &agg.aggs).or_else(bad)?;
+                }
+                check(&agg.aggs, depth + 1)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Terms can be in the order of their number, themselves, or a number inside.
+fn check_order(order: &TermsOrder, inside: &BTreeMap<String, Agg>) -> Result<(), String> {
+    let by = order.by.as_str();
+    if matches!(by, "_count" | "_key") {
+        return Ok(());
+    }
+    let (name, part) = by.split_once('.').unwrap_or((by, ""));
+    match inside.get(name).map(|agg| &agg.kind) {
+        Some(AggKind::Cardinality { .. }) if part.is_empty() => Ok(()),
+        Some(AggKind::Stats { .. }) if matches!(part, "count" | "min" | "max" | "avg" | "sum") => {
+            Ok(())
+        }
+        _ => Err(format!(
+            "cannot be ordered by {by:?}; use _count, _key, the name of a cardinality inside, or \
+             <name of a stats inside>.avg (min, max, sum, count)"
+        )),
+    }
 }
 
 /// The request for one index.
@@ -78,9 +126,23 @@ fn compile_map(aggs: &BTreeMap<String, Agg>, fields: &Fields) -> Result<Map<Stri
                     "min_doc_count": 1,
                 }),
             ),
-            AggKind::Terms { field, size } => {
-                ("terms", json!({ "field": column(field, fields)?, "size": size }))
+            AggKind::Terms { field, size, order } => {
+                let (by, order) = (order.by.clone(), order.order);
+                let order = Json::Object([(by, json!(order))].into_iter().collect());
+                let field = column(field, fields)?;
+                ("terms", json!({ "field": field, "size": size, "order": order }))
             }
+            AggKind::Histogram { field, interval } => {
+                let field = column(field, fields)?;
+                ("histogram", json!({ "field": field, "interval": interval, "min_doc_count": 1 }))
+            }
+            AggKind::Percentiles { field, percents } => {
+                let field = column(field, fields)?;
+                let body = json!({ "field": field, "percents": percents, "keyed": false });
+                ("percentiles", body)
+            }
+            // Asked one by one.
+            AggKind::Filters { .. } => continue,
             AggKind::Cardinality { field } => {
                 ("cardinality", json!({ "field": column(field, fields)? }))
             }
@@ -175,7 +237,11 @@ fn convert_one(
     };
     Ok(match result {
         AggregationResult::BucketResult(BucketResult::Histogram { buckets }) => {
+            let of_numbers = matches!(agg.kind, AggKind::Histogram { .. });
             let times = entries(buckets).into_iter().map(|entry| {
+                if of_numbers {
+                    return bucket(entry, key_json(&entry.key), None);
+                }
                 let millis = key_number(&entry.key) as i64;
                 let text = Timestamp::from_millis(millis).to_string();
                 bucket(entry, json!(millis), Some(text))
@@ -195,15 +261,30 @@ fn convert_one(
             AggResult::Buckets { buckets, other: *sum_other_doc_count }
         }
         AggregationResult::BucketResult(BucketResult::Range { buckets }) => {
-            let ranges = range_entries(buckets).into_iter().map(|entry| {
+            let AggKind::Range { ranges, .. } = &agg.kind else { return Ok(empty(agg)) };
+            let found = range_entries(buckets);
+            let ranges = ranges.iter().map(|range| {
+                // The index also counts what is between the ranges.
+                let entry = found.iter().find(|e| e.from == range.from && e.to == range.to);
+                let Some(entry) = entry else { return Ok(empty_range(range, &agg.aggs)) };
                 Ok(Bucket {
-                    key: key_json(&entry.key),
+                    key: json!(range_key(range)),
                     key_as_string: None,
                     doc_count: entry.doc_count,
                     aggs: convert_map(&entry.sub_aggregation, &agg.aggs, request, false)?,
                 })
             });
             AggResult::Buckets { buckets: ranges.collect::<Result<_>>()?, other: 0 }
+        }
+        AggregationResult::MetricResult(MetricResult::Percentiles(found)) => {
+            let values = match &found.values {
+                PercentileValues::Vec(values) => values
+                    .iter()
+                    .map(|v| (v.key, Some(v.value).filter(|v| v.is_finite())))
+                    .collect(),
+                PercentileValues::HashMap(_) => Vec::new(),
+            };
+            AggResult::Percentiles { values }
         }
         AggregationResult::MetricResult(MetricResult::Cardinality(value)) => {
             AggResult::Value { value: value.value.unwrap_or(0.0).round() as u64 }
@@ -219,12 +300,39 @@ fn convert_one(
     })
 }
 
-fn empty(agg: &Agg) -> AggResult {
-    match agg.kind {
+/// The result when no event is there.
+pub(crate) fn empty(agg: &Agg) -> AggResult {
+    match &agg.kind {
         AggKind::Cardinality { .. } => AggResult::Value { value: 0 },
         AggKind::Stats { .. } => AggResult::Stats(AggStats::default()),
+        AggKind::Percentiles { percents, .. } => AggResult::Percentiles {
+            values: percents.iter().map(|percent| (*percent, None)).collect(),
+        },
+        AggKind::Range { ranges, .. } => {
+            let ranges = ranges.iter().map(|range| empty_range(range, &agg.aggs));
+            AggResult::Buckets { buckets: ranges.collect(), other: 0 }
+        }
+        AggKind::Filters { filters } => {
+            let buckets = filters.iter().map(|(name, _)| empty_bucket(json!(name), &agg.aggs));
+            AggResult::Buckets { buckets: buckets.collect(), other: 0 }
+        }
         _ => AggResult::Buckets { buckets: Vec::new(), other: 0 },
     }
+}
+
+fn empty_bucket(key: Json, inside: &BTreeMap<String, Agg>) -> Bucket {
+    let aggs = inside.iter().map(|(name, agg)| (name.clone(), empty(agg))).collect();
+    Bucket { key, key_as_string: None, doc_count: 0, aggs }
+}
+
+fn empty_range(range: &RangeBucket, inside: &BTreeMap<String, Agg>) -> Bucket {
+    empty_bucket(json!(range_key(range)), inside)
+}
+
+/// `200.0-300.0`, `*-200.0`.
+pub(crate) fn range_key(range: &RangeBucket) -> String {
+    let end = |end: Option<f64>| end.map_or("*".to_owned(), |end| format!("{end:?}"));
+    format!("{}-{}", end(range.from), end(range.to))
 }
 
 fn entries(buckets: &BucketEntries<BucketEntry>) -> Vec<&BucketEntry> {
@@ -268,7 +376,7 @@ fn term_key(entry: &BucketEntry) -> (Json, Option<String>) {
 }
 
 /// Puts the empty buckets in: from the first to the last, or over the whole span asked for.
-fn fill(
+pub(crate) fn fill(
     buckets: Vec<Bucket>,
     interval: Duration,
     span: (Option<Timestamp>, Option<Timestamp>),
@@ -298,12 +406,8 @@ fn fill(
             continue;
         }
         let millis = at.saturating_mul(width);
-        all.push(Bucket {
-            key: json!(millis),
-            key_as_string: Some(Timestamp::from_millis(millis).to_string()),
-            doc_count: 0,
-            aggs: inside.iter().map(|(name, agg)| (name.clone(), empty(agg))).collect(),
-        });
+        let text = Timestamp::from_millis(millis).to_string();
+        all.push(Bucket { key_as_string: Some(text), ..empty_bucket(json!(millis), inside) });
     }
     Ok(AggResult::Buckets { buckets: all, other: 0 })
 }

@@ -12,16 +12,20 @@
 mod aggs;
 mod compile;
 mod document;
+mod evaluate;
 mod fault;
 mod keys;
 mod partition;
 mod queue;
+mod scan;
 mod schema;
 mod search;
 mod source;
 mod tokens;
 mod top;
 mod writer;
+
+pub use evaluate::Evaluator;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -35,14 +39,17 @@ use tocsin_model::{Event, EventId, Timestamp};
 
 use crate::EventStore;
 use crate::embedded::fault::of_io;
-use crate::embedded::partition::{Partition, open_all};
+use crate::embedded::partition::{Partition, open_all, remove_leftovers, reopen_all};
 use crate::embedded::writer::Writer;
 use crate::error::{Result, StoreError};
 use crate::filter::Filter;
 use crate::request::{FieldInfo, SearchRequest, SearchResponse, StoreStats};
+use crate::scan::{ScanRequest, ScanSink};
 
 /// File that is locked while the store is open.
 const LOCK_FILE: &str = "lock";
+/// How often a store that another process changes is opened anew before giving up.
+const REOPEN_TRIES: u32 = 5;
 
 /// How an [`Embedded`] store behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,10 +78,11 @@ pub struct Embedded {
     dir: PathBuf,
     /// Oldest first; the last one is written.
     partitions: RwLock<Arc<Vec<Arc<Partition>>>>,
-    writer: Mutex<Writer>,
+    /// `None` when opened only to read.
+    writer: Option<Mutex<Writer>>,
     unindexed: AtomicU64,
-    /// Held as long as the store is open.
-    _lock: File,
+    /// Held as long as the store is open for writing.
+    _lock: Option<File>,
 }
 
 impl Embedded {
@@ -95,34 +103,73 @@ impl Embedded {
             }
             Err(TryLockError::Error(error)) => return Err(of_io(dir, &error)),
         }
+        remove_leftovers(dir)?;
         let partitions = open_all(dir)?;
         let writer = Writer::new(dir.to_path_buf(), options, &partitions)?;
         Ok(Self {
             dir: dir.to_path_buf(),
             partitions: RwLock::new(Arc::new(partitions)),
-            writer: Mutex::new(writer),
+            writer: Some(Mutex::new(writer)),
             unindexed: AtomicU64::new(0),
-            _lock: lock,
+            _lock: Some(lock),
         })
+    }
+
+    /// Opens the store in `dir` to read only, also while another process writes it. Sees what
+    /// was committed by then, and after [`Embedded::refresh`] what was since.
+    pub fn open_to_read(dir: &Path) -> Result<Self> {
+        let store = Self {
+            dir: dir.to_path_buf(),
+            partitions: RwLock::default(),
+            writer: None,
+            unindexed: AtomicU64::new(0),
+            _lock: None,
+        };
+        store.refresh()?;
+        Ok(store)
+    }
+
+    /// Makes visible what another process has committed since.
+    pub fn refresh(&self) -> Result<()> {
+        let mut tries = 0;
+        loop {
+            match reopen_all(&self.dir, &self.partitions()) {
+                // A partition may be deleted between the list and the opening.
+                Err(error) if tries < REOPEN_TRIES => {
+                    tracing::debug!(%error, "the store changed while it was opened");
+                    tries += 1;
+                }
+                done => {
+                    self.set_partitions(done?);
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// Waits until the merges under way have ended: for tests and measurements. What is not
     /// committed is forgotten.
     pub fn settle(&self) -> Result<()> {
-        self.writer().settle()
+        self.writer()?.settle()
     }
 
     fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
         Arc::clone(&self.partitions.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
+        let Some(writer) = &self.writer else {
+            return Err(StoreError::ReadOnly {
+                path: self.dir.clone(),
+                reason: "it was opened only to read".to_owned(),
+            });
+        };
         // A writer that panicked is rebuilt like one that failed.
-        self.writer.lock().unwrap_or_else(|poisoned| {
+        Ok(writer.lock().unwrap_or_else(|poisoned| {
             let mut writer = poisoned.into_inner();
             writer.forget();
             writer
-        })
+        }))
     }
 
     /// Asks the index. A panic in there is a failed request and no more: nothing that readers
@@ -144,7 +191,7 @@ impl Embedded {
 impl EventStore for Embedded {
     fn append(&self, events: &[Event]) -> Result<()> {
         let Some(first) = events.first() else { return Ok(()) };
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         if let Some(made) = writer.partition_for(first)? {
             let mut partitions = self.partitions().to_vec();
             partitions.push(made);
@@ -156,7 +203,7 @@ impl EventStore for Embedded {
     }
 
     fn commit(&self, payload: &str) -> Result<()> {
-        let mut writer = self.writer();
+        let mut writer = self.writer()?;
         if let Some(made) = writer.partition_for_payload()? {
             self.set_partitions(vec![made]);
         }
@@ -164,7 +211,15 @@ impl EventStore for Embedded {
     }
 
     fn payload(&self) -> Result<Option<String>> {
-        Ok(self.writer().payload())
+        if self.writer.is_some() {
+            return Ok(self.writer()?.payload());
+        }
+        for partition in self.partitions().iter().rev() {
+            if let Some(last) = partition.payload()? {
+                return Ok(Some(last.payload));
+            }
+        }
+        Ok(None)
     }
 
     fn get(&self, id: EventId) -> Result<Option<Json>> {
@@ -180,6 +235,10 @@ impl EventStore for Embedded {
 
     fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
         self.guarded(|| search::search(&self.partitions(), request))
+    }
+
+    fn scan(&self, request: &ScanRequest, sink: &mut ScanSink<'_>) -> Result<u64> {
+        self.guarded(|| scan::scan(&self.partitions(), request, sink))
     }
 
     fn count(
@@ -232,7 +291,7 @@ impl EventStore for Embedded {
 
     fn delete_before(&self, time: Timestamp) -> Result<u64> {
         // The writer's lock keeps the list of partitions from changing meanwhile.
-        let writer = self.writer();
+        let writer = self.writer()?;
         let partitions = self.partitions();
         let mut kept = Vec::with_capacity(partitions.len());
         let mut old = Vec::new();

@@ -346,21 +346,46 @@ const MAKING: &str = ".making";
 /// End of the name of a partition being deleted.
 const GONE: &str = ".gone";
 
-/// Opens the partitions of a directory, oldest first, and removes what an interrupted creation or
-/// deletion left.
+/// Removes what an interrupted creation or deletion left.
+pub(crate) fn remove_leftovers(dir: &Path) -> Result<()> {
+    let fail = |error: std::io::Error| explain(dir, &TantivyError::from(error));
+    for entry in fs::read_dir(dir).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(MAKING) || name.ends_with(GONE) {
+            fs::remove_dir_all(entry.path()).map_err(fail)?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens the partitions of a directory, oldest first.
 pub(crate) fn open_all(dir: &Path) -> Result<Vec<Arc<Partition>>> {
+    reopen_all(dir, &[])
+}
+
+/// Opens the partitions of a directory, oldest first; those that are open are brought up to date.
+pub(crate) fn reopen_all(dir: &Path, open: &[Arc<Partition>]) -> Result<Vec<Arc<Partition>>> {
     let fail = |error: std::io::Error| explain(dir, &TantivyError::from(error));
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(fail)? {
         let entry = entry.map_err(fail)?;
         let file_name = entry.file_name();
-        let name = file_name.to_string_lossy();
-        if name.ends_with(MAKING) || name.ends_with(GONE) {
-            fs::remove_dir_all(entry.path()).map_err(fail)?;
-        } else if let Some(parsed) = PartitionName::parse(&name) {
+        if let Some(parsed) = PartitionName::parse(&file_name.to_string_lossy()) {
             names.push((parsed, entry.path()));
         }
     }
     names.sort();
-    names.into_iter().map(|(name, path)| Partition::open(path, name)).collect()
+    let mut all = Vec::with_capacity(names.len());
+    for (name, path) in names {
+        match open.iter().find(|partition| partition.name == name) {
+            Some(partition) => {
+                partition.reload().map_err(|error| explain(&path, &error))?;
+                all.push(Arc::clone(partition));
+            }
+            None => all.push(Partition::open(path, name)?),
+        }
+    }
+    Ok(all)
 }

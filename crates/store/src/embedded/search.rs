@@ -1,7 +1,6 @@
 //! Questions to partitions.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::Value as Json;
@@ -18,11 +17,11 @@ use crate::embedded::compile::Compiler;
 use crate::embedded::fault::explain;
 use crate::embedded::partition::Partition;
 use crate::embedded::schema::{TIMESTAMP, current_fields};
-use crate::embedded::top::{Hit, Key, Top, TopFruit, compare};
+use crate::embedded::top::{Hit, Key, Stop, Stoppable, Top, TopFruit, compare};
 use crate::error::{Result, StoreError};
 use crate::filter::Filter;
 use crate::plan::plan;
-use crate::request::{HITS_MAX, Order, SearchRequest, SearchResponse};
+use crate::request::{AggKind, AggResult, Bucket, HITS_MAX, Order, SearchRequest, SearchResponse};
 use crate::test::class_of;
 
 /// One event.
@@ -45,7 +44,7 @@ pub(crate) fn count(
     plan(filter, &class_of)?;
     let mut total = 0;
     for partition in partitions.iter().filter(|partition| partition.may_have(from, to)) {
-        let query = query(partition, filter, from, to)?;
+        let query = query_of(partition, filter, from, to)?;
         let found = partition
             .searcher()
             .search(&query, &Count)
@@ -55,7 +54,8 @@ pub(crate) fn count(
     Ok(total)
 }
 
-fn query(
+/// The events of a partition that match, from `from` (included) to `to` (not).
+pub(crate) fn query_of(
     partition: &Partition,
     filter: &Filter,
     from: Option<Timestamp>,
@@ -82,18 +82,59 @@ pub(crate) fn search(
     partitions: &[Arc<Partition>],
     request: &SearchRequest,
 ) -> Result<SearchResponse> {
-    let started = Instant::now();
     aggs::check(&request.aggs, 0)?;
+    let started = Instant::now();
+    let deadline = request.timeout.map(|timeout| started + timeout);
+    search_until(partitions, request, started, deadline)
+}
+
+/// Aggregates by filters are searches of their own.
+fn search_until(
+    partitions: &[Arc<Partition>],
+    request: &SearchRequest,
+    started: Instant,
+    deadline: Option<Instant>,
+) -> Result<SearchResponse> {
+    let mut response = search_once(partitions, request, started, deadline)?;
+    for (name, agg) in &request.aggs {
+        let AggKind::Filters { filters } = &agg.kind else { continue };
+        let mut buckets = Vec::with_capacity(filters.len());
+        for (key, filter) in filters {
+            let inner = SearchRequest {
+                filter: request.filter.clone().and(filter.clone()),
+                limit: 0,
+                cursor: None,
+                aggs: agg.aggs.clone(),
+                ..request.clone()
+            };
+            let found = search_until(partitions, &inner, started, deadline)?;
+            response.partial |= found.partial;
+            let key = Json::String(key.clone());
+            let doc_count = found.total;
+            buckets.push(Bucket { key, key_as_string: None, doc_count, aggs: found.aggs });
+        }
+        response.aggs.insert(name.clone(), AggResult::Buckets { buckets, other: 0 });
+    }
+    response.took = started.elapsed();
+    Ok(response)
+}
+
+fn search_once(
+    partitions: &[Arc<Partition>],
+    request: &SearchRequest,
+    started: Instant,
+    deadline: Option<Instant>,
+) -> Result<SearchResponse> {
     // Bad questions are refused even where no partition would be asked.
     if let Some(fields) = current_fields() {
         aggs::compile(&request.aggs, fields)?;
         aggs::column(&request.sort.field, fields)?;
     }
     plan(&request.filter, &class_of)?;
-    let mut gathered = Gathered::new(request, started)?;
+    let mut gathered = Gathered::new(request, deadline)?;
     // Newest first, so that a timeout leaves the newest.
     for partition in partitions.iter().rev() {
-        if gathered.late.load(Ordering::Relaxed) {
+        if gathered.stop.is_time() {
             break;
         }
         if partition.may_have(request.from, request.to) {
@@ -107,8 +148,7 @@ pub(crate) fn search(
 struct Gathered<'a> {
     after: Option<(Option<Key>, EventId)>,
     limit: usize,
-    deadline: Option<Instant>,
-    late: Arc<AtomicBool>,
+    stop: Stop,
     total: u64,
     hits: Vec<(Hit, &'a Partition, Searcher)>,
     aggregates: IntermediateAggregationResults,
@@ -117,12 +157,11 @@ struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    fn new(request: &SearchRequest, started: Instant) -> Result<Self> {
+    fn new(request: &SearchRequest, deadline: Option<Instant>) -> Result<Self> {
         Ok(Self {
             after: request.cursor.as_deref().map(read_cursor).transpose()?,
             limit: request.limit.min(HITS_MAX),
-            deadline: request.timeout.map(|timeout| started + timeout),
-            late: Arc::new(AtomicBool::new(false)),
+            stop: Stop::new(deadline, request.cancel.clone()),
             total: 0,
             hits: Vec::new(),
             aggregates: IntermediateAggregationResults::default(),
@@ -132,7 +171,7 @@ impl<'a> Gathered<'a> {
     }
 
     fn add(&mut self, partition: &'a Arc<Partition>, request: &SearchRequest) -> Result<()> {
-        let query = query(partition, &request.filter, request.from, request.to)?;
+        let query = query_of(partition, &request.filter, request.from, request.to)?;
         let field = aggs::column(&request.sort.field, &partition.fields)?;
         let top = Top {
             field: &field,
@@ -140,8 +179,7 @@ impl<'a> Gathered<'a> {
             // One more tells whether there is a next page.
             limit: if self.limit == 0 { 0 } else { self.limit + 1 },
             after: self.after.clone(),
-            deadline: self.deadline,
-            late: Arc::clone(&self.late),
+            stop: self.stop.clone(),
         };
         let fail = |error: TantivyError| explain(&partition.path, &error);
         let searcher = partition.searcher();
@@ -153,7 +191,7 @@ impl<'a> Gathered<'a> {
             self.aggregations.clone(),
             aggs::context(self.limits.clone()),
         );
-        let collectors = (top, collector);
+        let collectors = (top, Stoppable(collector, self.stop.clone()));
         let (fruit, aggregates) = searcher.search(&query, &collectors).map_err(fail)?;
         self.aggregates.merge_fruits(aggregates).map_err(fail)?;
         self.add_fruit(partition, &searcher, request.sort.order, fruit);
@@ -176,7 +214,7 @@ impl<'a> Gathered<'a> {
         }
         segments.sort_by_key(|(_, _, span)| span.sort_key(top.order));
         for (place, reader, span) in segments {
-            if self.late.load(Ordering::Relaxed) {
+            if self.stop.is_time() {
                 break;
             }
             if self.cannot_add(span, top) {
@@ -229,7 +267,8 @@ impl<'a> Gathered<'a> {
     fn respond(self, request: &SearchRequest, started: Instant) -> Result<SearchResponse> {
         let mut response = SearchResponse { total: self.total, ..SearchResponse::default() };
         if self.limit > 0 && self.hits.len() > self.limit {
-            response.next = self.hits.get(self.limit - 1).map(|(hit, ..)| write_cursor(hit));
+            let last = self.hits.get(self.limit - 1);
+            response.next = last.map(|(hit, ..)| write_cursor(hit.id, hit.key.as_ref()));
         }
         for (hit, partition, searcher) in self.hits.iter().take(self.limit) {
             let address = DocAddress::new(hit.segment, hit.doc);
@@ -242,7 +281,7 @@ impl<'a> Gathered<'a> {
                 .map_err(|error| StoreError::BadRequest(format!("aggregates: {error}")))?;
             response.aggs = aggs::convert(&results, request)?;
         }
-        response.partial = self.late.load(Ordering::Relaxed);
+        response.partial = self.stop.is_late();
         response.took = started.elapsed();
         Ok(response)
     }
@@ -280,16 +319,17 @@ impl KeySpan {
 }
 
 /// A place in the order, as opaque text: id, kind of key, key.
-fn write_cursor(hit: &Hit) -> String {
-    match &hit.key {
-        None => format!("{}-", hit.id),
-        Some(Key::Bits(bits)) => format!("{}b{bits:x}", hit.id),
-        Some(Key::Address(address)) => format!("{}a{address:x}", hit.id),
-        Some(Key::Text(text)) => format!("{}t{text}", hit.id),
+pub(crate) fn write_cursor(id: EventId, key: Option<&Key>) -> String {
+    match key {
+        None => format!("{id}-"),
+        Some(Key::Bits(bits)) => format!("{id}b{bits:x}"),
+        Some(Key::Address(address)) => format!("{id}a{address:x}"),
+        Some(Key::Text(text)) => format!("{id}t{text}"),
     }
 }
 
-fn read_cursor(cursor: &str) -> Result<(Option<Key>, EventId)> {
+/// Reads it back.
+pub(crate) fn read_cursor(cursor: &str) -> Result<(Option<Key>, EventId)> {
     let read = || {
         let id = EventId::parse(cursor.get(..32)?)?;
         let rest = cursor.get(33..)?;

@@ -5,12 +5,17 @@
 //! line is stored as its place there. Identity and times are in columns of the index and given
 //! back to [`decode`].
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 use tocsin_model::event::insert_nested;
-use tocsin_model::{Event, EventId, Timestamp, Value, field};
+use tocsin_model::{Event, EventId, FieldId, Timestamp, Value, field};
 
 /// Version of the form.
 const VERSION: u8 = 1;
+/// The most pieces of field names that are remembered.
+const NAMES_KNOWN_MAX: usize = 10_000;
 
 const NULL: u8 = 0;
 const FALSE: u8 = 1;
@@ -108,24 +113,13 @@ pub(crate) struct Head {
 /// Reads the stored form as nested ECS JSON; `None` when the bytes are not one.
 pub(crate) fn decode(head: Head, bytes: &[u8]) -> Option<Json> {
     let mut reader = Reader { bytes };
-    if reader.byte()? != VERSION {
-        return None;
-    }
-    let count = usize::try_from(reader.number()?).ok()?;
-    let mut names = Vec::with_capacity(count.min(1024));
-    for _ in 0..count {
-        let len = usize::try_from(reader.number()?).ok()?;
-        names.push(std::str::from_utf8(reader.take(len)?).ok()?);
-    }
-    let mut values = Vec::with_capacity(names.len());
-    for _ in 0..count {
-        values.push(reader.value(0)?);
-    }
+    let names = reader.names()?;
+    let values = reader.values(names.len())?;
     let original = std::str::from_utf8(reader.bytes).ok()?;
     let mut root = Map::new();
     root.insert("@timestamp".to_owned(), Json::String(head.time.to_string()));
     for (name, value) in names.into_iter().zip(values) {
-        if name != field::TIMESTAMP.name() && !matches!(value, Raw::Object) {
+        if name != field::TIMESTAMP.name() && !matches!(value, Raw::Scalar(Value::Object)) {
             insert_nested(&mut root, name, value.json(original)?);
         }
     }
@@ -137,22 +131,88 @@ pub(crate) fn decode(head: Head, bytes: &[u8]) -> Option<Json> {
     Some(Json::Object(root))
 }
 
-/// A value as stored.
-enum Raw<'a> {
-    Json(Json),
-    Text(&'a str),
-    Part(usize, usize),
-    List(Vec<Raw<'a>>),
-    Object,
+/// Field names that were read before, by the piece of bytes that they are in: events of one kind
+/// have the same piece.
+#[derive(Default)]
+pub(crate) struct Names {
+    known: HashMap<Box<[u8]>, Arc<[Option<FieldId>]>>,
 }
 
-impl Raw<'_> {
+impl Names {
+    fn read(&mut self, reader: &mut Reader<'_>) -> Option<Arc<[Option<FieldId>]>> {
+        let start = reader.bytes;
+        let mut ahead = Reader { bytes: start };
+        ahead.skip_names()?;
+        let piece = &start[..start.len() - ahead.bytes.len()];
+        if let Some(known) = self.known.get(piece) {
+            reader.bytes = ahead.bytes;
+            return Some(known.clone());
+        }
+        let ids: Arc<[Option<FieldId>]> =
+            reader.names()?.into_iter().map(FieldId::intern).collect();
+        if self.known.len() >= NAMES_KNOWN_MAX {
+            self.known.clear();
+        }
+        self.known.insert(piece.into(), ids.clone());
+        Some(ids)
+    }
+}
+
+/// Reads the stored form as the event that it was made of; `None` when the bytes are not one.
+pub(crate) fn decode_event(
+    head: Head,
+    bytes: &[u8],
+    names: &mut Names,
+    event: &mut Event,
+) -> Option<()> {
+    let mut reader = Reader { bytes };
+    let ids = names.read(&mut reader)?;
+    let values = reader.values(ids.len())?;
+    event.clear();
+    event.set_original(std::str::from_utf8(reader.bytes).ok()?);
+    event.id = head.id;
+    event.time = head.time;
+    event.received = head.received;
+    for (id, value) in ids.iter().zip(values) {
+        // A name beyond the limit of names: it is kept, but no rule can ask for it.
+        let Some(id) = *id else { continue };
+        match value {
+            Raw::Scalar(value) => event.push(id, value),
+            Raw::Part(start, len) => event.push_part(id, start..start.checked_add(len)?),
+            Raw::List(items) => {
+                let original = std::str::from_utf8(reader.bytes).ok()?;
+                let items: Option<Vec<Value<'_>>> =
+                    items.iter().map(|item| item.scalar(original)).collect();
+                event.push_list(id, items?);
+            }
+        }
+    }
+    Some(())
+}
+
+/// A value as stored.
+enum Raw<'a> {
+    /// No list.
+    Scalar(Value<'a>),
+    Part(usize, usize),
+    List(Vec<Raw<'a>>),
+}
+
+impl<'a> Raw<'a> {
+    /// The value; of a list in a list nothing is left.
+    fn scalar(&self, original: &'a str) -> Option<Value<'a>> {
+        Some(match self {
+            Self::Scalar(value) => *value,
+            Self::Part(start, len) => Value::Str(original.get(*start..start.checked_add(*len)?)?),
+            Self::List(_) => Value::Null,
+        })
+    }
+
     fn json(self, original: &str) -> Option<Json> {
         Some(match self {
-            Self::Json(value) => value,
-            Self::Text(text) => text.into(),
+            Self::Scalar(Value::Object) => Json::Object(Map::new()),
+            Self::Scalar(value) => value.to_json(),
             Self::Part(start, len) => original.get(start..start.checked_add(len)?)?.into(),
-            Self::Object => Json::Object(Map::new()),
             Self::List(items) => {
                 Json::Array(items.into_iter().map(|i| i.json(original)).collect::<Option<_>>()?)
             }
@@ -177,6 +237,39 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
+    fn head(&mut self) -> Option<usize> {
+        if self.byte()? != VERSION {
+            return None;
+        }
+        usize::try_from(self.number()?).ok()
+    }
+
+    fn names(&mut self) -> Option<Vec<&'a str>> {
+        let count = self.head()?;
+        let mut names = Vec::with_capacity(count.min(1024));
+        for _ in 0..count {
+            let len = usize::try_from(self.number()?).ok()?;
+            names.push(std::str::from_utf8(self.take(len)?).ok()?);
+        }
+        Some(names)
+    }
+
+    fn skip_names(&mut self) -> Option<()> {
+        for _ in 0..self.head()? {
+            let len = usize::try_from(self.number()?).ok()?;
+            self.take(len)?;
+        }
+        Some(())
+    }
+
+    fn values(&mut self, count: usize) -> Option<Vec<Raw<'a>>> {
+        let mut values = Vec::with_capacity(count.min(1024));
+        for _ in 0..count {
+            values.push(self.value(0)?);
+        }
+        Some(values)
+    }
+
     fn number(&mut self) -> Option<u64> {
         let mut number = 0u64;
         for shift in (0..64).step_by(7) {
@@ -195,20 +288,21 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, depth: usize) -> Option<Raw<'a>> {
+        let scalar = |value| Some(Raw::Scalar(value));
         Some(match self.byte()? {
-            NULL => Raw::Json(Json::Null),
-            FALSE => Raw::Json(Json::Bool(false)),
-            TRUE => Raw::Json(Json::Bool(true)),
-            OBJECT => Raw::Object,
-            INT => Raw::Json(self.signed()?.into()),
-            UINT => Raw::Json(self.number()?.into()),
+            NULL => return scalar(Value::Null),
+            FALSE => return scalar(Value::Bool(false)),
+            TRUE => return scalar(Value::Bool(true)),
+            OBJECT => return scalar(Value::Object),
+            INT => Raw::Scalar(Value::Int(self.signed()?)),
+            UINT => Raw::Scalar(Value::UInt(self.number()?)),
             FLOAT => {
                 let bits = u64::from_le_bytes(self.take(8)?.try_into().ok()?);
-                Raw::Json(Value::Float(f64::from_bits(bits)).to_json())
+                Raw::Scalar(Value::Float(f64::from_bits(bits)))
             }
             TEXT => {
                 let len = usize::try_from(self.number()?).ok()?;
-                Raw::Text(std::str::from_utf8(self.take(len)?).ok()?)
+                Raw::Scalar(Value::Str(std::str::from_utf8(self.take(len)?).ok()?))
             }
             PART => {
                 let start = usize::try_from(self.number()?).ok()?;
@@ -239,8 +333,14 @@ mod tests {
         encode(event, &mut bytes);
         let head = Head { id: event.id, time: event.time, received: event.received };
         assert_eq!(decode(head, &bytes), Some(event.to_json()));
+        let (mut names, mut back) = (Names::default(), Event::default());
+        for _ in 0..2 {
+            assert_eq!(decode_event(head, &bytes, &mut names, &mut back), Some(()));
+            assert_eq!(back.to_json(), event.to_json());
+        }
         for len in 0..bytes.len() {
             let _ = decode(head, &bytes[..len]);
+            let _ = decode_event(head, &bytes[..len], &mut names, &mut back);
         }
     }
 
@@ -272,10 +372,13 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut bytes = bytes;
             let _ = decode(Head::default(), &bytes);
+            let (mut names, mut event) = (Names::default(), Event::default());
+            let _ = decode_event(Head::default(), &bytes, &mut names, &mut event);
             if let Some(first) = bytes.first_mut() {
                 *first = VERSION;
             }
             let _ = decode(Head::default(), &bytes);
+            let _ = decode_event(Head::default(), &bytes, &mut names, &mut event);
         }
     }
 }

@@ -13,7 +13,7 @@ use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocId, Score, SegmentOrdinal, SegmentRea
 use tocsin_model::EventId;
 
 use crate::embedded::schema::{OFFSET, STREAM};
-use crate::request::Order;
+use crate::request::{Cancel, Order};
 
 /// A sort value that means the same in every segment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,9 +58,88 @@ pub(crate) struct Top<'a> {
     pub order: Order,
     pub limit: usize,
     pub after: Option<(Option<Key>, EventId)>,
-    pub deadline: Option<Instant>,
-    /// Set when the deadline came first.
-    pub late: Arc<AtomicBool>,
+    pub stop: Stop,
+}
+
+/// When to stop with what there is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stop {
+    deadline: Option<Instant>,
+    cancel: Option<Cancel>,
+    /// Set once it was time.
+    late: Arc<AtomicBool>,
+}
+
+impl Stop {
+    pub(crate) fn new(deadline: Option<Instant>, cancel: Option<Cancel>) -> Self {
+        Self { deadline, cancel, late: Arc::default() }
+    }
+
+    /// Whether it was time.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.load(Memory::Relaxed)
+    }
+
+    /// Whether it is time now.
+    pub(crate) fn is_time(&self) -> bool {
+        let time = self.is_late()
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            || self.cancel.as_ref().is_some_and(Cancel::is_cancelled);
+        if time {
+            self.late.store(true, Memory::Relaxed);
+        }
+        time
+    }
+}
+
+/// Collects no more once it is time to stop.
+pub(crate) struct Stoppable<C>(pub C, pub Stop);
+
+impl<C: Collector> Collector for Stoppable<C> {
+    type Fruit = C::Fruit;
+    type Child = StoppableSegment<C::Child>;
+
+    fn for_segment(
+        &self,
+        segment: SegmentOrdinal,
+        reader: &SegmentReader,
+    ) -> tantivy::Result<Self::Child> {
+        Ok(StoppableSegment(self.0.for_segment(segment, reader)?, self.1.clone()))
+    }
+
+    fn requires_scoring(&self) -> bool {
+        self.0.requires_scoring()
+    }
+
+    fn merge_fruits(
+        &self,
+        fruits: Vec<<Self::Child as SegmentCollector>::Fruit>,
+    ) -> tantivy::Result<C::Fruit> {
+        self.0.merge_fruits(fruits)
+    }
+}
+
+/// Collects one segment.
+pub(crate) struct StoppableSegment<C>(C, Stop);
+
+impl<C: SegmentCollector> SegmentCollector for StoppableSegment<C> {
+    type Fruit = C::Fruit;
+
+    fn collect(&mut self, doc: DocId, score: Score) {
+        if !self.1.is_late() {
+            self.0.collect(doc, score);
+        }
+    }
+
+    fn collect_block(&mut self, docs: &[DocId]) {
+        if !self.1.is_time() {
+            self.0.collect_block(docs);
+        }
+    }
+
+    fn harvest(self) -> C::Fruit {
+        self.0.harvest()
+    }
 }
 
 /// Hits of some segments, in order, and how many match.
@@ -91,8 +170,7 @@ impl Collector for Top<'_> {
             order: self.order,
             limit: self.limit,
             after,
-            deadline: self.deadline,
-            late: Arc::clone(&self.late),
+            stop: self.stop.clone(),
             segment,
             total: 0,
             best: BinaryHeap::new(),
@@ -233,8 +311,7 @@ pub(crate) struct TopSegment {
     order: Order,
     limit: usize,
     after: Option<(Option<u128>, EventId)>,
-    deadline: Option<Instant>,
-    late: Arc<AtomicBool>,
+    stop: Stop,
     segment: SegmentOrdinal,
     total: u64,
     best: BinaryHeap<Candidate>,
@@ -309,11 +386,7 @@ impl SegmentCollector for TopSegment {
     }
 
     fn collect_block(&mut self, docs: &[DocId]) {
-        if self.late.load(Memory::Relaxed) {
-            return;
-        }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            self.late.store(true, Memory::Relaxed);
+        if self.stop.is_time() {
             return;
         }
         self.total += docs.len() as u64;
