@@ -11,6 +11,14 @@ use crate::time::{self, Clock, Read};
 const TAG_BYTES_MAX: usize = 128;
 /// Longest host name, in bytes.
 const HOST_BYTES_MAX: usize = 255;
+/// Longest id that Solaris writes before a message, in bytes.
+const ID_BYTES_MAX: usize = 40;
+/// Facilities as they are written beside a message.
+const FACILITIES: [&str; 21] = [
+    "kern", "user", "mail", "daemon", "auth", "security", "syslog", "lpr", "news", "uucp", "cron",
+    "authpriv", "ftp", "local0", "local1", "local2", "local3", "local4", "local5", "local6",
+    "local7",
+];
 /// Longest process id as text, in bytes.
 const PID_BYTES_MAX: usize = 128;
 
@@ -57,14 +65,14 @@ pub(crate) fn peel<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>
             {
                 found
             } else {
-                iso(text, clock).or_else(|| unix(text))?
+                iso(text, clock).or_else(|| unix(text)).or_else(|| nxos(text, clock))?
             }
         }
         b'[' => monotonic(text)?,
         b'a'..=b'z' => tag_only(text)?,
         _ => return None,
     };
-    let (repeated, body) = unrepeat(body);
+    let (repeated, body) = unrepeat(without_id(body));
     Some((Head { repeated, ..head }, body))
 }
 
@@ -166,6 +174,18 @@ fn iso<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> 
     tagged(text, read, "iso")
 }
 
+/// `2026 Nov 21 00:11:50 UTC: %…`, as Cisco's NX-OS writes.
+fn nxos<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let read = time::year_first(text.as_bytes(), clock)?;
+    let rest = &text[read.len..];
+    let head = Head { frame: "rfc3164", time: Some(read.time), ..Head::default() };
+    if let Some(body) = rest.strip_prefix(':') {
+        return Some((head, body.trim_start()));
+    }
+    let (inner, body) = host_and_tag(rest.strip_prefix(' ')?);
+    Some((Head { frame: "rfc3164", time: head.time, ..inner }, body))
+}
+
 fn weekday<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
     let read = time::weekday(text.as_bytes(), clock)?;
     tagged(text, read, "journal short-full")
@@ -210,7 +230,8 @@ fn tagged<'t>(text: &'t str, read: Read, frame: &'static str) -> Option<(Head<'t
 fn is_level(word: &str) -> bool {
     let known = [
         "info", "warn", "warning", "error", "debug", "trace", "fatal", "notice", "critical", "err",
-        "severe", "fine", "main", "log", "crit", "alert", "emerg", "stdout", "stderr",
+        "severe", "fine", "main", "log", "crit", "alert", "emerg", "stdout", "stderr", "none",
+        "panic", "logon",
     ];
     known.iter().any(|level| word.eq_ignore_ascii_case(level))
 }
@@ -228,6 +249,13 @@ fn tag_only(text: &str) -> Option<(Head<'_>, &str)> {
     Some((head, body))
 }
 
+/// `sshd: …`: only a word before a colon, which says little by itself.
+pub(crate) fn name_only(text: &str) -> Option<(Head<'_>, &str)> {
+    let (tag, pid, body) = tag(text)?;
+    let head = Head { frame: "tag", tag: Some(Cow::Borrowed(tag)), ..Head::default() };
+    pid.is_none().then_some((head, body))
+}
+
 /// ` vm sshd[1]: …`: host and tag, either of which may be missing.
 fn host_and_tag(text: &str) -> (Head<'_>, &str) {
     let text = text.trim_start_matches(' ');
@@ -239,6 +267,11 @@ fn host_and_tag(text: &str) -> (Head<'_>, &str) {
     if !first.ends_with(':') && is_host(first) && end < text.len() {
         head.host = Some(Cow::Borrowed(first));
         rest = text[end..].trim_start_matches(' ');
+    }
+    if let Some((word, after)) = rest.split_once(' ')
+        && is_priority(word)
+    {
+        rest = after.trim_start_matches(' ');
     }
     // Cisco and others write a colon of its own between host and message.
     if let Some(body) = rest.strip_prefix(": ") {
@@ -283,6 +316,21 @@ fn is_host(word: &str) -> bool {
         && word.len() <= HOST_BYTES_MAX
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:%@/".contains(&byte))
         && !word.starts_with('%')
+}
+
+/// Leaves out what Solaris writes before a message: `[ID 800047 auth.info] `.
+fn without_id(body: &str) -> &str {
+    let inside = body.strip_prefix("[ID ").and_then(|rest| rest.split_once("] "));
+    match inside {
+        Some((id, rest)) if id.len() <= ID_BYTES_MAX && id.contains('.') => rest,
+        _ => body,
+    }
+}
+
+/// Whether a word is `facility.severity`, which some write between host and tag.
+fn is_priority(word: &str) -> bool {
+    let Some((facility, severity)) = word.split_once('.') else { return false };
+    FACILITIES.contains(&facility) && is_level(severity)
 }
 
 /// `message repeated 3 times: [ … ]` → 3 and what is inside.

@@ -163,6 +163,14 @@ impl<'p> Pass<'p> {
         };
         let found = self.routed(&look, event).or_else(|| self.named(text, event, true));
         let found = found.or_else(|| self.hinted(text, event));
+        if found.is_some() {
+            return found;
+        }
+        if let Some((head, body)) = frame::name_only(text)
+            && head.program().is_some_and(|name| self.compiled.router.knows_program(name))
+        {
+            return self.framed(&head, body, event, FRAMES_MAX);
+        }
         if found.is_none() {
             self.time_alone(text, event);
         }

@@ -105,6 +105,11 @@ impl Router {
         }
     }
 
+    /// Whether a source asks for this program by its whole name.
+    pub(crate) fn knows_program(&self, program: &str) -> bool {
+        self.by_program.contains_key(program)
+    }
+
     /// The routes that a text may take, best first.
     pub(crate) fn candidates(&self, look: &Look<'_>, found: &mut Vec<u16>) {
         found.clear();

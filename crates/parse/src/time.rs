@@ -251,8 +251,44 @@ impl Cursor<'_> {
             }
             _ => {}
         }
+        if self.at > start
+            && let Some(offset) = self.zone_name()
+        {
+            return Zone::Offset(offset);
+        }
         self.at = start;
         Zone::Unknown
+    }
+
+    /// A zone's short name: seconds east of UTC.
+    fn zone_name(&mut self) -> Option<i64> {
+        let rest = &self.bytes[self.at..];
+        let len = rest.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+        let ends = !matches!(rest.get(len), Some(b'-' | b'_' | b'.'))
+            && !rest.get(len).is_some_and(u8::is_ascii_alphanumeric);
+        let (_, minutes) = ZONES.iter().find(|(name, _)| name.as_bytes() == &rest[..len])?;
+        ends.then(|| {
+            self.at += len;
+            minutes * 60
+        })
+    }
+
+    /// ` AM` or ` PM` after a time of twelve hours.
+    fn half_day(&mut self, seconds: i64) -> i64 {
+        let Some([b' ', half @ (b'A' | b'a' | b'P' | b'p'), b'M' | b'm']) =
+            self.bytes.get(self.at..self.at + 3)
+        else {
+            return seconds;
+        };
+        if self.bytes.get(self.at + 3).is_some_and(u8::is_ascii_alphanumeric) {
+            return seconds;
+        }
+        self.at += 3;
+        match half {
+            b'P' | b'p' if seconds < 43_200 => seconds + 43_200,
+            b'A' | b'a' if seconds >= 43_200 => seconds - 43_200,
+            _ => seconds,
+        }
     }
 
     fn offset_digits(&mut self) -> Option<i64> {
@@ -262,6 +298,35 @@ impl Cursor<'_> {
         (hours <= 23 && minutes <= 59).then_some(hours * 3600 + minutes * 60)
     }
 }
+
+/// Short names of zones that mean one thing only, minutes east of UTC.
+const ZONES: &[(&str, i64)] = &[
+    ("CET", 60),
+    ("CEST", 120),
+    ("MEZ", 60),
+    ("MESZ", 120),
+    ("EST", -300),
+    ("EDT", -240),
+    ("CDT", -300),
+    ("MST", -420),
+    ("MDT", -360),
+    ("PST", -480),
+    ("PDT", -420),
+    ("WET", 0),
+    ("WEST", 60),
+    ("EET", 120),
+    ("EEST", 180),
+    ("MSK", 180),
+    ("JST", 540),
+    ("KST", 540),
+    ("AEST", 600),
+    ("AEDT", 660),
+    ("NZST", 720),
+    ("NZDT", 780),
+    ("SAST", 120),
+    ("HKT", 480),
+    ("SGT", 480),
+];
 
 fn month_number(name: &[u8]) -> Option<u32> {
     Some(match name {
@@ -315,6 +380,7 @@ pub(crate) fn bsd(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
         cursor.take(b' ')?;
     }
     let (seconds, nanos) = cursor.clock()?;
+    let seconds = cursor.half_day(seconds);
     if year.is_none() {
         year = trailing_year(&mut cursor);
     }
@@ -357,16 +423,24 @@ pub(crate) fn weekday(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
 }
 
 /// `21/Nov/2026:00:13:56 +0000`, also with blanks or dashes for the slashes
-/// (`21 Nov 2026 00:13:56`).
+/// (`21 Nov 2026 00:13:56`), and without a year (`21 Nov 00:13:56`).
 pub(crate) fn clf(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
     let mut cursor = Cursor { bytes: text, at: 0 };
     let day = cursor.digits(2).or_else(|| cursor.digits(1))? as u32;
     let between = cursor.take_any(b"/ -")?;
     let month = cursor.month()?;
     cursor.take(between)?;
+    if between == b' ' && cursor.bytes.get(cursor.at + 2) == Some(&b':') {
+        let (seconds, nanos) = cursor.clock()?;
+        let time =
+            clock.without_year(&Civil { year: 0, month, day, seconds, nanos }, Zone::Unknown)?;
+        return Some(Read { time, len: cursor.at });
+    }
     let year = cursor.digits(4)?;
+    let _ = cursor.take(b',');
     cursor.take_any(b": ")?;
     let (seconds, nanos) = cursor.clock()?;
+    let seconds = cursor.half_day(seconds);
     let zone = cursor.zone();
     let time = clock.at(&Civil { year, month, day, seconds, nanos }, zone)?;
     Some(Read { time, len: cursor.at })
@@ -379,24 +453,17 @@ pub(crate) fn us(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
     cursor.take(b'/')?;
     let day = cursor.digits(2).or_else(|| cursor.digits(1))? as u32;
     cursor.take(b'/')?;
-    let year = cursor.digits(4)?;
+    let year = match cursor.digits(4) {
+        Some(year) => year,
+        None => 2000 + cursor.digits(2)?,
+    };
     let _ = cursor.take(b',');
     cursor.take_any(b" -T")?;
     if cursor.bytes.get(cursor.at + 1) == Some(&b':') {
         return None;
     }
-    let (mut seconds, nanos) = cursor.clock()?;
-    let half = cursor.bytes.get(cursor.at..cursor.at + 3);
-    match half {
-        Some(b" PM" | b" pm") if seconds < 43_200 => {
-            (seconds, cursor.at) = (seconds + 43_200, cursor.at + 3)
-        }
-        Some(b" AM" | b" am") if seconds >= 43_200 => {
-            (seconds, cursor.at) = (seconds - 43_200, cursor.at + 3)
-        }
-        Some(b" AM" | b" am" | b" PM" | b" pm") => cursor.at += 3,
-        _ => {}
-    }
+    let (seconds, nanos) = cursor.clock()?;
+    let seconds = cursor.half_day(seconds);
     let zone = cursor.zone();
     let time = clock.at(&Civil { year, month, day, seconds, nanos }, zone)?;
     Some(Read { time, len: cursor.at })
@@ -418,6 +485,34 @@ fn compact(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
             (hour * 3600 + minute * 60 + second, cursor.fraction())
         }
     };
+    let zone = cursor.zone();
+    let time = clock.at(&Civil { year, month, day, seconds, nanos }, zone)?;
+    Some(Read { time, len: cursor.at })
+}
+
+/// `261121 00:11:50`, as old MySQL writes.
+fn short_year(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
+    let mut cursor = Cursor { bytes: text, at: 0 };
+    let year = 2000 + cursor.digits(2)?;
+    let month = cursor.digits(2)? as u32;
+    let day = cursor.digits(2)? as u32;
+    cursor.take(b' ')?;
+    let _ = cursor.take(b' ');
+    let (seconds, nanos) = cursor.clock()?;
+    let time = clock.at(&Civil { year, month, day, seconds, nanos }, Zone::Unknown)?;
+    Some(Read { time, len: cursor.at })
+}
+
+/// `2026 Nov 21 00:11:50.123 UTC`, as Cisco's NX-OS writes.
+pub(crate) fn year_first(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
+    let mut cursor = Cursor { bytes: text, at: 0 };
+    let year = cursor.digits(4)?;
+    cursor.take(b' ')?;
+    let month = cursor.month()?;
+    cursor.take(b' ')?;
+    let day = cursor.day()?;
+    cursor.take(b' ')?;
+    let (seconds, nanos) = cursor.clock()?;
     let zone = cursor.zone();
     let time = clock.at(&Civil { year, month, day, seconds, nanos }, zone)?;
     Some(Read { time, len: cursor.at })
@@ -453,6 +548,8 @@ pub(crate) fn any(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
         [b'/' | b' ' | b'-', ..] | [_, b'/' | b' ' | b'-', ..] => {
             clf(text, clock).or_else(|| us(text, clock))
         }
+        [_, _, _, b' '] => year_first(text, clock),
+        [_, _, _, _] if text.get(6) == Some(&b' ') => short_year(text, clock),
         _ => compact(text, clock).or_else(|| unix(text)),
     }
 }

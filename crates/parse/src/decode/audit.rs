@@ -63,8 +63,20 @@ fn pairs(text: &str, depth: usize, raw: &mut Raw<'_, '_>, record: &mut Record) {
     loop {
         rest = rest.trim_start_matches(BETWEEN);
         let Some(at) = rest.find(['=', ' ', '\u{1d}']) else { return };
-        let key = &rest[..at];
+        let key = rest[..at].trim_start_matches('(');
         if !rest[at..].starts_with('=') {
+            // The journal leaves `type=` out, the kernel writes `audit(…)` alone.
+            if let Some(inside) = key.strip_prefix("audit(") {
+                rest = stamp(&rest[at - inside.len()..], raw);
+                continue;
+            }
+            if key == "avc:" {
+                let verdict = rest[at..].trim_start().split(' ').next().unwrap_or("");
+                raw.text("avc", verdict);
+            }
+            if rest.len() == text.len() && depth == 0 && is_type(key) {
+                one("type", key, false, raw, record);
+            }
             rest = &rest[at..];
             continue;
         }
@@ -104,12 +116,55 @@ fn stamp<'t>(inside: &'t str, raw: &mut Raw<'_, '_>) -> &'t str {
     rest.strip_prefix(':').unwrap_or(rest)
 }
 
+/// Names of the types that the kernel writes as numbers.
+const TYPES: &[(&str, &str)] = &[
+    ("1006", "LOGIN"),
+    ("1100", "USER_AUTH"),
+    ("1101", "USER_ACCT"),
+    ("1103", "CRED_ACQ"),
+    ("1104", "CRED_DISP"),
+    ("1105", "USER_START"),
+    ("1106", "USER_END"),
+    ("1107", "USER_AVC"),
+    ("1110", "CRED_REFR"),
+    ("1112", "USER_LOGIN"),
+    ("1123", "USER_CMD"),
+    ("1130", "SERVICE_START"),
+    ("1131", "SERVICE_STOP"),
+    ("1300", "SYSCALL"),
+    ("1302", "PATH"),
+    ("1305", "CONFIG_CHANGE"),
+    ("1306", "SOCKADDR"),
+    ("1307", "CWD"),
+    ("1309", "EXECVE"),
+    ("1325", "NETFILTER_CFG"),
+    ("1326", "SECCOMP"),
+    ("1327", "PROCTITLE"),
+    ("1334", "BPF"),
+    ("1400", "AVC"),
+    ("1701", "ANOM_ABEND"),
+    ("1700", "ANOM_PROMISCUOUS"),
+];
+
+/// The name of a type that may be a number.
+fn type_name(value: &str) -> &str {
+    TYPES.iter().find(|(number, _)| *number == value).map_or(value, |(_, name)| name)
+}
+
+/// Whether a word is a record's type, as in `USER_LOGIN`.
+fn is_type(word: &str) -> bool {
+    word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase() || b"_12".contains(&byte))
+}
+
 fn one(key: &str, value: &str, quoted: bool, raw: &mut Raw<'_, '_>, record: &mut Record) {
-    let value = value.trim_end_matches(',');
+    let value = if quoted { value } else { value.trim_end_matches(',') };
+    // Old records put what a program says in brackets.
+    let value = if quoted || value.contains('(') { value } else { value.trim_end_matches(')') };
     if value.is_empty() || value == "(null)" || value == "(none)" || value == "?" || key.is_empty()
     {
         return;
     }
+    let value = if key == "type" { type_name(value) } else { value };
     match key {
         "type" => record.execve = value == "EXECVE",
         "arch" => record.arch = Some(value.to_owned()),

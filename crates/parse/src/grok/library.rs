@@ -27,14 +27,18 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     ("PATH", r"/\S*"),
     // Between double quotes, where a backslash keeps a quote from ending it.
     ("INQUOTES", r"\Q"),
+    // The same where two quotes stand for one.
+    ("INQUOTES2", r#"(?:[^"]|"")*"#),
     // Times.
     ("HTTPDATE", r"\d+/[A-Za-z]+/\d+:\d+:\d+:\d+(?:\.\d+)?(?: [+-]\d+)?"),
     ("ISO8601", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|\s?[+-]\d\d:?\d\d)?"),
     ("LOOSETIME", r"\d{4}-\d\d-\d\d[T ] ?\d{1,2}:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"),
     ("DASHTIME", r"\d\d-[A-Z][a-z][a-z]-\d{4} \d\d:\d\d:\d\d(?:\.\d+)?"),
-    ("REDISTIME", r"\d\d [A-Z][a-z][a-z] \d{4} \d\d:\d\d:\d\d(?:\.\d+)?"),
+    ("REDISTIME", r"\d\d [A-Z][a-z][a-z] (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?"),
     ("SYSLOGTIME", r"[A-Z][a-z][a-z] +\d+ (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?(?: \d{4})?"),
     ("CTIME", r"[A-Z][a-z][a-z] [A-Z][a-z][a-z] +\d+ \d\d:\d\d:\d\d(?:\.\d+)?(?: [A-Z]+)? \d{4}"),
+    ("YYMMDD", r"\d{6} +\d{1,2}:\d\d:\d\d"),
+    ("YYYYMMDD", r"\d{8} +\d{1,2}:\d\d:\d\d"),
     ("SLASHTIME", r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?"),
 ];
 
