@@ -127,7 +127,7 @@ fn ours(args: &Args, tocsin: &Path, file: &Path, dir: &Path) -> Result<Vec<Figur
     if wanted(What::Detect) {
         figures.push(best("parse + detect", &mut || {
             let mut command = Command::new(tocsin);
-            command.arg("scan").arg(file);
+            command.args(["scan", "--threads", "1"]).arg(file);
             Ok(command)
         })?);
     }

@@ -43,6 +43,25 @@ pub struct Detector {
     findings: u64,
 }
 
+/// Finds which rules match events, for one thread of several whose events one [`Detector`]
+/// correlates.
+#[derive(Debug)]
+pub struct Matches {
+    matcher: Matcher,
+}
+
+impl Matches {
+    /// Ready to find matches of these rules.
+    pub fn new(rules: &RuleSet) -> Self {
+        Self { matcher: Matcher::new(Arc::clone(&rules.compiled)) }
+    }
+
+    /// Appends the numbers of the rules that match, for [`Detector::process_matched`].
+    pub fn find(&mut self, event: &Event, out: &mut Vec<u32>) {
+        self.matcher.run(event, out);
+    }
+}
+
 impl Detector {
     /// A detector with empty windows.
     pub fn new(rules: Arc<RuleSet>, options: &Options) -> Self {
@@ -58,15 +77,29 @@ impl Detector {
 
     /// Matches one event; findings are appended to `out`.
     pub fn process(&mut self, event: &Event, out: &mut Vec<Finding>) {
-        let first = out.len();
-        self.events += 1;
         let mut matched = std::mem::take(&mut self.matched);
         matched.clear();
         self.matcher.run(event, &mut matched);
+        self.correlate(event, &matched, out);
+        self.matched = matched;
+    }
+
+    /// Like [`Detector::process`] for an event that [`Matches`] of the same rules found `matched`
+    /// for.
+    pub fn process_matched(&mut self, event: &Event, matched: &[u32], out: &mut Vec<Finding>) {
+        if !matched.is_empty() {
+            self.matcher.open(event);
+        }
+        self.correlate(event, matched, out);
+    }
+
+    fn correlate(&mut self, event: &Event, matched: &[u32], out: &mut Vec<Finding>) {
+        let first = out.len();
+        self.events += 1;
         let rules = Arc::clone(self.matcher.rules());
         self.correlator.open(event, &mut self.matcher, out);
-        for number in &matched {
-            let rule = &rules.rules[*number as usize];
+        for number in matched {
+            let Some(rule) = rules.rules.get(*number as usize) else { continue };
             if rule.emits || self.matcher.all_emit {
                 out.push(self.finding(&rules, *number, event));
             }
@@ -75,7 +108,6 @@ impl Detector {
             }
         }
         self.correlator.close(event, &mut self.matcher, out);
-        self.matched = matched;
         self.findings += (out.len() - first) as u64;
     }
 

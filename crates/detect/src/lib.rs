@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tocsin_content::{Diagnostic, PackFile};
 use tocsin_model::RuleMeta;
 
-pub use detector::{Counters, Detector};
+pub use detector::{Counters, Detector, Matches};
 pub use explain::{Explained, Explanation, explain};
 pub use lint::lint;
 pub use options::{LATENESS, Limits, Options};

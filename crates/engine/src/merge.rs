@@ -16,6 +16,8 @@ use tocsin_model::{Event, Timestamp};
 pub struct Merged {
     /// The event.
     pub event: Event,
+    /// Rules that match it, by [`tocsin_detect::Matches`]; empty where nobody looked yet.
+    pub matched: Vec<u32>,
     /// Whether it was written before Tocsin first watched.
     pub historical: bool,
     /// Positions that count as done once this event is.
@@ -165,7 +167,7 @@ mod tests {
     fn at(second: i64) -> Merged {
         let mut event = Event::default();
         event.time = Timestamp(second);
-        Merged { event, historical: true, after: Vec::new() }
+        Merged { event, matched: Vec::new(), historical: true, after: Vec::new() }
     }
 
     fn times(merger: &mut Merger) -> Vec<i64> {

@@ -1,6 +1,7 @@
 //! Scanning files: the pipeline's stages over records that are simply there, by the events' own
 //! time. Nothing is stored, nobody is told.
 
+mod crew;
 pub mod import;
 pub mod input;
 
@@ -8,11 +9,11 @@ use std::sync::Arc;
 
 use tocsin_alert::{AlertConfig, Alerts};
 use tocsin_detect::Detector;
-use tocsin_model::{Alert, Event, Finding, Record, field};
-use tocsin_parse::Worker;
+use tocsin_model::{Alert, Finding, Record, field};
 
 use crate::content::Content;
 use crate::merge::{Merged, Merger};
+use crate::offline::crew::{Crew, Read};
 
 /// A finding with the line of input that completed it.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub struct LineFinding {
 
 /// Scans records of several inputs in the order of their events' time.
 pub struct Scanner {
-    worker: Worker,
+    crew: Crew,
     detector: Detector,
     alerts: Alerts,
     merger: Merger,
@@ -35,7 +36,7 @@ pub struct Scanner {
     findings: Vec<Finding>,
     keep_findings: bool,
     found: Vec<LineFinding>,
-    spare: Vec<Event>,
+    spare: Vec<Read>,
     seen: Seen,
     expected: Vec<String>,
 }
@@ -52,8 +53,8 @@ pub struct Seen {
 }
 
 impl Scanner {
-    /// Ready to scan. With `keep_findings`, findings are kept one by one instead of becoming
-    /// alerts.
+    /// Ready to scan with so many `threads`. With `keep_findings`, findings are kept one by one
+    /// instead of becoming alerts.
     ///
     /// # Errors
     /// When the allow-list has an entry that is no address or network.
@@ -61,9 +62,10 @@ impl Scanner {
         content: &Content,
         alerts: AlertConfig,
         keep_findings: bool,
+        threads: usize,
     ) -> Result<Self, String> {
         Ok(Self {
-            worker: content.parser.worker(),
+            crew: Crew::new(&content.parser, &content.rules, threads),
             detector: Detector::new(Arc::new(content.rules.clone()), &content.options),
             alerts: Alerts::new(alerts)?,
             merger: Merger::default(),
@@ -84,7 +86,7 @@ impl Scanner {
 
     /// What was read so far.
     pub fn seen(&self) -> Seen {
-        Seen { unparsed: self.worker.counters().unparsed, ..self.seen }
+        Seen { unparsed: self.crew.unparsed(), ..self.seen }
     }
 
     /// Says that an input is open: other inputs' newer events wait for its older ones.
@@ -94,21 +96,22 @@ impl Scanner {
 
     /// Says that an input is at its end.
     pub fn close(&mut self, input: u64) {
+        self.settle();
         self.merger.set_behind(input, false);
         self.detect();
     }
 
     /// Takes a record. Its stream is the input's index, its offset the line.
-    pub fn take(&mut self, record: &Record) {
-        let mut event = self.spare.pop().unwrap_or_default();
-        self.worker.parse(record, &mut event);
-        self.seen.records += 1;
-        if !self.expected.is_empty() {
-            let source = event.get_str(field::EVENT_DATASET).unwrap_or("");
-            self.seen.expected += u64::from(self.expected.iter().any(|name| name == source));
-        }
-        let merged = Merged { event, historical: false, after: Vec::new() };
-        self.merger.push(record.position.stream, merged);
+    pub fn take(&mut self, record: Record) {
+        let Self { crew, merger, spare, seen, expected, .. } = self;
+        crew.take(record, &mut |record, read| bring(record, read, merger, spare, seen, expected));
+        self.detect();
+    }
+
+    /// Waits for what was taken.
+    fn settle(&mut self) {
+        let Self { crew, merger, spare, seen, expected, .. } = self;
+        crew.drain(&mut |record, read| bring(record, read, merger, spare, seen, expected));
         self.detect();
     }
 
@@ -119,6 +122,7 @@ impl Scanner {
 
     /// Says that no more events come; windows that are open are decided.
     pub fn finish(&mut self) {
+        self.settle();
         self.merger.flush(&mut self.ready);
         self.detect();
         self.detector.finish(&mut self.findings);
@@ -140,13 +144,12 @@ impl Scanner {
     fn detect(&mut self) {
         self.merger.ready(&mut self.ready);
         let mut ready = std::mem::take(&mut self.ready);
-        for Merged { mut event, .. } in ready.drain(..) {
-            self.detector.process(&event, &mut self.findings);
+        for Merged { event, matched, .. } in ready.drain(..) {
+            self.detector.process_matched(&event, &matched, &mut self.findings);
             if !self.findings.is_empty() {
                 self.sort_out();
             }
-            event.clear();
-            self.spare.push(event);
+            self.spare.push(Read { event, matched });
         }
         self.ready = ready;
     }
@@ -161,4 +164,23 @@ impl Scanner {
             }
         }
     }
+}
+
+/// Hands an event that was read to the merger; its place is taken by a spare one.
+fn bring(
+    record: &Record,
+    read: &mut Read,
+    merger: &mut Merger,
+    spare: &mut Vec<Read>,
+    seen: &mut Seen,
+    expected: &[String],
+) {
+    let Read { event, matched } = std::mem::replace(read, spare.pop().unwrap_or_default());
+    seen.records += 1;
+    if !expected.is_empty() {
+        let source = event.get_str(field::EVENT_DATASET).unwrap_or("");
+        seen.expected += u64::from(expected.iter().any(|name| name == source));
+    }
+    let merged = Merged { event, matched, historical: false, after: Vec::new() };
+    merger.push(record.position.stream, merged);
 }

@@ -184,7 +184,7 @@ impl Pipeline {
             let after =
                 if Some(index) == last { std::mem::take(&mut checkpoints) } else { Vec::new() };
             let historical = batch.historical || (of_file && self.is_old(event.time));
-            let merged = Merged { event, historical, after };
+            let merged = Merged { event, matched: Vec::new(), historical, after };
             self.merger.push(lane.unwrap_or_default(), merged);
             self.received(&record.input);
         }
@@ -236,7 +236,7 @@ impl Pipeline {
 
     fn detect(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
-        for Merged { event, historical, after } in ready.drain(..) {
+        for Merged { event, historical, after, .. } in ready.drain(..) {
             self.parts.progress.saw(event.time);
             self.parts.detector.process(&event, &mut self.findings);
             if !self.findings.is_empty() {

@@ -64,6 +64,7 @@ pub fn run(
             (halved.rate() / all.rate() - 1.0) * 100.0,
             with.rate() / all.rate() * 100.0
         );
+        two_threads(tocsin, rules, &file, name, &alone)?;
         if rsigma {
             let few = events::write(dir, kind, events / OTHERS_SHARE)?;
             let other = compare(tocsin, rules, &few, (name, events / OTHERS_SHARE), dir)?;
@@ -109,9 +110,31 @@ fn best(run: impl Fn() -> Result<Figure>) -> Result<Figure> {
 }
 
 fn command(tocsin: &Path, rules: &[&Path]) -> Command {
+    threaded(tocsin, rules, 1)
+}
+
+fn threaded(tocsin: &Path, rules: &[&Path], threads: u32) -> Command {
     let mut command = Command::new(tocsin);
-    command.args(["scan", "--rules"]).args(rules);
+    command.args(["scan", "--threads", &threads.to_string(), "--rules"]).args(rules);
     command
+}
+
+/// How many times as fast two threads are as one, on the clock, the loading taken off. Runs take
+/// turns, and the best of each counts: on a busy machine this is the least that can be said.
+fn two_threads(tocsin: &Path, rules: &Path, file: &Path, name: &str, load: &Figure) -> Result<()> {
+    let mut best = [f64::INFINITY; 2];
+    for _ in 0..RUNS {
+        for threads in [1, 2] {
+            let mut command = threaded(tocsin, &[rules], threads);
+            let run = measure::run(name, 1, command.arg("--").arg(file))?;
+            let wall = &mut best[threads as usize - 1];
+            *wall = wall.min(run.wall_seconds - load.wall_seconds);
+        }
+    }
+    let [one, two] = best;
+    ensure!(two > 0.0, "{name}: too few events to measure");
+    println!("{name}: two threads are {:.2} × one, on the clock", one / two);
+    Ok(())
 }
 
 /// Runs the other tool, and says where it finds something else.

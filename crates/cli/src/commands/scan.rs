@@ -1,6 +1,7 @@
 //! `tocsin scan`: attacks in files or standard input, by the events' own time.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,6 +45,9 @@ pub struct Args {
     /// Print JSON lines even on a terminal.
     #[arg(long)]
     json: bool,
+    /// Threads that parse and match; by default as many as there are cores.
+    #[arg(long, value_name = "NUMBER")]
+    threads: Option<NonZeroUsize>,
     /// Files, or `-` for standard input: lines, gzip, JSON or Windows .evtx.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -51,6 +55,9 @@ pub struct Args {
 
 /// How many records of one file are read before the progress line is drawn again.
 const RECORDS_PER_TURN: usize = 4096;
+
+/// The most threads without being asked for more: one thread reads and correlates for all.
+const THREADS_DEFAULT_MAX: usize = 8;
 
 /// Runs the command.
 ///
@@ -75,8 +82,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         eprintln!("tocsin: --source: {}", safe(&message));
         return Ok(ExitCode::from(2));
     }
-    let mut scanner = Scanner::new(&content, loaded.config.alerts.clone(), args.findings)
-        .map_err(|error| anyhow!(error))?;
+    let mut scanner =
+        Scanner::new(&content, loaded.config.alerts.clone(), args.findings, threads(&args))
+            .map_err(|error| anyhow!(error))?;
     if let Some(wanted) = &args.source {
         scanner.expect(sources_of(wanted, &content));
     }
@@ -88,6 +96,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     printer.out.flush()?;
     summarise(&args, scanner.seen(), printer.shown);
     Ok(if refused || !readable { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+fn threads(args: &Args) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    args.threads.map_or(cores.min(THREADS_DEFAULT_MAX), NonZeroUsize::get)
 }
 
 /// The sources that a name or a hint means.
@@ -173,7 +186,7 @@ fn scan(args: &Args, scanner: &mut Scanner, printer: &mut Printer) -> anyhow::Re
 fn turn(scanner: &mut Scanner, input: &mut Input, index: u64, readable: &mut bool) -> bool {
     for _ in 0..RECORDS_PER_TURN {
         match input.next_record() {
-            Ok(Some(record)) => scanner.take(&record),
+            Ok(Some(record)) => scanner.take(record),
             Ok(None) => return false,
             Err(error) => {
                 eprintln!("tocsin: input {}: {error}", index + 1);

@@ -30,6 +30,24 @@ pub(crate) struct Arena {
     pub(crate) leaves: Vec<Leaf>,
 }
 
+impl Arena {
+    /// Whether a node is a regular expression or has one in it at once.
+    fn is_regex(&self, node: NodeId) -> bool {
+        let leaf = |node: NodeId| match self.nodes.get(node as usize) {
+            Some(Node::Leaf(leaf)) => self.leaves.get(*leaf as usize),
+            _ => None,
+        };
+        let regex = |node: NodeId| {
+            leaf(node).is_some_and(|leaf| matches!(*leaf.test, ItemTest::Regexes(_)))
+        };
+        match self.nodes.get(node as usize) {
+            Some(Node::And(parts) | Node::Or(parts)) => parts.iter().any(|part| regex(*part)),
+            Some(Node::Not(inner)) => regex(*inner),
+            _ => regex(node),
+        }
+    }
+}
+
 /// Builds an arena; forgotten once everything is loaded.
 #[derive(Default)]
 pub(crate) struct Builder {
@@ -74,7 +92,9 @@ impl Builder {
     }
 
     /// True when all of `parts` are.
-    pub(crate) fn and(&mut self, parts: Vec<NodeId>) -> NodeId {
+    pub(crate) fn and(&mut self, mut parts: Vec<NodeId>) -> NodeId {
+        // Regular expressions are dear, so what else is wanted is looked at before.
+        parts.sort_by_key(|part| self.arena.is_regex(*part));
         self.many(parts, Node::And)
     }
 

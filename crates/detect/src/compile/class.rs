@@ -26,9 +26,9 @@ pub(crate) struct Class {
     pub(crate) targets: Box<[Target]>,
     /// Places in `targets` that must always be looked at.
     pub(crate) always: Box<[u32]>,
-    /// Slot → place in `indexes` plus one.
-    by_slot: Box<[u32]>,
-    indexes: Box<[SlotIndex]>,
+    /// What to look for, by slot; keywords apart.
+    pub(crate) indexes: Box<[SlotIndex]>,
+    pub(crate) keyword_index: Option<Box<SlotIndex>>,
     actions: Box<[Action]>,
     /// Whether keywords are searched for.
     pub(crate) keywords: bool,
@@ -39,6 +39,8 @@ pub(crate) struct Class {
 /// What to look for in the values of one slot.
 #[derive(Debug)]
 pub(crate) struct SlotIndex {
+    /// Whose values.
+    pub(crate) slot: u32,
     exact: AHashMap<Box<str>, Range>,
     exact_len_max: usize,
     scanner: Option<Scanner>,
@@ -106,12 +108,14 @@ impl Class {
         }
         let keywords = slots.contains_key(&Slots::KEYWORDS);
         let hints = slots.get(&Slots::KEYWORDS).and_then(|keys| hints(keys));
-        let (by_slot, indexes) = index(slots, background);
+        let keyword_keys = slots.remove(&Slots::KEYWORDS);
+        let keyword_index =
+            keyword_keys.map(|keys| Box::new(SlotIndex::new(Slots::KEYWORDS, keys, background)));
         Self {
             targets: targets.into(),
             always: always.into(),
-            by_slot,
-            indexes,
+            indexes: index(slots, background),
+            keyword_index,
             actions: actions.into(),
             keywords,
             hints,
@@ -121,13 +125,6 @@ impl Class {
     /// Whether any keyword may be in an event with this text, folded and all ASCII.
     pub(crate) fn hints(&self, whole: &str) -> bool {
         self.hints.as_ref().is_none_or(|hints| hints.find(whole).is_some())
-    }
-
-    /// What to look for in the values of a slot.
-    #[inline]
-    pub(crate) fn index(&self, slot: u32) -> Option<&SlotIndex> {
-        let place = *self.by_slot.get(slot as usize)?;
-        self.indexes.get((place as usize).wrapping_sub(1))
     }
 
     /// An action by its place.
@@ -210,19 +207,14 @@ fn leaf_of(arena: &Arena, node: NodeId) -> Option<&leaf::Leaf> {
 
 type BySlot = HashMap<u32, Vec<(Key, u32)>, ahash::RandomState>;
 
-fn index(slots: BySlot, background: &Background) -> (Box<[u32]>, Box<[SlotIndex]>) {
-    let size = slots.keys().max().map_or(0, |slot| *slot as usize + 1);
-    let mut by_slot = vec![0; size];
-    let mut indexes = Vec::new();
-    for (slot, keys) in slots {
-        indexes.push(SlotIndex::new(keys, background));
-        by_slot[slot as usize] = indexes.len() as u32;
-    }
-    (by_slot.into(), indexes.into())
+fn index(slots: BySlot, background: &Background) -> Box<[SlotIndex]> {
+    let mut slots: Vec<_> = slots.into_iter().collect();
+    slots.sort_by_key(|(slot, _)| *slot);
+    slots.into_iter().map(|(slot, keys)| SlotIndex::new(slot, keys, background)).collect()
 }
 
 impl SlotIndex {
-    fn new(keys: Vec<(Key, u32)>, background: &Background) -> Self {
+    fn new(slot: u32, keys: Vec<(Key, u32)>, background: &Background) -> Self {
         let mut exact: AHashMap<Box<str>, Vec<u32>> = AHashMap::new();
         let mut needles: AHashMap<Needle, Vec<u32>> = AHashMap::new();
         let mut present = Vec::new();
@@ -249,6 +241,7 @@ impl SlotIndex {
         let present = file(present);
         let scanner = (!needles.is_empty()).then(|| Scanner::new(&needles, background));
         Self {
+            slot,
             exact,
             exact_len_max,
             scanner,

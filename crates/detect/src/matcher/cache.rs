@@ -20,8 +20,8 @@ pub(crate) struct Cache {
 #[derive(Debug, Clone, Default)]
 struct Entry {
     hash: u64,
-    text: Box<str>,
-    actions: Box<[u32]>,
+    text: String,
+    actions: Vec<u32>,
 }
 
 impl Cache {
@@ -33,7 +33,7 @@ impl Cache {
     #[inline]
     pub(crate) fn get(&self, hash: u64, text: &str) -> Option<&[u32]> {
         let entry = &self.entries[hash as usize % ENTRIES];
-        (entry.hash == hash && *entry.text == *text).then_some(&*entry.actions)
+        (entry.hash == hash && entry.text == text).then_some(&*entry.actions)
     }
 
     /// Whether a text that is not remembered should be: it has been seen before.
@@ -48,7 +48,12 @@ impl Cache {
 
     /// Remembers what was found.
     pub(crate) fn put(&mut self, hash: u64, text: &str, actions: &[u32]) {
-        let entry = Entry { hash, text: text.into(), actions: actions.into() };
-        self.entries[hash as usize % ENTRIES] = entry;
+        // What stood there gives its room.
+        let entry = &mut self.entries[hash as usize % ENTRIES];
+        entry.hash = hash;
+        entry.text.clear();
+        entry.text.push_str(text);
+        entry.actions.clear();
+        entry.actions.extend_from_slice(actions);
     }
 }

@@ -168,13 +168,14 @@ impl Matcher {
                 }
             }
         };
-        for place in 0..view.links.len() {
-            let link = view.links[place];
-            if let Some(index) = class.index(link.slot) {
+        for index in &class.indexes {
+            let mut at = view.head(index.slot);
+            while let Some(link) = view.link(at) {
+                at = link.next;
                 look(index, view, link.value, caches, found, &mut act);
             }
         }
-        if keywords && let Some(index) = class.index(Slots::KEYWORDS) {
+        if keywords && let Some(index) = &class.keyword_index {
             for value in view.keyword_values() {
                 index.scan(view.text(value), |actions| act(actions));
             }

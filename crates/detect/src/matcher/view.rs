@@ -31,11 +31,10 @@ enum Origin {
 /// That a value feeds a slot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link {
-    pub(crate) slot: u32,
     pub(crate) value: u32,
     rank: u32,
     /// The next of the same slot plus one.
-    next: u32,
+    pub(crate) next: u32,
 }
 
 /// The longest text of an event that is folded as a whole.
@@ -64,7 +63,7 @@ enum Searched {
 #[derive(Debug, Default)]
 pub(crate) struct View {
     scalars: Vec<Scalar>,
-    pub(crate) links: Vec<Link>,
+    links: Vec<Link>,
     /// First link of each slot plus one, valid for the stamp.
     heads: Vec<(u32, u32)>,
     stamp: u32,
@@ -181,7 +180,7 @@ impl View {
         for feed in feeds {
             let (stamp, head) = &mut self.heads[feed.slot as usize];
             let next = if *stamp == self.stamp { *head } else { 0 };
-            self.links.push(Link { slot: feed.slot, value, rank: feed.rank, next });
+            self.links.push(Link { value, rank: feed.rank, next });
             (*stamp, *head) = (self.stamp, self.links.len() as u32);
         }
     }
@@ -236,14 +235,26 @@ impl View {
         self.links_of(slot).map(|link| link.value)
     }
 
-    fn links_of(&self, slot: u32) -> impl Iterator<Item = &Link> {
-        let head = match self.heads.get(slot as usize) {
+    /// The first link of a slot, for [`View::link`].
+    #[inline]
+    pub(crate) fn head(&self, slot: u32) -> u32 {
+        match self.heads.get(slot as usize) {
             Some((stamp, head)) if *stamp == self.stamp => *head,
             _ => 0,
-        };
-        let mut at = head;
+        }
+    }
+
+    /// A link by what [`View::head`] or another link's `next` says; `None` at the end.
+    #[inline]
+    pub(crate) fn link(&self, at: u32) -> Option<Link> {
+        self.links.get((at as usize).wrapping_sub(1)).copied()
+    }
+
+    #[inline]
+    fn links_of(&self, slot: u32) -> impl Iterator<Item = Link> {
+        let mut at = self.head(slot);
         std::iter::from_fn(move || {
-            let link = self.links.get((at as usize).wrapping_sub(1))?;
+            let link = self.link(at)?;
             at = link.next;
             Some(link)
         })
@@ -257,7 +268,7 @@ impl View {
 
     /// The first value of the slot's best name that has a text.
     pub(crate) fn first(&self, slot: u32) -> Option<u32> {
-        let with_text = |link: &&Link| self.scalars[link.value as usize].text.is_some();
+        let with_text = |link: &Link| self.scalars[link.value as usize].text.is_some();
         let best = self.links_of(slot).filter(with_text).min_by_key(|link| (link.rank, link.value));
         best.map(|link| link.value)
     }

@@ -197,6 +197,16 @@ fn values(text: &[u8]) -> Result<Vec<Bytes>, serde_json::Error> {
 
 /// One line without its end; `None` at the end of the input.
 fn read_line(reader: &mut dyn BufRead, bytes_read: &mut u64) -> io::Result<Option<Bytes>> {
+    // Most lines stand whole in the buffer.
+    let buffer = reader.fill_buf()?;
+    if let Some(end) = memchr::memchr(b'\n', buffer) {
+        let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let len = buffer[..end].iter().rposition(|byte| !ends(byte)).map_or(0, |last| last + 1);
+        let line = Bytes::copy_from_slice(&buffer[..len]);
+        reader.consume(end + 1);
+        *bytes_read += end as u64 + 1;
+        return Ok(Some(line));
+    }
     let mut line = Vec::new();
     let limit = LINE_BYTES_MAX as u64;
     let read = Read::take(&mut *reader, limit).read_until(b'\n', &mut line)?;

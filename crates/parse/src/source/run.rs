@@ -1,5 +1,7 @@
 //! Runs a [`Plan`] over one body.
 
+use std::fmt::Write as _;
+
 use tocsin_model::value::OwnedValue;
 use tocsin_model::{Event, FieldId, Value};
 
@@ -248,6 +250,8 @@ impl Run<'_, '_> {
                     text.push_str(value);
                     true
                 }
+                // Writing to a string cannot fail.
+                Some(Value::Int(number)) => write!(text, "{number}").is_ok(),
                 Some(other) => match other.to_text() {
                     Some(value) => {
                         text.push_str(&value);
