@@ -92,7 +92,11 @@ fn with_priority<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, 
         return Some((Head { priority: Some(priority), ..head }, body));
     }
     let rest = rest.trim_start();
-    let inner = bsd(rest, clock).or_else(|| iso(rest, clock)).or_else(|| tag_only(rest));
+    let inner = bsd(rest, clock)
+        .or_else(|| iso(rest, clock))
+        .or_else(|| iso_alone(rest, clock))
+        .or_else(|| nxos(rest, clock))
+        .or_else(|| tag_only(rest));
     let (head, body) = inner.unwrap_or((Head::default(), rest));
     Some((Head { frame: "rfc3164", priority: Some(priority), ..head }, body))
 }
@@ -171,7 +175,34 @@ fn bsd<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> 
 /// other logs begin with such a time.
 fn iso<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
     let read = time::iso(text.as_bytes(), clock)?;
-    tagged(text, read, "iso")
+    tagged(text, read, "iso").or_else(|| known_body(text, read))
+}
+
+/// Starts of bodies that need no tag to be told from a host.
+const KNOWN_STARTS: [&str; 8] = ["%", ": %", "CEF:", "LEEF:", "{", "date=", "1,20", "logver="];
+
+/// ` fw %ASA-6-302013: …`: a host without a tag, before a body that nothing else looks like.
+fn known_body<'t>(text: &'t str, read: Read) -> Option<(Head<'t>, &'t str)> {
+    let rest = text.get(read.len..)?.strip_prefix(' ')?;
+    let head = Head { frame: "iso", time: Some(read.time), ..Head::default() };
+    let known = |body: &str| KNOWN_STARTS.iter().any(|start| body.starts_with(start));
+    if known(rest) {
+        return Some((head, rest.trim_start_matches([':', ' '])));
+    }
+    let (host, body) = rest.split_once(' ')?;
+    let body = body.trim_start_matches(' ');
+    if !is_host(host) || !known(body) {
+        return None;
+    }
+    Some((Head { host: Some(Cow::Borrowed(host)), ..head }, body.trim_start_matches([':', ' '])))
+}
+
+/// A time after a priority is the message's, whatever follows.
+fn iso_alone<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let read = time::iso(text.as_bytes(), clock)?;
+    let body = text.get(read.len..)?.strip_prefix([' ', ':'])?;
+    let head = Head { frame: "rfc3164", time: Some(read.time), ..Head::default() };
+    Some((head, body.trim_start()))
 }
 
 /// `2026 Nov 21 00:11:50 UTC: %…`, as Cisco's NX-OS writes.

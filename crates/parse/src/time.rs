@@ -452,6 +452,13 @@ pub(crate) fn us(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
     let month = cursor.digits(2).or_else(|| cursor.digits(1))? as u32;
     cursor.take(b'/')?;
     let day = cursor.digits(2).or_else(|| cursor.digits(1))? as u32;
+    if cursor.take(b'-').is_some() {
+        // Snort leaves the year out: `11/21-00:11:50`.
+        let (seconds, nanos) = cursor.clock()?;
+        let civil = Civil { year: 0, month, day, seconds, nanos };
+        let time = clock.without_year(&civil, Zone::Unknown)?;
+        return Some(Read { time, len: cursor.at });
+    }
     cursor.take(b'/')?;
     let year = match cursor.digits(4) {
         Some(year) => year,

@@ -37,6 +37,7 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     ("REDISTIME", r"\d\d [A-Z][a-z][a-z] (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?"),
     ("SYSLOGTIME", r"[A-Z][a-z][a-z] +\d+ (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?(?: \d{4})?"),
     ("CTIME", r"[A-Z][a-z][a-z] [A-Z][a-z][a-z] +\d+ \d\d:\d\d:\d\d(?:\.\d+)?(?: [A-Z]+)? \d{4}"),
+    ("FASTTIME", r"\d\d/\d\d(?:/\d{2,4})?-\d\d:\d\d:\d\d(?:\.\d+)?"),
     ("YYMMDD", r"\d{6} +\d{1,2}:\d\d:\d\d"),
     ("YYYYMMDD", r"\d{8} +\d{1,2}:\d\d:\d\d"),
     ("SLASHTIME", r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?"),
