@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod backtest;
 pub mod catch;
 pub mod check;
 pub mod config;
@@ -10,4 +11,5 @@ pub mod parse;
 pub mod rules;
 pub mod run;
 pub mod scan;
+pub mod search;
 pub mod simulate;

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use tocsin_content::{Diagnostic, Level};
 use tocsin_engine::config::{Loaded, load, read, verify};
+use tocsin_model::Timestamp;
+use tocsin_search::{Context, parse_in, parse_time_range};
+use tocsin_store::Filter;
 
 /// Where the configuration is.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -41,6 +45,50 @@ impl ConfigArgs {
             faults.push(loaded.fault(&["server", "listen"], error.to_string()));
         }
         (loaded, faults)
+    }
+}
+
+/// Which stored history.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct HistoryArgs {
+    /// Data directory (default: `server.data_dir`); may be in use.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Of the last …: `15m`, `24h`, `30d`.
+    #[arg(long, value_name = "SPAN", conflicts_with_all = ["from", "to"])]
+    pub last: Option<String>,
+    /// At or after this time: `2026-11-21`, `2026-11-21T10:00:00Z`, `now-2h`.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+}
+
+impl HistoryArgs {
+    /// What is asked for: filter, from, to.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the place.
+    pub fn read(
+        &self,
+        query: &str,
+    ) -> Result<(Filter, Option<Timestamp>, Option<Timestamp>), String> {
+        let now = Timestamp::from_system(SystemTime::now());
+        let filter = parse_in(query, Context { now, fields: None }).map_err(|error| {
+            let marker = " ".repeat(query[..error.start].chars().count());
+            format!("{error}\n  {query}\n  {marker}^")
+        })?;
+        let text = match (&self.last, &self.from, &self.to) {
+            (Some(last), ..) => last.clone(),
+            (None, None, None) => String::new(),
+            (None, from, to) => {
+                let side = |side: &Option<String>| side.clone().unwrap_or_default();
+                format!("{}..{}", side(from), side(to))
+            }
+        };
+        let range = parse_time_range(&text, now)?;
+        Ok((filter, range.from, range.to))
     }
 }
 

@@ -14,7 +14,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{catch, check, config, explain, import, notify, parse, rules, run, scan, simulate};
+use commands::{
+    backtest, catch, check, config, explain, import, notify, parse, rules, run, scan, search,
+    simulate,
+};
 
 /// The system's allocator costs more than matching does.
 #[global_allocator]
@@ -34,6 +37,10 @@ enum Command {
     Run(run::Args),
     /// Look for attacks in files or standard input, by the events' own time.
     Scan(scan::Args),
+    /// Find stored events.
+    Search(search::Args),
+    /// Say what rules would have found in stored history.
+    Backtest(backtest::Args),
     /// Turn log lines on standard input into ECS JSON, one object a line.
     Parse(parse::Args),
     /// Check the configuration and packs, and run the tests inside them.
@@ -58,6 +65,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(args),
         Command::Scan(args) => scan::run(args),
+        Command::Search(args) => search::run(args),
+        Command::Backtest(args) => backtest::run(args),
         Command::Parse(args) => parse::run(args),
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),

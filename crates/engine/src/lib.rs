@@ -9,6 +9,7 @@
 //! finds is what the server would have found. [`Engine`] starts and stops it all. Knows nothing
 //! of HTTP: the server gets a [`Handle`].
 
+pub mod backtest;
 pub mod config;
 pub mod content;
 pub mod doubt;

@@ -1,0 +1,143 @@
+//! What rules would have found in stored history: the events of the store, oldest first, through
+//! the same detector and the same grouping into alerts as live ones.
+//!
+//! In: a store, chosen rules, a span of time. Out: a [`Report`]. Stores nothing, tells nobody.
+
+mod choose;
+mod report;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tocsin_alert::{AlertConfig, Alerts};
+use tocsin_detect::Detector;
+use tocsin_model::{Finding, Timestamp};
+use tocsin_store::{EventStore, Filter, ScanRequest, Scanned, StoreError};
+
+pub use choose::{Chosen, Which, choose};
+pub use report::{Day, Group, Report, RuleReport};
+
+use report::Tally;
+
+/// The most samples kept of one rule.
+pub const SAMPLES_MAX: usize = 100;
+/// How many events pass between two looks at alerts that nothing can join any more.
+const EXPIRE_EVENTS: u64 = 65_536;
+
+/// What history to go through.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Only these events.
+    pub filter: Filter,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+    /// Samples of each rule, at most [`SAMPLES_MAX`].
+    pub samples: usize,
+}
+
+/// How far a backtest is, and the way to end it; shared with whoever watches.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Events gone through.
+    pub done: AtomicU64,
+    /// Events to go through; 0 before that is known.
+    pub total: AtomicU64,
+    /// Set to end it; what was found by then is reported.
+    pub cancel: AtomicBool,
+}
+
+/// Runs the chosen rules over history.
+///
+/// # Errors
+/// When the store cannot be read, or the allow-list has an entry that is no address or network.
+pub fn run(
+    store: &dyn EventStore,
+    chosen: &Chosen,
+    alerts: &AlertConfig,
+    request: &Request,
+    watch: &Watch,
+) -> Result<Report, StoreError> {
+    let started = Instant::now();
+    let mut going = Going::new(chosen, alerts, request.samples)?;
+    let scan = ScanRequest { filter: request.filter.clone(), from: request.from, to: request.to };
+    let events = store.scan(&scan, &mut |scanned: Scanned<'_>| {
+        going.take(&scanned);
+        watch.done.store(scanned.done, Ordering::Relaxed);
+        watch.total.store(scanned.total, Ordering::Relaxed);
+        match watch.cancel.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    })?;
+    let cancelled = watch.cancel.load(Ordering::Relaxed);
+    Ok(going.finish(events, cancelled, started.elapsed()))
+}
+
+/// The stages, and what they have found so far.
+struct Going<'a> {
+    chosen: &'a Chosen,
+    detector: Detector,
+    alerts: Alerts,
+    longest_cooldown: Duration,
+    findings: Vec<Finding>,
+    tally: Tally<'a>,
+    since_expiry: u64,
+    newest: Timestamp,
+}
+
+impl<'a> Going<'a> {
+    fn new(chosen: &'a Chosen, alerts: &AlertConfig, samples: usize) -> Result<Self, StoreError> {
+        // A rule that is switched off is backtested to see whether to switch it on.
+        let alerts = AlertConfig { disabled_rules: Vec::new(), ..alerts.clone() };
+        let cooldowns = chosen.rules.rules().iter().filter_map(|rule| rule.cooldown);
+        let longest_cooldown = cooldowns.max().unwrap_or_default().max(alerts.cooldown());
+        Ok(Self {
+            chosen,
+            detector: Detector::new(Arc::new(chosen.rules.clone()), &chosen.options),
+            alerts: Alerts::new(alerts).map_err(StoreError::BadRequest)?,
+            longest_cooldown,
+            findings: Vec::new(),
+            tally: Tally::new(chosen, samples.min(SAMPLES_MAX)),
+            since_expiry: 0,
+            newest: Timestamp::default(),
+        })
+    }
+
+    fn take(&mut self, scanned: &Scanned<'_>) {
+        for event in scanned.events {
+            self.detector.process(event, &mut self.findings);
+            if !self.findings.is_empty() {
+                self.sort_out();
+            }
+        }
+        if let Some(last) = scanned.events.last() {
+            self.newest = last.received;
+        }
+        self.since_expiry += scanned.events.len() as u64;
+        if self.since_expiry >= EXPIRE_EVENTS {
+            self.since_expiry = 0;
+            self.tally.changed(self.alerts.take_changed());
+            self.alerts.expire(self.newest, self.longest_cooldown);
+        }
+    }
+
+    fn sort_out(&mut self) {
+        for finding in self.findings.drain(..) {
+            if self.chosen.is_wanted(&finding.rule) {
+                let outcome = self.alerts.add(&finding, false);
+                self.tally.add(&finding, &outcome);
+            }
+        }
+    }
+
+    fn finish(mut self, events: u64, cancelled: bool, took: Duration) -> Report {
+        self.detector.finish(&mut self.findings);
+        self.sort_out();
+        self.tally.changed(self.alerts.take_changed());
+        self.tally.report(events, cancelled, took)
+    }
+}
