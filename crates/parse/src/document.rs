@@ -54,7 +54,7 @@ pub(crate) fn fields(plan: &Plan) -> BTreeSet<&'static str> {
         Target::Address(side) | Target::AddressPort(side) => {
             names.extend([side.address.name(), side.ip.name()]);
         }
-        Target::Time => {
+        Target::Time | Target::TimeUtc => {
             names.insert("@timestamp");
         }
         Target::Url => names.extend(["url.original", "url.path", "url.query"]),

@@ -12,6 +12,7 @@ mod envelope;
 mod flatten;
 mod frame;
 mod grok;
+mod headers;
 mod options;
 mod parser;
 mod pass;

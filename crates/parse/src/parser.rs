@@ -8,6 +8,7 @@ use tocsin_content::{Diagnostic, FileKind, Pack, PackFile, yaml};
 
 use crate::Options;
 use crate::envelope::Keys;
+use crate::headers::Headers;
 use crate::route::Router;
 use crate::source::compile::compile;
 use crate::source::definition::{DEFINITION_LINES_MAX, Definition};
@@ -42,6 +43,8 @@ pub(crate) struct Compiled {
     pub plans: Vec<Plan>,
     pub router: Router,
     pub keys: Keys,
+    /// Columns that logs name themselves.
+    pub headers: Headers,
     /// For each name and hint the sources it allows.
     pub hints: AHashMap<String, Hint>,
     /// The most variables of any plan.
@@ -92,7 +95,16 @@ impl Parser {
         let hints = hints(&sources);
         let temps = plans.iter().map(|plan| plan.temps).max().unwrap_or(0);
         let keys = Keys::default();
-        let compiled = Compiled { options, sources, plans, router, keys, hints, temps };
+        let compiled = Compiled {
+            options,
+            sources,
+            plans,
+            router,
+            keys,
+            headers: Headers::default(),
+            hints,
+            temps,
+        };
         (Self { compiled: Arc::new(compiled) }, diagnostics)
     }
 

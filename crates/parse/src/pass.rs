@@ -422,6 +422,7 @@ impl<'p> Pass<'p> {
         let mut sink = sink(self.compiled, self.origin, temps, zone, event, self.timed);
         let mut run = Run {
             plan,
+            header: self.compiled.headers.of(source, self.path),
             sink: &mut sink,
             names,
             buffers,
@@ -429,6 +430,7 @@ impl<'p> Pass<'p> {
             ran: Ran::default(),
             must_fit,
             captured: false,
+            named: false,
         };
         let ran = run.body(body, flattened);
         self.timed = sink.timed;

@@ -5,8 +5,30 @@
 const WRAPPERS: &[&str] =
     &["Event.EventData.", "winlog.event_data.", "Event.System.", "event_data.", "EventData."];
 
+/// Names that shippers write with a small first letter, beside those of Windows.
+const SMALL: &[(&str, &str)] = &[
+    ("providerName", "Provider_Name"),
+    ("eventID", "EventID"),
+    ("systemTime", "TimeCreated_SystemTime"),
+    ("eventRecordID", "EventRecordID"),
+];
+
+/// A name under `win.system` or `win.eventdata`, with the capital letter Windows gives it.
+fn capital(name: &str) -> String {
+    if let Some((_, known)) = SMALL.iter().find(|(small, _)| *small == name) {
+        return (*known).to_owned();
+    }
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
 /// The flat name for a path; `None` when it is no Windows field.
 pub(super) fn flat_name(path: &str) -> Option<String> {
+    let small = path.strip_prefix("win.system.").or_else(|| path.strip_prefix("win.eventdata."));
+    if let Some(small) = small.filter(|small| !small.is_empty()) {
+        return Some(capital(small));
+    }
     let inner = WRAPPERS.iter().find_map(|wrapper| path.strip_prefix(wrapper));
     let inner = match inner {
         Some(inner) => inner,
@@ -33,6 +55,8 @@ mod tests {
             ("Event.UserData.LogFileCleared", None),
             ("winlog.event_data.TargetUserName", Some("TargetUserName")),
             ("winlog.channel", None),
+            ("win.system.eventID", Some("EventID")),
+            ("win.eventdata.targetUserName", Some("TargetUserName")),
             ("Event.Other", None),
         ];
         for (path, expected) in table {

@@ -146,6 +146,7 @@ impl Compiler<'_> {
         match (name, kind) {
             ("source.address", "port") => return Some(Target::AddressPort(SOURCE)),
             ("destination.address", "port") => return Some(Target::AddressPort(DESTINATION)),
+            ("@timestamp", "utc") => return Some(Target::TimeUtc),
             _ => {}
         }
         let id = self.intern(name)?;
@@ -185,7 +186,11 @@ impl Compiler<'_> {
             }
             Decode::Csv(csv) => {
                 let separator = one_byte(&csv.separator, b',');
-                let kind = DecoderKind::Csv { separator, columns: csv.columns.clone() };
+                let kind = DecoderKind::Csv {
+                    separator,
+                    columns: csv.columns.clone(),
+                    header: csv.header.clone(),
+                };
                 (kind, csv.from.as_str(), csv.under.as_str(), csv.drop_raw)
             }
         };

@@ -44,7 +44,7 @@ pub(crate) struct Decoder {
 pub(crate) enum DecoderKind {
     Json,
     Kv { pair: u8, assign: u8 },
-    Csv { separator: u8, columns: Vec<String> },
+    Csv { separator: u8, columns: Vec<String>, header: String },
     Cef,
     Leef,
     Audit,

@@ -12,6 +12,7 @@ use super::sink::{Kind, Sink, Target, is_nothing};
 use crate::decode::{self, Raw};
 use crate::flatten::Flattener;
 use crate::grok::{Outcome, Pattern, Slots};
+use crate::headers::Header;
 use crate::text::offset_in;
 use crate::worker::Doubts;
 
@@ -34,6 +35,8 @@ pub(crate) struct Buffers {
 /// Runs one plan.
 pub(crate) struct Run<'r, 's> {
     pub plan: &'r Plan,
+    /// Columns that the input named itself.
+    pub header: Header<'r>,
     pub sink: &'r mut Sink<'s>,
     pub names: &'r mut Flattener,
     pub buffers: &'r mut Buffers,
@@ -43,6 +46,8 @@ pub(crate) struct Run<'r, 's> {
     pub must_fit: bool,
     /// Whether the pattern that fitted last has set a field.
     pub captured: bool,
+    /// Whether the input named the columns that were read.
+    pub named: bool,
 }
 
 impl Run<'_, '_> {
@@ -55,7 +60,9 @@ impl Run<'_, '_> {
         if let Some(decoder) = decoder.filter(|decoder| decoder.from.is_none()) {
             raw = self.decode(decoder, body, flattened);
         }
-        for table in &plan.messages {
+        // Columns that the log named itself say more than any pattern.
+        let patterns = if self.named { &[] } else { &plan.messages[..] };
+        for table in patterns {
             self.messages(table, body);
         }
         if let Some(decoder) = decoder
@@ -100,8 +107,23 @@ impl Run<'_, '_> {
             let raw = &mut Raw::new(self.names, self.sink, &decoder.under);
             match &decoder.kind {
                 DecoderKind::Kv { pair, assign } => decode::kv(text, *pair, *assign, raw),
-                DecoderKind::Csv { separator, columns } => {
-                    decode::csv(text, *separator, columns, raw)
+                DecoderKind::Csv { separator, columns, header } => {
+                    let asked = !header.is_empty();
+                    if asked && self.header.learn(text, header, *separator) {
+                        return None;
+                    }
+                    match self.header.columns().filter(|named| {
+                        // Of another file, or cut off: better no names than wrong ones.
+                        let marks = text.bytes().filter(|byte| byte == separator).count();
+                        asked && !text.starts_with('#') && named.len() == marks + 1
+                    }) {
+                        Some(named) => {
+                            self.named = true;
+                            decode::csv(text, *separator, &named, raw);
+                        }
+                        None if asked && text.starts_with('#') => return None,
+                        None => decode::csv(text, *separator, columns, raw),
+                    }
                 }
                 DecoderKind::Cef => decode::cef(text, raw),
                 DecoderKind::Leef => decode::leef(text, raw),

@@ -49,6 +49,8 @@ pub(crate) enum Target {
     AddressPort(Side),
     /// The event's time.
     Time,
+    /// The event's time, UTC when it names no zone.
+    TimeUtc,
     /// A URL or path, which is taken apart.
     Url,
     /// A field.
@@ -172,6 +174,9 @@ impl Sink<'_> {
             Target::AddressPort(side) => self.address_port(side, text),
             Target::Time => {
                 self.time(text, false);
+            }
+            Target::TimeUtc => {
+                self.time(text, true);
             }
             Target::Url => self.url(text),
             Target::Field(id, kind) => self.convert(id, kind, text),
