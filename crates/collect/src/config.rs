@@ -3,10 +3,14 @@
 //! In: YAML (through serde). Out: plain structs with every default filled in. Never touches the
 //! disk or the network.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::senders::SenderConfig;
 
 /// Port of the syslog listeners.
 pub const SYSLOG_PORT: u16 = 5514;
@@ -30,7 +34,17 @@ pub struct CollectConfig {
     pub stdin: bool,
     /// Limits on single records, connections and reading back.
     pub limits: Limits,
-    /// Limits on batches sent to `POST /ingest`.
+    /// Who may send over HTTP (`/ingest`, Elasticsearch, Splunk HEC, Loki, OTLP): a name, and its
+    /// token. As soon as one is named, nobody else may. Default: none, everybody who reaches the
+    /// address may.
+    pub senders: BTreeMap<String, SenderConfig>,
+    /// A listener of its own for senders on other machines.
+    pub http: HttpConfig,
+    /// OTLP logs over gRPC.
+    pub otlp: OtlpConfig,
+    /// The certificate of listeners with TLS.
+    pub tls: TlsConfig,
+    /// Limits on batches sent over HTTP.
     pub ingest: IngestLimits,
     /// Limits of the local journal, which holds what came over the network until it is stored.
     pub journal: JournalLimits,
@@ -44,6 +58,10 @@ impl Default for CollectConfig {
             syslog: SyslogConfig::default(),
             journald: JournaldConfig::default(),
             stdin: false,
+            senders: BTreeMap::new(),
+            http: HttpConfig::default(),
+            otlp: OtlpConfig::default(),
+            tls: TlsConfig::default(),
             limits: Limits::default(),
             ingest: IngestLimits::default(),
             journal: JournalLimits::default(),
@@ -105,13 +123,59 @@ pub struct SyslogConfig {
     /// 127.0.0.1:5514.
     #[serde(deserialize_with = "address_or_off")]
     pub tcp: Option<SocketAddr>,
+    /// Address and port for TCP with TLS (RFC 5425; the usual port is 6514), or `off`. Default:
+    /// off.
+    #[serde(deserialize_with = "address_or_off")]
+    pub tls: Option<SocketAddr>,
 }
 
 impl Default for SyslogConfig {
     fn default() -> Self {
         let local = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, SYSLOG_PORT));
-        Self { udp: Some(local), tcp: Some(local) }
+        Self { udp: Some(local), tcp: Some(local), tls: None }
     }
+}
+
+/// A listener for senders on other machines. It takes what `server.listen` takes of senders
+/// (`/ingest`, Elasticsearch, Splunk HEC, Loki, OTLP), and shows nothing: no page, no API.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address and port, or `off`. An address that other machines reach needs `senders`.
+    /// Default: off.
+    #[serde(deserialize_with = "address_or_off")]
+    pub listen: Option<SocketAddr>,
+    /// Whether senders must use TLS (https). Default: false.
+    pub tls: bool,
+}
+
+/// OTLP logs over gRPC; over HTTP they are taken at `/v1/logs` of `server.listen`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OtlpConfig {
+    /// Address and port for gRPC, usually 127.0.0.1:4317, or `off`. An address that other
+    /// machines reach needs `senders`. Default: off.
+    #[serde(deserialize_with = "address_or_off")]
+    pub grpc: Option<SocketAddr>,
+    /// Whether senders must use TLS. Default: false.
+    pub tls: bool,
+}
+
+/// The certificate that listeners with TLS show, and who may connect to them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    /// The certificate and those that vouch for it, PEM. Default: one made at the first start,
+    /// `tls/certificate.pem` in the data directory, which senders have to be given.
+    pub certificate_file: Option<PathBuf>,
+    /// Its private key, PEM. Default: `tls/key.pem` in the data directory.
+    pub key_file: Option<PathBuf>,
+    /// Certificates, PEM, of which one must have signed a sender's own. Default: senders need
+    /// none.
+    pub client_ca_file: Option<PathBuf>,
+    /// Names and addresses in the certificate that is made. Default: this machine's name,
+    /// localhost, 127.0.0.1 and ::1.
+    pub names: Vec<String>,
 }
 
 /// The systemd journal of this machine, read through `journalctl`.
@@ -175,11 +239,11 @@ impl Default for Limits {
     }
 }
 
-/// Limits on batches sent to `POST /ingest`.
+/// Limits on batches sent over HTTP, whatever the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IngestLimits {
-    /// Largest body of one request, in bytes. Default: 16777216.
+    /// Largest body of one request, in bytes, as sent and when unpacked. Default: 16777216.
     pub body_bytes_max: usize,
     /// Most events in one request; further ones are refused. Default: 100000.
     pub events_max: usize,

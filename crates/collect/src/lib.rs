@@ -17,7 +17,10 @@ pub mod frame;
 pub mod ingest;
 pub mod journal;
 pub mod lines;
+pub mod senders;
 pub mod stats;
+pub mod tls;
+pub mod wire;
 
 mod files;
 mod journald;
@@ -27,8 +30,8 @@ mod syslog;
 pub use batch::{Batch, Checkpoint, Checkpoints, Pace, Sender};
 pub use collector::{Collector, Watched};
 pub use config::{
-    CollectConfig, FileInput, IngestLimits, JournalLimits, JournaldConfig, JournaldMode, Limits,
-    Start, SyslogConfig,
+    CollectConfig, FileInput, HttpConfig, IngestLimits, JournalLimits, JournaldConfig,
+    JournaldMode, Limits, OtlpConfig, Start, SyslogConfig, TlsConfig,
 };
 pub use discover::{Discovered, discover};
 pub use error::Error;
@@ -36,6 +39,7 @@ pub use files::check_pattern;
 pub use ingest::{IngestBody, IngestEntry, KnownFormat, Refused, Warning, decode_ingest};
 pub use journal::{Journal, JournalEntry, JournalError};
 pub use lines::{Line, LineSplitter, read_lines};
+pub use senders::{KnownSender, SenderConfig, Senders, Token};
 pub use stats::{DropReason, Dropped, InputSnapshot, InputStats, Stats};
 
 use std::sync::Arc;

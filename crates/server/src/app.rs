@@ -3,14 +3,16 @@
 //! Resources live under `/api/v1` and are described by OpenAPI; some answer at the root too.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tocsin_collect::Senders;
 use tocsin_engine::Handle;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -27,8 +29,10 @@ use crate::limits::{
 use crate::memory::Memory;
 use crate::query::Params;
 use crate::stream::Hub;
-use crate::{alerts, docs, error, events, guard, ingest, limit, metrics, overview, page, rules};
-use crate::{status, stream};
+use crate::{
+    alerts, docs, elastic, error, events, guard, ingest, limit, metrics, overview, page, rules,
+};
+use crate::{loki, otlp, splunk, status, stream};
 
 /// Shared by all handlers.
 pub struct App {
@@ -42,6 +46,10 @@ pub struct App {
     pub status: Cache<status::Status>,
     /// Memory for ingest bodies.
     pub ingest_memory: Memory,
+    /// Who may send events.
+    pub senders: Senders,
+    /// The next acknowledgement of the HTTP event collector.
+    pub acknowledged: AtomicU64,
     /// Streams that may still be opened.
     pub streams: Arc<Semaphore>,
     /// Cancelled when the server stops.
@@ -53,15 +61,17 @@ pub type Shared = Arc<App>;
 
 impl App {
     /// For one engine.
-    pub fn new(handle: Handle, stop: CancellationToken) -> Self {
+    pub fn new(handle: Handle, senders: Senders, stop: CancellationToken) -> Self {
         // Shown from the start, not from the first event.
         handle.inputs.input(ingest::INPUT);
         Self {
             hub: Arc::new(Hub::new(handle.clone())),
             handle,
+            senders,
             overviews: Default::default(),
             status: Cache::default(),
             ingest_memory: Memory::new(INGEST_MEMORY_KIB_MAX, INGEST_WAIT_MAX),
+            acknowledged: AtomicU64::new(0),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stop,
         }
@@ -146,12 +156,10 @@ pub fn router(app: Shared, hosts: Hosts) -> Router {
         .route("/alerts/{id}", get(root_alert))
         .route("/status", get(status::status))
         .route("/health", get(status::health))
+        .route("/", get(root))
         .fallback(page::page)
         .layer(from_fn_with_state(slots, limit::at_once));
-    let ingest = Router::new()
-        .route("/ingest", post(ingest::ingest))
-        .route("/api/v1/ingest", post(ingest::ingest))
-        .layer(from_fn_with_state(ingest_slots, limit::at_once));
+    let ingest = intake(ingest_slots);
     // The last layer is the outermost.
     answers
         .merge(ingest)
@@ -161,6 +169,42 @@ pub fn router(app: Shared, hosts: Hosts) -> Router {
         .layer(from_fn(error::answer_errors))
         .layer(from_fn(guard::add_headers))
         .with_state(app)
+}
+
+/// What senders speak to.
+fn intake(slots: Arc<Semaphore>) -> Router<Shared> {
+    Router::new()
+        .route("/ingest", post(ingest::ingest))
+        .route("/api/v1/ingest", post(ingest::ingest))
+        .merge(elastic::routes())
+        .merge(splunk::routes())
+        .merge(loki::routes())
+        .merge(otlp::routes())
+        .layer(from_fn_with_state(slots, limit::at_once))
+}
+
+/// Only what senders speak to, for a listener of their own. `hosts` are the names that requests
+/// may be addressed to; where tokens are needed, any.
+pub fn senders_router(app: Shared, hosts: Option<Hosts>) -> Router {
+    let routes = intake(Arc::new(Semaphore::new(INGEST_REQUESTS_MAX)))
+        .route("/", get(async || elastic::about()))
+        .fallback(async || ApiError::not_found("events can be sent here, and nothing else"))
+        .method_not_allowed_fallback(wrong_method);
+    let routes = match hosts {
+        Some(hosts) => routes.layer(from_fn_with_state(Arc::new(hosts), guard::check)),
+        None => routes,
+    };
+    routes
+        .layer(from_fn(limit::in_time))
+        .layer(from_fn(error::answer_errors))
+        .layer(from_fn(guard::add_headers))
+        .with_state(app)
+}
+
+/// Calls over gRPC.
+pub fn grpc_router(app: Shared) -> Router {
+    let slots = Arc::new(Semaphore::new(INGEST_REQUESTS_MAX));
+    otlp::grpc::routes().layer(from_fn_with_state(slots, limit::at_once)).with_state(app)
 }
 
 /// The routes that are described, and their description.
@@ -198,6 +242,14 @@ async fn root_alerts(
         Err(error) => Err(error),
     };
     page::vary_by_accept(answer.into_response())
+}
+
+/// `/` is the page, except for what looks for an Elasticsearch there.
+async fn root(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if elastic::is_client(&headers) {
+        return page::vary_by_accept(elastic::about());
+    }
+    page::page(method, uri, headers).await
 }
 
 /// `/alerts/{id}` likewise.

@@ -59,6 +59,25 @@ impl ApiError {
         self
     }
 
+    /// The status it is answered with.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong, in words.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// As another protocol says it: that body, with what this error asks of the client.
+    pub fn told_as(self, status: StatusCode, body: &serde_json::Value) -> Response {
+        let mut response = (status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
     /// Too much at the same time.
     pub fn busy(message: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message).retry()

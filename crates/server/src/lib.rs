@@ -6,14 +6,17 @@
 //! the pipeline, and listens on loopback addresses only.
 
 mod app;
+mod senders;
 mod serve;
 
 // What every request passes.
+mod body;
 mod error;
 mod guard;
 mod limit;
 mod limits;
 mod memory;
+mod origin;
 mod patient;
 mod request_id;
 
@@ -29,6 +32,12 @@ mod overview;
 mod rules;
 mod status;
 mod stream;
+
+// What shippers speak.
+mod elastic;
+mod loki;
+mod otlp;
+mod splunk;
 
 // Pages.
 mod docs;

@@ -55,3 +55,13 @@ pub const EVENTS_MAX: usize = 1000;
 pub const PAGE_DEFAULT: usize = 50;
 /// Bytes of a query (`q`).
 pub const QUERY_BYTES_MAX: usize = 8192;
+/// How far back a zstd body may look, as a power of two of bytes: what it takes to unpack it.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// Calls of one HTTP/2 connection at the same time.
+pub const HTTP2_STREAMS_MAX: u32 = 64;
+/// Bytes of the headers of a call.
+pub const HTTP2_HEAD_BYTES_MAX: u32 = 16 * 1024;
+/// Calls that a client may take back before they are looked at; then its connection ends.
+pub const HTTP2_RESETS_MAX: usize = 32;
+/// A quiet HTTP/2 connection is asked so often whether it is still there.
+pub const HTTP2_ASK_EVERY: Duration = Duration::from_secs(60);

@@ -12,23 +12,30 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tocsin_collect::Senders;
+use tocsin_collect::tls::TlsError;
 use tocsin_engine::Handle;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::app::{App, router};
 use crate::guard::Hosts;
-use crate::ingest::Peer;
-use crate::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, STOP_TIME_MAX};
+use crate::limits::{
+    CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, HTTP2_ASK_EVERY, HTTP2_HEAD_BYTES_MAX,
+    HTTP2_RESETS_MAX, HTTP2_STREAMS_MAX, STOP_TIME_MAX,
+};
+use crate::origin::Peer;
 use crate::patient::Patient;
+use crate::senders;
 
 /// Pause after the system refused a connection (too many open files), so that the loop does not
 /// spin.
@@ -54,6 +61,37 @@ pub enum Error {
         /// The address.
         address: SocketAddr,
     },
+    /// Senders on other machines reach the address, and none has a token.
+    #[error(
+        "{key}: {address} can be reached from other machines; name the senders and their tokens in collect.senders, or use a loopback address"
+    )]
+    NeedsSenders {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A listener for senders cannot be opened.
+    #[error("{key}: cannot listen on {address}: {cause}; choose another address")]
+    Senders {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        cause: std::io::Error,
+    },
+    /// There is no certificate for TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The token of a sender cannot be had.
+    #[error("collect.senders.{name}: {cause}")]
+    Sender {
+        /// The sender.
+        name: String,
+        /// Why.
+        cause: String,
+    },
     /// Somebody else listens there.
     #[error(
         "cannot listen for HTTP on {address}: the port is in use, perhaps by another Tocsin; stop that, or choose another port with server.listen or TOCSIN_SERVER_LISTEN"
@@ -78,6 +116,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    more: Vec<(&'static str, SocketAddr)>,
     task: JoinHandle<()>,
 }
 
@@ -85,6 +124,11 @@ impl Server {
     /// Where it listens; the port is the real one when the configuration asked for any (0).
     pub fn addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for senders beside that: what for, and the address.
+    pub fn listening(&self) -> &[(&'static str, SocketAddr)] {
+        &self.more
     }
 
     /// Waits until it has stopped, which it does after its shutdown token was cancelled.
@@ -98,20 +142,32 @@ impl Server {
 /// cancelled.
 ///
 /// # Errors
-/// When the address is not a loopback address or cannot be listened on.
+/// When an address is not a loopback address where it must be, or cannot be listened on, or a
+/// token or certificate cannot be had.
 pub async fn serve(handle: Handle, shutdown: CancellationToken) -> Result<Server, Error> {
     let listener = bind(&handle.config.server.listen).await?;
     let address = listener
         .local_addr()
         .map_err(|cause| Error::Listen { address: SocketAddr::from(([127, 0, 0, 1], 0)), cause })?;
     let hosts = Hosts::new(Some(address), &handle.config.server.allowed_hosts);
-    let app = Arc::new(App::new(handle, shutdown.clone()));
+    let senders = Senders::new(&handle.config.collect.senders).map_err(|mut faults| {
+        let (name, cause) = faults.remove(0);
+        Error::Sender { name, cause }
+    })?;
+    let app = Arc::new(App::new(handle, senders, shutdown.clone()));
     let hub = app.hub.clone().run(shutdown.clone());
+    let own = senders::open(&app, hosts.clone()).await?;
+    let more = own.iter().map(|door| (door.what, door.address)).collect();
     let routes = router(app, hosts);
     let task = tokio::spawn(async move {
-        tokio::join!(hub, accept(listener, routes, shutdown));
+        let own = own
+            .into_iter()
+            .map(|door| accept(door.listener, door.routes, door.wire, shutdown.clone()));
+        let own = futures::future::join_all(own);
+        let page = accept(listener, routes, Wire::default(), shutdown.clone());
+        tokio::join!(hub, page, own);
     });
-    Ok(Server { address, task })
+    Ok(Server { address, more, task })
 }
 
 /// The address that `server.listen` means.
@@ -138,7 +194,16 @@ async fn bind(listen: &str) -> Result<TcpListener, Error> {
     })
 }
 
-async fn accept(listener: TcpListener, routes: Router, shutdown: CancellationToken) {
+/// How connections of a listener are spoken.
+#[derive(Clone, Default)]
+pub struct Wire {
+    /// With TLS.
+    pub tls: Option<TlsAcceptor>,
+    /// HTTP/2, as gRPC needs it, in place of HTTP/1.
+    pub http2: bool,
+}
+
+async fn accept(listener: TcpListener, routes: Router, wire: Wire, shutdown: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let cut = CancellationToken::new();
@@ -155,11 +220,11 @@ async fn accept(listener: TcpListener, routes: Router, shutdown: CancellationTok
             Ok((stream, peer)) => {
                 // Small answers must not wait for more; when it fails they are only slower.
                 let _ = stream.set_nodelay(true);
-                let connection = connection(stream, peer, routes.clone());
-                let watched = cut.clone().run_until_cancelled_owned(graceful.watch(connection));
+                let (routes, wire) = (routes.clone(), wire.clone());
+                let speaking = speak(stream, peer, routes, wire, graceful.watcher());
+                let watched = cut.clone().run_until_cancelled_owned(speaking);
                 tokio::spawn(async move {
-                    // Broken connections are the client's business.
-                    let _ = watched.await;
+                    watched.await;
                     drop(slot);
                 });
             }
@@ -176,6 +241,46 @@ async fn accept(listener: TcpListener, routes: Router, shutdown: CancellationTok
     }
 }
 
+/// Serves one connection to its end. Broken connections are the client's business.
+async fn speak(stream: TcpStream, peer: SocketAddr, routes: Router, wire: Wire, watcher: Watcher) {
+    match &wire.tls {
+        None => spoken(stream, peer, routes, wire.http2, watcher).await,
+        Some(acceptor) => match timeout(HEAD_TIME_MAX, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => spoken(stream, peer, routes, wire.http2, watcher).await,
+            Ok(Err(error)) => tracing::debug!(%peer, "no TLS with a sender: {error}"),
+            Err(_) => tracing::debug!(%peer, "no TLS with a sender: it took too long"),
+        },
+    }
+}
+
+async fn spoken<S>(stream: S, peer: SocketAddr, routes: Router, http2: bool, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    if http2 {
+        let _ = watcher.watch(connection2(stream, peer, routes)).await;
+    } else {
+        let _ = watcher.watch(connection(stream, peer, routes)).await;
+    }
+}
+
+/// What answers the requests of a connection.
+fn service(
+    peer: SocketAddr,
+    routes: Router,
+) -> impl hyper::service::Service<
+    hyper::Request<Incoming>,
+    Response = hyper::Response<Body>,
+    Error = Infallible,
+    Future: Send,
+> {
+    hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        routes.clone().oneshot(request)
+    })
+}
+
 fn connection<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     peer: SocketAddr,
@@ -189,16 +294,34 @@ fn connection<S: AsyncRead + AsyncWrite + Unpin>(
         Future: Send,
     >,
 > {
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(peer));
-        routes.clone().oneshot(request)
-    });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(Patient::new(stream)), service)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service(peer, routes))
+}
+
+fn connection2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: SocketAddr,
+    routes: Router,
+) -> http2::Connection<
+    TokioIo<Patient<S>>,
+    impl hyper::service::Service<
+        hyper::Request<Incoming>,
+        Response = hyper::Response<Body>,
+        Error = Infallible,
+        Future: Send,
+    >,
+    TokioExecutor,
+> {
+    http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .max_header_list_size(HTTP2_HEAD_BYTES_MAX)
+        .max_pending_accept_reset_streams(Some(HTTP2_RESETS_MAX))
+        .keep_alive_interval(Some(HTTP2_ASK_EVERY))
+        .serve_connection(TokioIo::new(Patient::new(stream)), service(peer, routes))
 }
 
 #[cfg(test)]

@@ -271,7 +271,7 @@ async fn packed_bodies_are_unpacked_up_to_the_limit() {
         ("gzip", &gzip(b"[{\"a\":1}]")[..12], 400),
         ("br", b"x", 415),
         ("gzip, gzip", b"x", 415),
-        ("deflate", b"x", 415),
+        ("deflate", b"x", 400),
     ];
     for (encoding, body, status) in cases {
         let answer = post(&rig, &[("Content-Encoding", encoding)], body).await;

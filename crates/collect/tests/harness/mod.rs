@@ -50,7 +50,7 @@ pub struct Run {
 pub fn nothing() -> CollectConfig {
     CollectConfig {
         discover: false,
-        syslog: SyslogConfig { udp: None, tcp: None },
+        syslog: SyslogConfig { udp: None, tcp: None, tls: None },
         journald: JournaldConfig { mode: JournaldMode::Off },
         ..CollectConfig::default()
     }

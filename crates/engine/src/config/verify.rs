@@ -5,6 +5,7 @@
 //! anything.
 
 use tocsin_alert::AllowList;
+use tocsin_collect::Senders;
 use tocsin_content::Diagnostic;
 
 use super::Loaded;
@@ -36,6 +37,12 @@ pub fn verify(loaded: &Loaded) -> Vec<Diagnostic> {
             }
         }
     }
+    for (sender, message) in Senders::new(&config.collect.senders).err().into_iter().flatten() {
+        // The key that the message is about, when it begins with one.
+        let key = message.split([':', ' ']).next().unwrap_or("");
+        let message = format!("sender {sender}: {message}");
+        faults.push(loaded.fault(&["collect", "senders", &sender, key], message));
+    }
     for (channel, message) in tocsin_notify::faults(&config.notify, &config.server.data_dir) {
         // The key that the message is about, when it begins with one.
         let key = message.split([':', ' ']).next().unwrap_or("");
@@ -55,12 +62,13 @@ mod tests {
         let path = dir.path().join("tocsin.yml");
         let text = "alerts:\n  allow_list:\n    - 10.0.0.0/8\n    - 10.0.0.0/99\n    - nobody\n\
                     collect:\n  files:\n    - source: nginx\n    - paths: [\"/a[\"]\n\
+                    \x20 senders:\n    web:\n      token: abc\n\
                     notify:\n  channels:\n    ops:\n      type: webhook\n      url_file: /no/such\n";
         std::fs::write(&path, text).unwrap();
         let loaded = super::super::load(Some(&path), []).unwrap();
         let faults = verify(&loaded);
         let lines: Vec<u32> = faults.iter().map(|fault| fault.line).collect();
-        assert_eq!(lines, [4, 5, 8, 9, 14], "{faults:?}");
-        assert!(faults[4].message.starts_with("channel ops: url_file: /no/such"), "{faults:?}");
+        assert_eq!(lines, [4, 5, 8, 9, 12, 17], "{faults:?}");
+        assert!(faults[5].message.starts_with("channel ops: url_file: /no/such"), "{faults:?}");
     }
 }

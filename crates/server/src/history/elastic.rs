@@ -1,0 +1,287 @@
+//! What looks like Elasticsearch to those who search one: `_search`, `_msearch`, `_count`,
+//! `_field_caps`, `_mapping`, `_cat/indices`. The indices are `logs-tocsin` (events) and
+//! `alerts-tocsin` (alerts), and whatever patterns match them. What is not known is refused by
+//! name.
+
+mod answer;
+mod body;
+
+use std::time::Duration;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value as JsonValue, json};
+
+use self::answer::{Failure, cat_row, field_caps, mapping, search_answer};
+use self::body::read_search;
+use crate::app::{Shared, blocking};
+use crate::error::ApiError;
+use crate::history::Leave;
+use crate::history::documents::{self, Index, indices};
+use crate::limits::SEARCH_TIME_MAX;
+use crate::query::now;
+
+/// Newer clients talk only to who sends this.
+const PRODUCT: HeaderName = HeaderName::from_static("x-elastic-product");
+/// The most searches of one `_msearch`.
+const SEARCHES_MAX: usize = 100;
+
+/// Parameters of a search in the address; those without a meaning here are read over.
+#[derive(Debug, Default, Deserialize)]
+pub struct Params {
+    q: Option<String>,
+    size: Option<String>,
+    from: Option<String>,
+    sort: Option<String>,
+    format: Option<String>,
+    fields: Option<String>,
+    v: Option<String>,
+}
+
+/// The addresses.
+pub fn routes() -> Router<Shared> {
+    let mut routes = Router::new();
+    for first in ["", "/elasticsearch"] {
+        let at = |path: &str| format!("{first}{path}");
+        routes = routes
+            .route(&at("/_search"), post(search_all).get(search_all))
+            .route(&at("/{index}/_search"), post(search).get(search))
+            .route(&at("/_count"), post(count_all).get(count_all))
+            .route(&at("/{index}/_count"), post(count).get(count))
+            .route(&at("/_msearch"), post(msearch_all).get(msearch_all))
+            .route(&at("/{index}/_msearch"), post(msearch).get(msearch))
+            .route(&at("/_field_caps"), post(caps_all).get(caps_all))
+            .route(&at("/{index}/_field_caps"), post(caps).get(caps))
+            .route(&at("/_mapping"), get(mappings_all))
+            .route(&at("/{index}/_mapping"), get(mappings))
+            .route(&at("/_cat/indices"), get(cat_all))
+            .route(&at("/_cat/indices/{index}"), get(cat));
+    }
+    routes
+}
+
+type Answer = Result<JsonValue, Failure>;
+
+fn sent(answer: Answer) -> Response {
+    let mut response = match answer {
+        Ok(body) => Json(body).into_response(),
+        Err(failure) => {
+            let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::BAD_REQUEST);
+            (status, Json(failure.body())).into_response()
+        }
+    };
+    response.headers_mut().insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));
+    response
+}
+
+async fn search_all(state: State<Shared>, query: Query<Params>, body: Bytes) -> Response {
+    search(state, Path(String::new()), query, body).await
+}
+
+async fn search(
+    State(app): State<Shared>,
+    Path(index): Path<String>,
+    Query(params): Query<Params>,
+    body: Bytes,
+) -> Response {
+    sent(one(&app, &index, &params, &body, false).await)
+}
+
+async fn count_all(state: State<Shared>, query: Query<Params>, body: Bytes) -> Response {
+    count(state, Path(String::new()), query, body).await
+}
+
+async fn count(
+    State(app): State<Shared>,
+    Path(index): Path<String>,
+    Query(params): Query<Params>,
+    body: Bytes,
+) -> Response {
+    sent(one(&app, &index, &params, &body, true).await)
+}
+
+/// One search or count.
+async fn one(app: &Shared, index: &str, params: &Params, body: &[u8], counts: bool) -> Answer {
+    let body = match body.trim_ascii() {
+        [] => json!({}),
+        bytes => serde_json::from_slice(bytes)
+            .map_err(|error| Failure::bad(format!("the body is no JSON: {error}")))?,
+    };
+    run(app, index, params, &body, counts).await
+}
+
+async fn run(
+    app: &Shared,
+    index: &str,
+    params: &Params,
+    body: &JsonValue,
+    counts: bool,
+) -> Answer {
+    let index = indices(index).map_err(|name| Failure::no_index(&name))?;
+    let mut asked = read_search(body, params, now())?;
+    if counts {
+        asked.request.limit = 0;
+    }
+    let Some(index) = index else {
+        return Ok(search_answer(&Default::default(), &asked, Index::Events, counts));
+    };
+    let (leave, cancel) = Leave::new();
+    asked.request.cancel = Some(cancel);
+    let wanted = asked.request.timeout.unwrap_or(Duration::MAX);
+    asked.request.timeout = Some(wanted.min(SEARCH_TIME_MAX));
+    let handle = app.handle.clone();
+    let found = blocking(move || {
+        let found = documents::search(&handle, index, &asked.request)?;
+        Ok(search_answer(&found, &asked, index, counts))
+    });
+    let found = found.await.map_err(|error: ApiError| Failure::of(&error))?;
+    drop(leave);
+    Ok(found)
+}
+
+async fn msearch_all(state: State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    msearch(state, Path(String::new()), headers, body).await
+}
+
+/// Lines in pairs: where, and what.
+async fn msearch(
+    State(app): State<Shared>,
+    Path(index): Path<String>,
+    _headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let text = String::from_utf8_lossy(&body);
+    let lines: Vec<&str> = text.lines().collect();
+    let pairs: Vec<&[&str]> = lines.chunks(2).filter(|pair| !pair[0].is_empty() || pair.len() > 1).collect();
+    if pairs.len() > SEARCHES_MAX {
+        return sent(Err(Failure::bad(format!("more than {SEARCHES_MAX} searches at once"))));
+    }
+    let mut responses = Vec::new();
+    let started = std::time::Instant::now();
+    for pair in pairs {
+        let answer = one_of_many(&app, &index, pair).await;
+        responses.push(match answer {
+            Ok(mut body) => {
+                if let Some(object) = body.as_object_mut() {
+                    object.insert("status".to_owned(), json!(200));
+                }
+                body
+            }
+            Err(failure) => failure.body(),
+        });
+    }
+    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    sent(Ok(json!({ "took": took, "responses": responses })))
+}
+
+async fn one_of_many(app: &Shared, index: &str, pair: &[&str]) -> Answer {
+    let read = |line: &str| match line.trim() {
+        "" => Ok(json!({})),
+        line => serde_json::from_str::<JsonValue>(line)
+            .map_err(|error| Failure::bad(format!("a line is no JSON: {error}"))),
+    };
+    let [head, body] = pair else {
+        return Err(Failure::bad("a search is two lines: where, and what".to_owned()));
+    };
+    let head = read(head)?;
+    let names = match head.get("index") {
+        Some(JsonValue::String(name)) => name.clone(),
+        Some(JsonValue::Array(names)) => {
+            names.iter().filter_map(JsonValue::as_str).collect::<Vec<_>>().join(",")
+        }
+        _ => index.to_owned(),
+    };
+    run(app, &names, &Params::default(), &read(body)?, false).await
+}
+
+async fn caps_all(state: State<Shared>, query: Query<Params>) -> Response {
+    caps(state, Path(String::new()), query).await
+}
+
+async fn caps(
+    State(app): State<Shared>,
+    Path(index): Path<String>,
+    Query(params): Query<Params>,
+) -> Response {
+    sent(fields_of(&app, &index, move |index, fields| {
+        field_caps(index, fields, params.fields.as_deref().unwrap_or("*"))
+    })
+    .await)
+}
+
+async fn mappings_all(state: State<Shared>) -> Response {
+    mappings(state, Path(String::new())).await
+}
+
+async fn mappings(State(app): State<Shared>, Path(index): Path<String>) -> Response {
+    sent(fields_of(&app, &index, mapping).await)
+}
+
+async fn fields_of(
+    app: &Shared,
+    index: &str,
+    render: impl FnOnce(Index, &[tocsin_store::FieldInfo]) -> JsonValue + Send + 'static,
+) -> Answer {
+    let Some(index) = indices(index).map_err(|name| Failure::no_index(&name))? else {
+        return Ok(json!({ "indices": [], "fields": {} }));
+    };
+    let store = app.handle.store.clone();
+    let done = blocking(move || Ok(render(index, &store.fields()?))).await;
+    done.map_err(|error| Failure::of(&error))
+}
+
+async fn cat_all(state: State<Shared>, query: Query<Params>) -> Response {
+    cat(state, Path(String::new()), query).await
+}
+
+async fn cat(
+    State(app): State<Shared>,
+    Path(index): Path<String>,
+    Query(params): Query<Params>,
+) -> Response {
+    let pattern = if index.is_empty() { "*".to_owned() } else { index };
+    let handle = app.handle.clone();
+    let rows = blocking(move || {
+        let stats = handle.store.stats()?;
+        let alerts = handle.catalog.counts()?.total;
+        let mut rows = Vec::new();
+        for (index, documents, bytes) in
+            [(Index::Events, stats.documents, stats.disk_bytes), (Index::Alerts, alerts, 0)]
+        {
+            if tocsin_store::wildcard_matches(&pattern, index.name()) {
+                rows.push(cat_row(index, documents, bytes));
+            }
+        }
+        Ok(rows)
+    });
+    let rows = match rows.await {
+        Ok(rows) => rows,
+        Err(error) => return sent(Err(Failure::of(&error))),
+    };
+    if params.format.as_deref() == Some("json") {
+        return sent(Ok(JsonValue::Array(rows)));
+    }
+    let columns = [
+        "health", "status", "index", "uuid", "pri", "rep", "docs.count", "docs.deleted",
+        "store.size", "pri.store.size",
+    ];
+    let mut text = String::new();
+    if params.v.as_deref().is_some_and(|v| v != "false") {
+        text.push_str(&columns.join(" "));
+        text.push('\n');
+    }
+    for row in rows {
+        let cells = columns.iter().map(|column| row[*column].as_str().unwrap_or("-"));
+        text.push_str(&cells.collect::<Vec<_>>().join(" "));
+        text.push('\n');
+    }
+    let mut response = text.into_response();
+    response.headers_mut().insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));
+    response
+}
+
