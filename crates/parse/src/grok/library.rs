@@ -17,6 +17,7 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     ("ADDR", r"\[?[0-9A-Za-z._:%-]+\]?"),
     ("ADDRPORT", r"\[?[0-9A-Za-z._:%-]+\]?(?:[:.#]\d+)?"),
     ("IP", r"[0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]+"),
+    ("IPPORT", r"\[?[0-9A-Fa-f:.]+\]?:\d+"),
     ("HOST", r"[0-9A-Za-z._-]+"),
     (
         "MAC",
