@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backtest, catch, check, config, explain, import, notify, parse, rules, run, scan, search,
-    simulate,
+    backtest, catch, check, config, explain, import, new, notify, parse, rules, run, scan, search,
+    simulate, sources,
 };
 
 /// The system's allocator costs more than matching does.
@@ -43,6 +43,10 @@ enum Command {
     Backtest(backtest::Args),
     /// Turn log lines on standard input into ECS JSON, one object a line.
     Parse(parse::Args),
+    /// Show what can be read, and what of some lines is not understood.
+    Sources(sources::Args),
+    /// Start a source for lines that nobody reads yet.
+    New(new::Args),
     /// Check the configuration and packs, and run the tests inside them.
     Check(check::Args),
     /// Say why a rule does or does not match an event.
@@ -68,6 +72,8 @@ fn main() -> ExitCode {
         Command::Search(args) => search::run(args),
         Command::Backtest(args) => backtest::run(args),
         Command::Parse(args) => parse::run(args),
+        Command::Sources(args) => sources::run(args),
+        Command::New(args) => new::run(args),
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Rules(args) => rules::run(args),

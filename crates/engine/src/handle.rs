@@ -86,12 +86,26 @@ pub struct Progress {
     ledgers: Mutex<BTreeMap<String, Ledger>>,
     problem: Mutex<Option<String>>,
     detect: Mutex<tocsin_detect::Counters>,
+    shapes: Mutex<tocsin_parse::Shapes>,
 }
 
 impl Progress {
     /// Events per second, smoothed over some seconds.
     pub fn per_second(&self) -> f64 {
         self.per_second_milli.load(Ordering::Relaxed) as f64 / 1000.0
+    }
+
+    /// Counts a line that `source` could not read.
+    pub fn not_understood(&self, input: &str, source: &str, line: &str, received: Timestamp) {
+        let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+        shapes.note(input, source, line, received);
+    }
+
+    /// What was not understood since the start, the most frequent first, and how many lines more
+    /// there were than can be listed.
+    pub fn shapes(&self) -> (Vec<tocsin_parse::Shape>, u64) {
+        let shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+        (shapes.list(), shapes.forgotten())
     }
 
     /// Sets the smoothed rate.

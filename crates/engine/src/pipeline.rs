@@ -181,6 +181,11 @@ impl Pipeline {
             if event.has(field::TOCSIN_PARSE_ERROR) {
                 self.parts.progress.unparsed.fetch_add(1, Ordering::Relaxed);
             }
+            if !self.parts.worker.doubts().understood {
+                let source = event.get_str(field::EVENT_DATASET).unwrap_or("unparsed");
+                let line = event.original();
+                self.parts.progress.not_understood(&record.input, source, line, record.received);
+            }
             let after =
                 if Some(index) == last { std::mem::take(&mut checkpoints) } else { Vec::new() };
             let historical = batch.historical || (of_file && self.is_old(event.time));

@@ -59,6 +59,8 @@ pub struct Doubts {
     pub time: Option<FieldId>,
     /// Fields that a source reads as an address and that hold none.
     pub addresses: Vec<FieldId>,
+    /// Whether a source knew the message, not only where it came from.
+    pub understood: bool,
 }
 
 /// What changes from record to record.
@@ -161,6 +163,7 @@ impl Worker {
             found = pass.line(text.trim_start_matches('\u{feff}'), event, 0);
         }
         let (error, repeated) = (pass.error, pass.repeated);
+        pass.state.doubts.understood = found.is_some_and(|found| found.fits);
         pass.state.doubts.timed = event.time != event.received;
         match found {
             Some(found) => {

@@ -30,7 +30,8 @@ use crate::memory::Memory;
 use crate::query::Params;
 use crate::stream::Hub;
 use crate::{
-    alerts, docs, elastic, error, events, guard, ingest, limit, metrics, overview, page, rules,
+    alerts, docs, elastic, error, events, guard, history, ingest, limit, metrics, overview, page,
+    rules, sources,
 };
 use crate::{loki, otlp, splunk, status, stream};
 
@@ -149,6 +150,7 @@ pub fn router(app: Shared, hosts: Hosts) -> Router {
     let document_page = move || docs::openapi(document.clone());
     let answers = Router::new()
         .merge(api)
+        .merge(history::elastic::routes())
         .route("/api/openapi.json", get(document_page))
         .route("/docs", get(docs::html))
         .route("/docs/{file}", get(docs::file))
@@ -215,7 +217,13 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(alerts::one))
         .routes(routes!(events::search))
         .routes(routes!(events::one))
+        .routes(routes!(history::search::search))
+        .routes(routes!(history::fields::list))
+        .routes(routes!(history::fields::values))
+        .routes(routes!(history::backtests::list, history::backtests::start))
+        .routes(routes!(history::backtests::one, history::backtests::cancel))
         .routes(routes!(rules::list))
+        .routes(routes!(sources::unparsed))
         .routes(routes!(status::status))
         .routes(routes!(status::health))
         .routes(routes!(stream::stream));

@@ -2,8 +2,9 @@
 //!
 //! In: a running engine's [`Handle`](tocsin_engine::Handle). Out: the API under `/api/v1` (with
 //! its description at `/api/openapi.json` and `/docs`), `/metrics`, live messages, and the web
-//! page. One file a resource. Never touches a stage except through the handle, never holds up
-//! the pipeline, and listens on loopback addresses only.
+//! page. Events also come in as Elasticsearch, Splunk, Loki and OTLP take them, on listeners of
+//! their own if configured. One file a resource. Never touches a stage except through the handle,
+//! never holds up the pipeline, and shows things on loopback addresses only.
 
 mod app;
 mod senders;
@@ -26,10 +27,12 @@ mod query;
 // Resources.
 mod alerts;
 mod events;
+mod history;
 mod ingest;
 mod metrics;
 mod overview;
 mod rules;
+mod sources;
 mod status;
 mod stream;
 

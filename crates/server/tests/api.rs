@@ -344,6 +344,7 @@ async fn everything_described_answers_and_everything_that_answers_is_described()
         "/api/v1/ingest",
         "/api/v1/overview",
         "/api/v1/rules",
+        "/api/v1/sources/unparsed",
         "/api/v1/status",
         "/api/v1/stream",
         "/metrics",
