@@ -267,6 +267,7 @@ impl Alerts {
             count: counted(finding),
             findings: 1,
             status: AlertStatus::New,
+            triage: tocsin_model::Triage::default(),
             historical,
             reason: String::new(),
             fields: carry::fields(finding),

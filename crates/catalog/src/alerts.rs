@@ -1,28 +1,30 @@
 //! Alerts: storing and changing them one by one.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tocsin_model::{Alert, AlertId, AlertStatus, Severity, Timestamp};
+use tocsin_model::{Alert, AlertId, Disposition, Severity, Timestamp};
 
-use crate::error::{CatalogError, Result};
+use crate::error::Result;
 use crate::{Catalog, Fault};
 
 /// The most open alerts that [`Catalog::open_alerts_since`] loads.
 pub const OPEN_ALERTS_MAX: usize = 100_000;
 
-/// Stores an alert. What people did to the stored one (its status) stays, and the version only
-/// goes up, and only when something changed.
-pub(crate) fn upsert(connection: &Connection, alert: &Alert) -> Result<(), Fault> {
+/// Stores an alert. What people did to the stored one (its status and triage) stays, and the version only
+/// goes up, and only when something changed. Gives it back as it is stored now.
+pub(crate) fn upsert(connection: &Connection, alert: &Alert) -> Result<Alert, Fault> {
     let mut alert = alert.clone();
     if let Some(old) = load(connection, &alert.id)? {
         alert.status = old.status;
+        alert.triage.clone_from(&old.triage);
         let version = alert.version;
         alert.version = old.version;
         if alert == old {
-            return Ok(());
+            return Ok(alert);
         }
         alert.version = version.max(old.version + 1);
     }
-    write(connection, &alert)
+    write(connection, &alert)?;
+    Ok(alert)
 }
 
 pub(crate) fn load(connection: &Connection, id: &AlertId) -> Result<Option<Alert>, Fault> {
@@ -31,27 +33,27 @@ pub(crate) fn load(connection: &Connection, id: &AlertId) -> Result<Option<Alert
     json.map(|json| read_json(&json, &id.0)).transpose()
 }
 
-fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault> {
+pub(crate) fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault> {
     let json = serde_json::to_string(alert)
         .map_err(|error| Fault::Json(format!("alert {}: {error}", alert.id)))?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO alerts (id, rule_id, rule_title, severity, status, first_seen, last_seen,
-            raised, historical, group_key, version, search_text, json)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+            raised, historical, group_key, version, search_text, json, disposition, owner)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT (id) DO UPDATE SET rule_id = excluded.rule_id,
             rule_title = excluded.rule_title, severity = excluded.severity,
             status = excluded.status, first_seen = excluded.first_seen,
             last_seen = excluded.last_seen, raised = excluded.raised,
             historical = excluded.historical, group_key = excluded.group_key,
             version = excluded.version, search_text = excluded.search_text,
-            json = excluded.json",
+            json = excluded.json, disposition = excluded.disposition, owner = excluded.owner",
     )?;
     statement.execute(params![
         alert.id.0,
         alert.rule.id,
         alert.rule.title,
         alert.severity.number(),
-        status_word(alert.status),
+        alert.status.as_str(),
         alert.first_seen.0,
         alert.last_seen.0,
         alert.raised.0,
@@ -60,20 +62,14 @@ fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault> {
         i64::try_from(alert.version).unwrap_or(i64::MAX),
         search_text(alert),
         json,
+        alert.triage.disposition.map(Disposition::as_str),
+        alert.triage.owner,
     ])?;
     Ok(())
 }
 
 pub(crate) fn read_json(json: &str, id: &str) -> Result<Alert, Fault> {
     serde_json::from_str(json).map_err(|error| Fault::Json(format!("alert {id}: {error}")))
-}
-
-pub(crate) fn status_word(status: AlertStatus) -> &'static str {
-    match status {
-        AlertStatus::New => "new",
-        AlertStatus::Acknowledged => "acknowledged",
-        AlertStatus::Closed => "closed",
-    }
 }
 
 pub(crate) fn severity_of(number: i64) -> Severity {
@@ -101,7 +97,8 @@ fn search_text(alert: &Alert) -> String {
             other => text.push_str(&other.to_string()),
         }
     }
-    for technique in &alert.rule.techniques {
+    let people = alert.triage.owner.iter().chain(&alert.triage.tags);
+    for technique in alert.rule.techniques.iter().chain(people) {
         text.push('\n');
         text.push_str(technique);
     }
@@ -117,29 +114,6 @@ impl Catalog {
             statement.query_row([&id.0], |row| row.get::<_, String>(0)).optional()
         })?;
         json.map(|json| read_json(&json, &id.0)).transpose().map_err(|fault| self.explain(fault))
-    }
-
-    /// Changes an alert's status and gives the alert back; `None` when there is no such alert.
-    /// With `expected` it fails when somebody changed the alert since that version.
-    pub fn set_alert_status(
-        &self,
-        id: &AlertId,
-        status: AlertStatus,
-        expected: Option<u64>,
-    ) -> Result<Option<Alert>> {
-        self.write(|transaction| {
-            let Some(mut alert) = load(transaction, id)? else { return Ok(None) };
-            if let Some(expected) = expected.filter(|expected| *expected != alert.version) {
-                let (id, found) = (id.0.clone(), alert.version);
-                return Err(Fault::Told(CatalogError::Conflict { id, found, expected }));
-            }
-            if alert.status != status {
-                alert.status = status;
-                alert.version += 1;
-                write(transaction, &alert)?;
-            }
-            Ok(Some(alert))
-        })
     }
 
     /// Alerts last seen at or after `since` that are not closed, oldest first: what the

@@ -53,10 +53,14 @@ pub enum CatalogError {
         known: i64,
     },
     /// Somebody else changed the alert first.
-    #[error("alert {id} has changed since (version {found}, expected {expected}); read it again")]
+    #[error(
+        "alert {id} was changed by {who} since (version {found}, expected {expected}); read it again"
+    )]
     Conflict {
         /// The alert.
         id: String,
+        /// Who changed it last.
+        who: String,
         /// Its version now.
         found: u64,
         /// The version that the caller knew.

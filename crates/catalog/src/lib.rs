@@ -10,12 +10,14 @@ mod error;
 mod outbox;
 mod query;
 mod schema;
+mod triage;
 mod values;
 
 pub use counters::{CounterKind, CounterRow};
 pub use error::{CatalogError, Result};
 pub use outbox::{OutboxCounts, OutboxItem, OutboxState};
 pub use query::{AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, SeriesBucket};
+pub use triage::{Activity, AlertChange, DETECTION, Step};
 pub use values::ValueCount;
 
 use std::path::{Path, PathBuf};
@@ -52,20 +54,20 @@ impl Catalog {
 
     /// Stores alerts and notices in one transaction. Doing it again with the same changes
     /// nothing: alerts are replaced by id (what people did to them stays), notices that the
-    /// outbox has (by [`Notice::key`], in whatever state) are left alone.
-    pub fn save(&self, alerts: &[Alert], notices: &[Notice]) -> Result<()> {
+    /// outbox has (by [`Notice::key`], in whatever state) are left alone. Gives the alerts back
+    /// as they are stored now.
+    pub fn save(&self, alerts: &[Alert], notices: &[Notice]) -> Result<Vec<Alert>> {
         if alerts.is_empty() && notices.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let now = now();
         self.write(|transaction| {
-            for alert in alerts {
-                alerts::upsert(transaction, alert)?;
-            }
+            let alerts = alerts.iter().map(|alert| alerts::upsert(transaction, alert));
+            let stored = alerts.collect::<Result<Vec<_>, Fault>>()?;
             for notice in notices {
                 outbox::insert(transaction, notice, now)?;
             }
-            Ok(())
+            Ok(stored)
         })
     }
 

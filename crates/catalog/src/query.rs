@@ -6,9 +6,9 @@ use std::time::Duration;
 use rusqlite::types::Value as Sql;
 use rusqlite::{params, params_from_iter};
 use serde::{Deserialize, Serialize};
-use tocsin_model::{Alert, AlertId, AlertStatus, Severity, Timestamp};
+use tocsin_model::{Alert, AlertId, AlertStatus, Disposition, Severity, Timestamp};
 
-use crate::alerts::{id_and_json, severity_of, status_word};
+use crate::alerts::{id_and_json, severity_of};
 use crate::error::{CatalogError, Result};
 use crate::{Catalog, whole};
 
@@ -30,6 +30,10 @@ pub struct AlertQuery {
     pub status: Option<AlertStatus>,
     /// In one of these states; empty is any.
     pub status_in: Vec<AlertStatus>,
+    /// Closed for one of these reasons; empty is any.
+    pub disposition_in: Vec<Disposition>,
+    /// Worked on by this person; the empty text is nobody.
+    pub owner: Option<String>,
     /// Of the rule with this id or title.
     pub rule: Option<String>,
     /// Occurs in title, reason, group or carried values; case does not count.
@@ -56,6 +60,8 @@ impl Default for AlertQuery {
             min_severity: None,
             status: None,
             status_in: Vec::new(),
+            disposition_in: Vec::new(),
+            owner: None,
             rule: None,
             text: None,
             from: None,
@@ -148,13 +154,13 @@ pub struct SeriesBucket {
 }
 
 /// Conditions and their values.
-struct Conditions {
-    sql: String,
-    values: Vec<Sql>,
+pub(crate) struct Conditions {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Sql>,
 }
 
 impl Conditions {
-    fn add(&mut self, condition: &str, value: impl Into<Sql>) {
+    pub(crate) fn add(&mut self, condition: &str, value: impl Into<Sql>) {
         self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
         self.values.push(value.into());
         self.sql.push_str(&condition.replace("{}", &format!("?{}", self.values.len())));
@@ -173,7 +179,7 @@ impl Conditions {
         self.sql.push_str(&format!("{column} IN ({})", places.join(", ")));
     }
 
-    fn of(query: &AlertQuery) -> Self {
+    pub(crate) fn of(query: &AlertQuery) -> Self {
         let mut all = Self { sql: String::new(), values: Vec::new() };
         if let Some(severity) = query.severity {
             all.add("severity = {}", i64::from(severity.number()));
@@ -183,12 +189,16 @@ impl Conditions {
             all.add("severity >= {}", i64::from(severity.number()));
         }
         if let Some(status) = query.status {
-            all.add("status = {}", status_word(status).to_owned());
+            all.add("status = {}", status.as_str().to_owned());
         }
+        all.add_any("status", query.status_in.iter().map(|one| one.as_str().to_owned().into()));
         all.add_any(
-            "status",
-            query.status_in.iter().map(|one| status_word(*one).to_owned().into()),
+            "disposition",
+            query.disposition_in.iter().map(|one| one.as_str().to_owned().into()),
         );
+        if let Some(owner) = &query.owner {
+            all.add("coalesce(owner, '') = {}", owner.clone());
+        }
         if let Some(rule) = &query.rule {
             all.add("({} IN (rule_id, rule_title))", rule.clone());
         }

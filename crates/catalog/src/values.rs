@@ -70,6 +70,7 @@ mod tests {
             count: 1,
             findings: 1,
             status: AlertStatus::New,
+            triage: tocsin_model::Triage::default(),
             historical: false,
             reason: String::new(),
             fields: vec![

@@ -37,6 +37,7 @@ fn alert(number: usize, severity: Severity, raised: i64) -> Alert {
         count: 5,
         findings: 1,
         status: AlertStatus::New,
+        triage: tocsin_model::Triage::default(),
         historical: false,
         reason: format!("five failures by Ünal{number}"),
         fields: vec![("user.name".to_owned(), json!(format!("user{number}")))],
@@ -99,32 +100,6 @@ fn a_notice_that_cannot_be_read_holds_up_no_other() {
     assert_eq!(due.len(), 2, "the next ones");
     let counts = catalog.outbox_counts().unwrap();
     assert_eq!((counts.pending, counts.dead), (4, 2));
-}
-
-#[test]
-fn a_growing_alert_keeps_what_people_did() {
-    let dir = tempfile::tempdir().unwrap();
-    let catalog = open(dir.path());
-    let mut alert = alert(1, Severity::Medium, 0);
-    catalog.save(std::slice::from_ref(&alert), &[]).unwrap();
-    let acknowledged =
-        catalog.set_alert_status(&alert.id, AlertStatus::Acknowledged, Some(1)).unwrap().unwrap();
-    assert_eq!((acknowledged.status, acknowledged.version), (AlertStatus::Acknowledged, 2));
-    alert.count = 50;
-    alert.severity = Severity::High;
-    alert.version = 2;
-    catalog.save(std::slice::from_ref(&alert), &[]).unwrap();
-    let stored = catalog.alert(&alert.id).unwrap().unwrap();
-    assert_eq!(stored.status, AlertStatus::Acknowledged);
-    assert_eq!((stored.count, stored.severity, stored.version), (50, Severity::High, 3));
-    let query = AlertQuery { status: Some(AlertStatus::Acknowledged), ..AlertQuery::default() };
-    assert_eq!(catalog.alerts(&query).unwrap().total, 1);
-    match catalog.set_alert_status(&alert.id, AlertStatus::Closed, Some(1)) {
-        Err(CatalogError::Conflict { found: 3, expected: 1, .. }) => {}
-        other => panic!("{other:?}"),
-    }
-    let unknown = AlertId("none".to_owned());
-    assert!(catalog.set_alert_status(&unknown, AlertStatus::Closed, None).unwrap().is_none());
 }
 
 #[test]

@@ -336,13 +336,17 @@ impl Pipeline {
                 notices.extend(self.parts.notifier.notices(alert, kind, now()));
             }
         }
+        // With what people did to them meanwhile.
+        let mut stored = Vec::new();
         self.until_done("alerts cannot be saved", |parts| {
-            parts.catalog.save(&changed, &notices).map_err(|error| error.to_string())
+            let saved = parts.catalog.save(&changed, &notices);
+            stored = saved.map_err(|error| error.to_string())?;
+            Ok(())
         })?;
         if !notices.is_empty() {
             self.parts.notifier.notify();
         }
-        for alert in changed {
+        for alert in stored {
             // Nobody listening is fine.
             let _ = self.parts.live.send(Live::Alert(Arc::new(alert)));
         }

@@ -10,6 +10,7 @@ use crate::finding::{Contribution, MatchSpan};
 use crate::rule::RuleMeta;
 use crate::severity::Severity;
 use crate::time::Timestamp;
+use crate::triage::Triage;
 
 /// Identity of an alert, derived from rule, group and first event: 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +33,17 @@ impl AlertId {
         add(first);
         let hex = hash.finalize().to_hex();
         Self(hex.as_str()[..32].to_owned())
+    }
+}
+
+impl AlertStatus {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Acknowledged => "acknowledged",
+            Self::Closed => "closed",
+        }
     }
 }
 
@@ -78,6 +90,9 @@ pub struct Alert {
     /// State.
     #[serde(default)]
     pub status: AlertStatus,
+    /// What people decided about it.
+    #[serde(default)]
+    pub triage: Triage,
     /// Read back from before Tocsin watched; notifies nobody.
     #[serde(default)]
     pub historical: bool,
@@ -154,6 +169,16 @@ impl Alert {
                 "version": self.version,
             }),
         );
+        let Triage { disposition, owner, tags } = &self.triage;
+        if let Some(disposition) = disposition {
+            put("tocsin.alert.disposition", json!(disposition));
+        }
+        if let Some(owner) = owner {
+            put("tocsin.alert.owner", json!(owner));
+        }
+        if !tags.is_empty() {
+            put("tocsin.alert.tags", json!(tags));
+        }
         Json::Object(root)
     }
 }

@@ -14,6 +14,7 @@ pub mod record;
 pub mod rule;
 pub mod severity;
 pub mod time;
+pub mod triage;
 pub mod value;
 
 pub use alert::{Alert, AlertId, AlertStatus};
@@ -25,4 +26,5 @@ pub use record::{Position, Record};
 pub use rule::RuleMeta;
 pub use severity::Severity;
 pub use time::Timestamp;
+pub use triage::{Disposition, Triage};
 pub use value::Value;

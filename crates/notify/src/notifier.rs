@@ -211,6 +211,7 @@ pub(crate) fn test_alert() -> Alert {
         count: 1,
         findings: 1,
         status: tocsin_model::AlertStatus::New,
+        triage: tocsin_model::Triage::default(),
         historical: false,
         reason: "This is a test of the channel; nothing happened.".to_owned(),
         fields: Vec::new(),

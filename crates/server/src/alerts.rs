@@ -14,6 +14,7 @@ use crate::app::{Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
 use crate::limits::{ALERTS_MAX, PAGE_DEFAULT, QUERY_BYTES_MAX};
 use crate::query::{Params, given, limit, now, severity, span, status, words};
+use crate::triage::disposition;
 
 /// Which alerts.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -27,6 +28,11 @@ pub struct ListParams {
     min_severity: Option<String>,
     /// One or more of `new`, `acknowledged`, `closed`, with commas.
     status: Option<String>,
+    /// One or more of `true_positive`, `benign_true_positive`, `false_positive`, `duplicate`,
+    /// `test`, with commas.
+    disposition: Option<String>,
+    /// Worked on by this person; `-` is nobody.
+    owner: Option<String>,
     /// Id or title of a rule.
     rule: Option<String>,
     /// Text that occurs in title, reason or a value of the alert, in any letter case.
@@ -114,7 +120,8 @@ pub async fn one(
     .await
 }
 
-fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
+/// The query that parameters mean.
+pub fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
     let (from, to) = span(&params.last, &params.from, &params.to, now())?;
     let text = given(&params.q).map(str::trim);
     if text.is_some_and(|text| text.len() > QUERY_BYTES_MAX) {
@@ -137,6 +144,8 @@ fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
         severity_in: words("severity", &params.severity, severity)?,
         min_severity: least.pop(),
         status_in: words("status", &params.status, status)?,
+        disposition_in: words("disposition", &params.disposition, disposition)?,
+        owner: given(&params.owner).map(|owner| if owner == "-" { "" } else { owner }.to_owned()),
         rule: given(&params.rule).map(str::to_owned),
         text: text.map(str::to_owned),
         from,

@@ -33,7 +33,7 @@ use crate::{
     alerts, docs, elastic, error, events, guard, history, ingest, limit, metrics, overview, page,
     rules, sources,
 };
-use crate::{loki, otlp, splunk, status, stream};
+use crate::{loki, otlp, splunk, status, stream, triage};
 
 /// Shared by all handlers.
 pub struct App {
@@ -214,7 +214,9 @@ fn described() -> (Router<Shared>, Document) {
     let resources = OpenApiRouter::new()
         .routes(routes!(overview::overview))
         .routes(routes!(alerts::list))
-        .routes(routes!(alerts::one))
+        .routes(routes!(alerts::one, triage::change))
+        .routes(routes!(triage::change_many))
+        .routes(routes!(triage::activity))
         .routes(routes!(events::search))
         .routes(routes!(events::one))
         .routes(routes!(history::search::search))

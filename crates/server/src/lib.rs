@@ -35,6 +35,7 @@ mod rules;
 mod sources;
 mod status;
 mod stream;
+mod triage;
 
 // What shippers speak.
 mod elastic;

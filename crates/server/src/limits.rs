@@ -65,3 +65,5 @@ pub const HTTP2_HEAD_BYTES_MAX: u32 = 16 * 1024;
 pub const HTTP2_RESETS_MAX: usize = 32;
 /// A quiet HTTP/2 connection is asked so often whether it is still there.
 pub const HTTP2_ASK_EVERY: Duration = Duration::from_secs(60);
+/// Bytes of a change of alerts.
+pub const TRIAGE_BODY_BYTES_MAX: usize = 64 * 1024;

@@ -232,6 +232,7 @@ pub fn alert(id: u32, severity: Severity, source: &str, at: Timestamp) -> Alert 
         count: 5,
         findings: 1,
         status: AlertStatus::New,
+        triage: tocsin_model::Triage::default(),
         historical: false,
         reason: format!("5 failed logins from {source}"),
         fields: vec![("source.ip".to_owned(), json!(source))],

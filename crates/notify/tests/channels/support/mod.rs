@@ -51,6 +51,7 @@ pub fn alert(number: u32, severity: Severity) -> Alert {
         count: 5,
         findings: 1,
         status: AlertStatus::New,
+        triage: tocsin_model::Triage::default(),
         historical: false,
         reason: format!("5 failed logins from {address} within 60 s"),
         fields: vec![

@@ -1,0 +1,220 @@
+//! `PATCH /alerts/{id}`, `POST /alerts/change`, `GET /alerts/{id}/activity`: what people do to
+//! alerts. Every change is shown live to all pages.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as JsonValue;
+use tocsin_catalog::{Activity, AlertChange};
+use tocsin_engine::Live;
+use tocsin_model::{AlertId, Disposition};
+use utoipa::ToSchema;
+
+use crate::alerts::{ListParams, read};
+use crate::app::{Shared, blocking};
+use crate::error::{ApiError, ErrorAnswer};
+use crate::limits::TRIAGE_BODY_BYTES_MAX;
+use crate::query;
+
+/// Who it was, where nobody says.
+const SOMEBODY: &str = "somebody";
+
+/// What is wanted of an alert; what is left away stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// `new`, `acknowledged` or `closed`.
+    status: Option<String>,
+    /// Why it is closed, which closes it: `true_positive`, `benign_true_positive`,
+    /// `false_positive`, `duplicate` or `test`.
+    disposition: Option<String>,
+    /// Who works on it; an empty text is nobody.
+    owner: Option<String>,
+    /// Tags to add.
+    #[serde(default)]
+    add_tags: Vec<String>,
+    /// Tags to take off.
+    #[serde(default)]
+    remove_tags: Vec<String>,
+    /// Words for those who read it later.
+    comment: Option<String>,
+    /// The version that was seen (`tocsin.alert.version`). When a person changed the alert since,
+    /// nothing is changed.
+    version: Option<u64>,
+    /// Who does it.
+    by: Option<String>,
+}
+
+/// A change of many alerts.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulkChange {
+    /// Which alerts: parameters of `GET /alerts`, all as text. Empty is all alerts.
+    #[schema(value_type = Object)]
+    query: ListParams,
+    /// What is wanted of them; without a version.
+    change: Change,
+}
+
+/// How many were changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Changed {
+    /// Alerts that are different now.
+    changed: u64,
+}
+
+/// What people did to an alert.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct History {
+    /// Oldest first: time, who, the alert's version after it, steps (what, from, to), comment.
+    #[schema(value_type = Vec<Object>)]
+    activity: Vec<Activity>,
+}
+
+/// Changes an alert: acknowledge, close, open again, assign, tag, comment.
+#[utoipa::path(
+    patch,
+    path = "/alerts/{id}",
+    tag = "alerts",
+    operation_id = "change_alert",
+    params(("id" = String, Path, description = "32 hexadecimal digits")),
+    request_body = Change,
+    responses(
+        (status = 200, description = "The alert as it is now, nested ECS", body = Object),
+        (status = 400, description = "The change makes no sense", body = ErrorAnswer),
+        (status = 404, description = "No such alert", body = ErrorAnswer),
+        (status = 409, description = "Somebody changed it since; the message says who", body = ErrorAnswer),
+        (status = 415, description = "The body is not JSON", body = ErrorAnswer),
+    )
+)]
+pub async fn change(
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<JsonValue>, ApiError> {
+    let wanted: Change = json(&headers, &body)?;
+    let version = wanted.version;
+    let (who, change) = wanted.into_parts()?;
+    blocking(move || {
+        let catalog = &app.handle.catalog;
+        match catalog.change_alert(&AlertId(id.clone()), &change, &who, version)? {
+            Some(alert) => {
+                let answer = Json(alert.to_json());
+                // Nobody looking is fine.
+                let _ = app.handle.live.send(Live::Alert(Arc::new(alert)));
+                Ok(answer)
+            }
+            None => Err(ApiError::not_found(format!("no alert has the id {id:?}"))),
+        }
+    })
+    .await
+}
+
+/// Changes every alert that a query finds.
+#[utoipa::path(
+    post,
+    path = "/alerts/change",
+    tag = "alerts",
+    operation_id = "change_alerts",
+    request_body = BulkChange,
+    responses(
+        (status = 200, description = "How many were changed", body = Changed),
+        (status = 400, description = "The query or the change makes no sense", body = ErrorAnswer),
+        (status = 415, description = "The body is not JSON", body = ErrorAnswer),
+    )
+)]
+pub async fn change_many(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Changed>, ApiError> {
+    let BulkChange { query, change } = json(&headers, &body)?;
+    if change.version.is_some() {
+        return Err(ApiError::bad_request("a change of many alerts takes no version"));
+    }
+    let query = read(&query)?;
+    let (who, change) = change.into_parts()?;
+    blocking(move || {
+        let live = &app.handle.live;
+        let changed = app.handle.catalog.change_alerts(&query, &change, &who, |alert| {
+            let _ = live.send(Live::Alert(Arc::new(alert)));
+        })?;
+        Ok(Json(Changed { changed }))
+    })
+    .await
+}
+
+/// What people did to an alert, oldest first.
+#[utoipa::path(
+    get,
+    path = "/alerts/{id}/activity",
+    tag = "alerts",
+    operation_id = "alert_activity",
+    params(("id" = String, Path, description = "32 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The history", body = History),
+        (status = 404, description = "No such alert", body = ErrorAnswer),
+    )
+)]
+pub async fn activity(
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<History>, ApiError> {
+    blocking(move || {
+        let (catalog, of) = (&app.handle.catalog, AlertId(id.clone()));
+        if catalog.alert(&of)?.is_none() {
+            return Err(ApiError::not_found(format!("no alert has the id {id:?}")));
+        }
+        Ok(Json(History { activity: catalog.activity(&of)? }))
+    })
+    .await
+}
+
+impl Change {
+    /// Who wants what.
+    fn into_parts(self) -> Result<(String, AlertChange), ApiError> {
+        let status = self.status.map(|word| query::status(&word)).transpose();
+        let status = status.map_err(|error| ApiError::bad_request(format!("status: {error}")))?;
+        let disposition = self.disposition.map(|word| disposition(&word)).transpose();
+        let disposition = disposition.map_err(ApiError::bad_request)?;
+        let change = AlertChange {
+            status,
+            disposition,
+            owner: self.owner,
+            add_tags: self.add_tags,
+            remove_tags: self.remove_tags,
+            comment: self.comment,
+        };
+        let who = self.by.filter(|who| !who.is_empty()).unwrap_or_else(|| SOMEBODY.to_owned());
+        Ok((who, change))
+    }
+}
+
+/// One disposition.
+pub fn disposition(word: &str) -> Result<Disposition, String> {
+    Disposition::of_word(word).ok_or_else(|| {
+        let words: Vec<&str> = Disposition::ALL.into_iter().map(Disposition::as_str).collect();
+        format!("unknown disposition {word:?}, use {}", words.join(", "))
+    })
+}
+
+/// A JSON body. Only what says that it is JSON, so that no form of another site can be one.
+fn json<'b, T: Deserialize<'b>>(headers: &HeaderMap, body: &'b [u8]) -> Result<T, ApiError> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    if kind.split(';').next().unwrap_or("").trim() != "application/json" {
+        let message = "the body must be JSON, with content-type: application/json";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    }
+    if body.len() > TRIAGE_BODY_BYTES_MAX {
+        let message = format!("the body has over {TRIAGE_BODY_BYTES_MAX} bytes");
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::bad_request(format!("the body is not as described: {error}")))
+}
