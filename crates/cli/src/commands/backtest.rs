@@ -79,7 +79,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (filter, from, to) = match args.history.read(&args.query) {
         Ok(read) => read,
         Err(message) => {
-            eprintln!("tocsin: {}", safe(&message));
+            for line in message.lines() {
+                eprintln!("tocsin: {}", safe(line));
+            }
             return Ok(ExitCode::from(2));
         }
     };
@@ -146,7 +148,8 @@ fn summarise(report: &Report) {
 
 fn print_table(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{:>8} {:>9}  {:<13} {:<20} RULE", "ALERTS", "MATCHES", "SEVERITY", "LAST")?;
-    for rule in &report.rules {
+    let (found, silent): (Vec<_>, Vec<_>) = report.rules.iter().partition(|rule| rule.findings > 0);
+    for rule in found {
         let last = rule.last.map_or(String::new(), |time| time.to_string());
         let last = last.get(..19).unwrap_or("-");
         let (alerts, findings, severity) = (rule.alerts, rule.findings, rule.severity.as_str());

@@ -70,7 +70,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (filter, from, to) = match args.history.read(&args.query) {
         Ok(read) => read,
         Err(message) => {
-            eprintln!("tocsin: {}", safe(&message));
+            for line in message.lines() {
+                eprintln!("tocsin: {}", safe(line));
+            }
             return Ok(ExitCode::from(2));
         }
     };

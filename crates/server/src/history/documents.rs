@@ -4,7 +4,7 @@
 //! event store does.
 
 use serde_json::{Map, Value as Json};
-use tocsin_catalog::{AlertQuery, query::PAGE_ALERTS_MAX};
+use tocsin_catalog::AlertQuery;
 use tocsin_engine::Handle;
 use tocsin_model::{Event, EventId, FieldId, Timestamp, Value};
 use tocsin_store::{Evaluator, SearchRequest, SearchResponse, wildcard_matches};
@@ -17,6 +17,8 @@ pub const EVENTS: &str = "logs-tocsin";
 pub const ALERTS: &str = "alerts-tocsin";
 /// The most alerts that a search looks at, the newest.
 const ALERTS_MAX: usize = 100_000;
+/// Alerts read at once.
+const PAGE_ALERTS: usize = 1000;
 
 /// Where to search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +101,12 @@ fn each_alert(
     let mut query = AlertQuery {
         from: request.from,
         to: request.to,
-        limit: PAGE_ALERTS_MAX,
+        limit: PAGE_ALERTS,
         ..AlertQuery::default()
     };
     let mut seen = 0;
     loop {
-        let page = handle.catalog.query_alerts(&query)?;
+        let page = handle.catalog.alerts(&query)?;
         for alert in &page.alerts {
             if !each(&event_of(&alert.to_json()))? {
                 return Ok(());

@@ -115,13 +115,7 @@ async fn one(app: &Shared, index: &str, params: &Params, body: &[u8], counts: bo
     run(app, index, params, &body, counts).await
 }
 
-async fn run(
-    app: &Shared,
-    index: &str,
-    params: &Params,
-    body: &JsonValue,
-    counts: bool,
-) -> Answer {
+async fn run(app: &Shared, index: &str, params: &Params, body: &JsonValue, counts: bool) -> Answer {
     let index = indices(index).map_err(|name| Failure::no_index(&name))?;
     let mut asked = read_search(body, params, now())?;
     if counts {
@@ -157,7 +151,8 @@ async fn msearch(
 ) -> Response {
     let text = String::from_utf8_lossy(&body);
     let lines: Vec<&str> = text.lines().collect();
-    let pairs: Vec<&[&str]> = lines.chunks(2).filter(|pair| !pair[0].is_empty() || pair.len() > 1).collect();
+    let pairs: Vec<&[&str]> =
+        lines.chunks(2).filter(|pair| !pair[0].is_empty() || pair.len() > 1).collect();
     if pairs.len() > SEARCHES_MAX {
         return sent(Err(Failure::bad(format!("more than {SEARCHES_MAX} searches at once"))));
     }
@@ -208,10 +203,12 @@ async fn caps(
     Path(index): Path<String>,
     Query(params): Query<Params>,
 ) -> Response {
-    sent(fields_of(&app, &index, move |index, fields| {
-        field_caps(index, fields, params.fields.as_deref().unwrap_or("*"))
-    })
-    .await)
+    sent(
+        fields_of(&app, &index, move |index, fields| {
+            field_caps(index, fields, params.fields.as_deref().unwrap_or("*"))
+        })
+        .await,
+    )
 }
 
 async fn mappings_all(state: State<Shared>) -> Response {
@@ -248,7 +245,7 @@ async fn cat(
     let handle = app.handle.clone();
     let rows = blocking(move || {
         let stats = handle.store.stats()?;
-        let alerts = handle.catalog.counts()?.total;
+        let alerts = handle.catalog.alert_counts(None, None)?.total;
         let mut rows = Vec::new();
         for (index, documents, bytes) in
             [(Index::Events, stats.documents, stats.disk_bytes), (Index::Alerts, alerts, 0)]
@@ -267,8 +264,16 @@ async fn cat(
         return sent(Ok(JsonValue::Array(rows)));
     }
     let columns = [
-        "health", "status", "index", "uuid", "pri", "rep", "docs.count", "docs.deleted",
-        "store.size", "pri.store.size",
+        "health",
+        "status",
+        "index",
+        "uuid",
+        "pri",
+        "rep",
+        "docs.count",
+        "docs.deleted",
+        "store.size",
+        "pri.store.size",
     ];
     let mut text = String::new();
     if params.v.as_deref().is_some_and(|v| v != "false") {
@@ -284,4 +289,3 @@ async fn cat(
     response.headers_mut().insert(PRODUCT, HeaderValue::from_static("Elasticsearch"));
     response
 }
-

@@ -15,14 +15,35 @@ use crate::history::elastic::answer::Failure;
 const SIZE_DEFAULT: usize = 10;
 /// What a body may say without a meaning here: it changes no result, or only its speed.
 const READ_OVER: [&str; 17] = [
-    "track_total_hits", "track_scores", "version", "seq_no_primary_term", "stored_fields",
-    "highlight", "explain", "profile", "min_score", "terminate_after", "indices_boost", "stats",
-    "preference", "ext", "docvalue_fields", "_name", "pit",
+    "track_total_hits",
+    "track_scores",
+    "version",
+    "seq_no_primary_term",
+    "stored_fields",
+    "highlight",
+    "explain",
+    "profile",
+    "min_score",
+    "terminate_after",
+    "indices_boost",
+    "stats",
+    "preference",
+    "ext",
+    "docvalue_fields",
+    "_name",
+    "pit",
 ];
 /// What changes results, and is not known: refused where it is not empty.
 const REFUSED: [&str; 9] = [
-    "script_fields", "runtime_mappings", "collapse", "knn", "suggest", "rescore", "post_filter",
-    "slice", "retriever",
+    "script_fields",
+    "runtime_mappings",
+    "collapse",
+    "knn",
+    "suggest",
+    "rescore",
+    "post_filter",
+    "slice",
+    "retriever",
 ];
 
 /// A search, and how to answer it.
@@ -71,7 +92,8 @@ pub fn read_search(body: &Json, params: &Params, now: Timestamp) -> Result<Asked
         };
         given.ok_or_else(|| Failure::bad(format!("{key} must be a whole number")))
     };
-    let (size, skip) = (number("size", &params.size, SIZE_DEFAULT)?, number("from", &params.from, 0)?);
+    let (size, skip) =
+        (number("size", &params.size, SIZE_DEFAULT)?, number("from", &params.from, 0)?);
     if size + skip > HITS_MAX {
         return Err(Failure::bad(format!(
             "from + size is {}, more than {HITS_MAX}; go on with search_after",
@@ -110,8 +132,16 @@ fn wrong(error: ElasticError) -> Failure {
 
 fn check_keys(object: &serde_json::Map<String, Json>) -> Result<(), Failure> {
     let known = [
-        "query", "size", "from", "sort", "search_after", "aggs", "aggregations", "timeout",
-        "_source", "fields",
+        "query",
+        "size",
+        "from",
+        "sort",
+        "search_after",
+        "aggs",
+        "aggregations",
+        "timeout",
+        "_source",
+        "fields",
     ];
     for (key, value) in object {
         let empty = match value {
