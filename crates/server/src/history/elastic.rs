@@ -45,24 +45,19 @@ pub struct Params {
 
 /// The addresses.
 pub fn routes() -> Router<Shared> {
-    let mut routes = Router::new();
-    for first in ["", "/elasticsearch"] {
-        let at = |path: &str| format!("{first}{path}");
-        routes = routes
-            .route(&at("/_search"), post(search_all).get(search_all))
-            .route(&at("/{index}/_search"), post(search).get(search))
-            .route(&at("/_count"), post(count_all).get(count_all))
-            .route(&at("/{index}/_count"), post(count).get(count))
-            .route(&at("/_msearch"), post(msearch_all).get(msearch_all))
-            .route(&at("/{index}/_msearch"), post(msearch).get(msearch))
-            .route(&at("/_field_caps"), post(caps_all).get(caps_all))
-            .route(&at("/{index}/_field_caps"), post(caps).get(caps))
-            .route(&at("/_mapping"), get(mappings_all))
-            .route(&at("/{index}/_mapping"), get(mappings))
-            .route(&at("/_cat/indices"), get(cat_all))
-            .route(&at("/_cat/indices/{index}"), get(cat));
-    }
-    routes
+    Router::new()
+        .route("/_search", post(search_all).get(search_all))
+        .route("/{index}/_search", post(search).get(search))
+        .route("/_count", post(count_all).get(count_all))
+        .route("/{index}/_count", post(count).get(count))
+        .route("/_msearch", post(msearch_all).get(msearch_all))
+        .route("/{index}/_msearch", post(msearch).get(msearch))
+        .route("/_field_caps", post(caps_all).get(caps_all))
+        .route("/{index}/_field_caps", post(caps).get(caps))
+        .route("/_mapping", get(mappings_all))
+        .route("/{index}/_mapping", get(mappings))
+        .route("/_cat/indices", get(cat_all))
+        .route("/_cat/indices/{index}", get(cat))
 }
 
 type Answer = Result<JsonValue, Failure>;

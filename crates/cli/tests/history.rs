@@ -1,0 +1,84 @@
+//! Stored history by the commands: what `import` stored is found by `search`, and `backtest`
+//! raises the alerts that were raised live.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod support;
+
+use std::fs;
+
+use serde_json::Value as Json;
+use support::{Server, Setup, json_lines, output, tocsin, wait_for};
+
+/// Stores traffic with attacks in it; how many alerts that raised.
+fn import(setup: &Setup) -> u64 {
+    let log = setup.path("sim.log");
+    let mut command = tocsin();
+    command.args(["simulate", "--rate", "0", "--count", "6000", "--seed", "7", "--to"]).arg(&log);
+    let (code, _, said) = output(&mut command, b"");
+    assert_eq!(code, 0, "{said}");
+    let mut command = tocsin();
+    command.args(["import", "--config"]).arg(&setup.config).arg("--data").arg(setup.path("data"));
+    let (code, told, said) = output(command.arg(log), b"");
+    assert_eq!(code, 0, "{said}");
+    let words: Vec<&str> = told.split_whitespace().collect();
+    assert_eq!(&words[..4], ["6000", "events", "and", words[3]], "{told}");
+    words[3].parse().unwrap()
+}
+
+fn ask(setup: &Setup, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = tocsin();
+    command.arg(arguments[0]).arg("--config").arg(&setup.config).args(&arguments[1..]);
+    output(&mut command, b"")
+}
+
+#[test]
+fn history_is_searched_and_backtested() {
+    let setup = Setup::new("");
+    let raised = import(&setup);
+    assert!(raised > 5, "{raised}");
+
+    let (code, told, said) = ask(&setup, &["search", "event.outcome: failure", "-n", "3"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(json_lines(&told).len(), 3);
+    let (_, all, _) = ask(&setup, &["search", "-n", "0", "--fields", "event.dataset"]);
+    let all = json_lines(&all);
+    assert_eq!(all.len(), 6000);
+    assert!(all.is_sorted_by_key(|event| event["@timestamp"].as_str().unwrap().to_owned()));
+    let counting = ["search", "--agg", "terms:event.dataset:100", "--agg", "cardinality:source.ip"];
+    let (_, told, _) = ask(&setup, &counting);
+    let counted: Json = serde_json::from_str(&told).unwrap();
+    let buckets = counted["aggregations"]["terms:event.dataset:100"]["buckets"].as_array().unwrap();
+    let sum: u64 = buckets.iter().map(|bucket| bucket["doc_count"].as_u64().unwrap()).sum();
+    assert_eq!((counted["total"].as_u64(), sum), (Some(6000), 6000), "{told}");
+    let (_, csv, _) = ask(&setup, &["search", "-n", "2", "--format", "csv", "--fields", "message"]);
+    assert!(csv.starts_with("@timestamp,message\n") && csv.lines().count() == 3, "{csv}");
+    let (code, _, said) = ask(&setup, &["search", "event.outcom: failure"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("did you mean event.outcome?"), "{said}");
+
+    let (code, told, said) = ask(&setup, &["backtest", "--all-rules", "--json"]);
+    assert_eq!(code, 0, "{said}");
+    let report: Json = serde_json::from_str(&told).unwrap();
+    assert_eq!(report["events"], 6000);
+    assert_eq!(report["alerts"].as_u64(), Some(raised), "{told}");
+    let best = &report["rules"][0];
+    let id = best["id"].as_str().unwrap();
+    let (_, told, _) = ask(&setup, &["backtest", id, "--json"]);
+    let one: Json = serde_json::from_str(&told).unwrap();
+    assert_eq!(one["rules"].as_array().unwrap().len(), 1);
+    assert_eq!(one["rules"][0]["findings"], best["findings"]);
+    let (code, _, said) = ask(&setup, &["backtest", "Login brute forc"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("no rule has the id, name or title"), "{said}");
+
+    // The same while a server writes.
+    let server = Server::start(&setup.config);
+    let posted = br#"{"events":[{"message":"while it runs","user":"zoe"}]}"#;
+    assert_eq!(server.ask("POST", "/ingest", posted).map(|(status, _)| status), Some(200));
+    wait_for("the event to be found", || {
+        let (_, told, _) = ask(&setup, &["search", "user.name: zoe"]);
+        (json_lines(&told).len() == 1).then_some(())
+    });
+    drop(server);
+    assert!(fs::metadata(setup.path("data/store")).is_ok());
+}
