@@ -25,6 +25,7 @@ class World {
     this.alerts = makeHistory(this.rng, alertCount, Date.now());
     this.total = 4_211_733;
     this.failures = new Map();
+    this.activity = new Map();
     this.clients = new Set();
     this.control = { mode: 'normal', beat: true, fail: [], problem: false, arrivals: true };
     this.beats = 0;
@@ -140,6 +141,22 @@ class World {
     };
   }
 
+  /** Does what a person wants of an alert, and remembers it. */
+  change(alert, wanted) {
+    const core = alert.tocsin.alert;
+    if (wanted.version !== undefined && wanted.version !== core.version) return undefined;
+    const before = { status: core.status, disposition: core.disposition, owner: core.owner };
+    core.status = wanted.disposition ? 'closed' : (wanted.status ?? core.status);
+    core.disposition = core.status === 'closed' ? (wanted.disposition ?? core.disposition) : undefined;
+    if (wanted.owner !== undefined) core.owner = wanted.owner === '' ? undefined : wanted.owner;
+    core.version += 1;
+    const steps = Object.keys(before).filter((what) => before[what] !== core[what]).map((what) => ({ what, from: before[what] ?? null, to: core[what] ?? null }));
+    const entry = { time: new Date().toISOString(), who: wanted.by ?? 'somebody', version: core.version, steps, comment: wanted.comment ?? null };
+    this.activity.set(core.id, [...(this.activity.get(core.id) ?? []), entry]);
+    this.send('alert', alert);
+    return alert;
+  }
+
   /** Counts failed logins by address, as the real thing does, so that tests can attack. */
   ingest(body) {
     const events = Array.isArray(body) ? body : body.events;
@@ -208,8 +225,15 @@ function api(world, request, response, url) {
     request.on('close', () => world.clients.delete(response));
     return response.write(': hello\n\n');
   }
-  const id = /^\/api\/v1\/alerts\/([^/]+)$/.exec(path)?.[1];
+  const [, id, part] = /^\/api\/v1\/alerts\/([^/]+)(\/activity)?$/.exec(path) ?? [];
   const found = world.alerts.find((alert) => alert.tocsin.alert.id === id);
+  if (found && part) return json(response, { activity: world.activity.get(id) ?? [] });
+  if (found && request.method === 'PATCH') {
+    return bodyOf(request).then((wanted) => {
+      const changed = world.change(found, wanted);
+      return changed ? json(response, changed) : refuse(response, 409, `alert ${id} was changed by ben since`);
+    });
+  }
   return found ? json(response, found) : refuse(response, 404, 'no such alert');
 }
 

@@ -153,6 +153,49 @@ async function axeFindsNothing({ base, browser }) {
   none(found, 'axe found violations');
 }
 
+/** By keys: take notice, close as a false positive, take that back; the history tells all of it. */
+async function triage({ base, browser }) {
+  const ip = freshAddress();
+  await attack(base, ip, USERS);
+  const { id } = (await alertOf(base, ip)).tocsin.alert;
+  const page = await open(browser);
+  await page.goto(`${base}/alerts/${id}`);
+  const status = page.getByTestId('status');
+  const shows = (words) => status.filter({ hasText: words }).waitFor();
+  await shows('new');
+  await page.keyboard.press('a');
+  await shows('acknowledged');
+  await page.keyboard.press('e');
+  await page.getByRole('menu').waitFor();
+  none(await axe(page), 'axe on the open menu');
+  await page.keyboard.press('3');
+  await shows('Closed as false positive');
+  await page.keyboard.press('z');
+  await shows('acknowledged');
+  await page.keyboard.press('c');
+  await page.keyboard.type('our own scanner <img src=x onerror=globalThis.pwned=1>');
+  await page.keyboard.press('Control+Enter');
+  const history = page.getByTestId('activity');
+  await history.getByText('our own scanner <img').waitFor();
+  const told = await history.innerText();
+  for (const words of ['acknowledged it', 'closed it, as false positive', 'no longer false positive']) {
+    ensure(told.includes(words), `the history says “${words}”: ${told}`);
+  }
+  same(await page.locator('.detail img').count(), 0, 'images made by a comment');
+  // Somebody else is faster.
+  const other = await fetch(`${base}/api/v1/alerts/${id}`, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ owner: 'ben', by: 'ben' }),
+  });
+  same(other.status, 200, 'the other one’s change');
+  await page.getByText('with ben').waitFor();
+  await page.reload();
+  await shows('acknowledged');
+  await page.getByText('with ben').waitFor();
+  await done(page);
+}
+
 async function hostileLinesAreText({ base, browser }) {
   const ip = freshAddress();
   await attack(base, ip, HOSTILE);
@@ -275,6 +318,7 @@ export const PAGES = [
   ['an alert explains itself', detailExplains],
   ['matched spans are highlighted', spansAreHighlighted],
   ['everything can be done by keyboard', keyboardAlone],
+  ['an alert is acknowledged, closed and opened again by keys', triage],
   ['hostile log lines stay text', hostileLinesAreText],
   ['axe finds no violation, dark and light', axeFindsNothing],
   ['first load and time to use are within budget', budgets],

@@ -1,5 +1,5 @@
 /** Every word the page shows, in one place. English only for now; a second language is a second `t`. */
-import type { Range, Severity, Status } from './api/types';
+import type { Disposition, Range, Severity, Status } from './api/types';
 
 export const LOCALE = 'en';
 
@@ -20,6 +20,24 @@ const severity: Record<Severity, string> = {
 
 const status: Record<Status, string> = { new: 'new', acknowledged: 'acknowledged', closed: 'closed' };
 
+const disposition: Record<Disposition, string> = {
+  true_positive: 'true positive',
+  benign_true_positive: 'benign true positive',
+  false_positive: 'false positive',
+  duplicate: 'duplicate',
+  test: 'test',
+};
+
+const dispositionWord = (value: string) => disposition[value as Disposition] ?? value;
+
+/** What an entry of the history changed, in words. */
+function step(what: string, from: string | null, to: string | null): string {
+  if (what === 'status') return to === 'new' ? 'opened it again' : `${to ?? ''} it`;
+  if (what === 'disposition') return to === null ? `no longer ${dispositionWord(from ?? '')}` : `as ${dispositionWord(to)}`;
+  if (what === 'owner') return to === null ? 'gave it back' : `assigned it to ${to}`;
+  return `${what}: ${from ?? '–'} → ${to ?? '–'}`;
+}
+
 const range: Record<Range, string> = { '15m': '15 min', '1h': '1 hour', '24h': '24 hours', '7d': '7 days' };
 
 const rangeWords: Record<Range, string> = {
@@ -35,6 +53,7 @@ export const t = {
   title: (screen: string) => `${screen} · Tocsin`,
   severity,
   status,
+  disposition,
   range,
   nav: { label: 'Main', overview: 'Overview', alerts: 'Alerts' },
   ago: (age: string) => `${age} ago`,
@@ -102,6 +121,7 @@ export const t = {
     zone: 'Times in',
     local: (zone: string) => `Local (${zone})`,
     utc: 'UTC',
+    name: 'Your name, for what you do to alerts',
     keys: 'Single-letter keyboard shortcuts',
   },
 
@@ -115,6 +135,11 @@ export const t = {
     search: 'Filter alerts',
     load: 'Show new alerts',
     copy: 'Copy link to the alert',
+    acknowledge: 'Acknowledge the open alert',
+    closeAs: 'Close it as true positive … test',
+    take: 'Assign it to me',
+    comment: 'Comment on it',
+    undo: 'Undo the last change',
     goOverview: 'Go to Overview',
     goAlerts: 'Go to Alerts',
     severities: 'Only critical … informational; again: all',
@@ -273,6 +298,25 @@ export const t = {
     show: (value: string) => `Show alerts with ${value}`,
     updated: 'updated just now',
     raised: 'Raised',
+  },
+
+  triage: {
+    label: 'What to do about it',
+    acknowledge: 'Acknowledge',
+    acknowledged: 'Acknowledged',
+    closeAs: 'Close as …',
+    closedAs: (what: string) => `Closed as ${what}`,
+    reopen: 'Open again',
+    reopened: 'Open again',
+    take: 'Take it',
+    taken: (name: string) => `Assigned to ${name}`,
+    undo: 'Undo',
+    owner: (name: string) => `with ${name}`,
+    activity: 'Activity',
+    comment: 'Comment',
+    send: 'Add comment',
+    said: 'said',
+    step,
   },
 
   control: (code: string) => `Invisible character ${code}`,

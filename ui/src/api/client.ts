@@ -47,16 +47,26 @@ export async function getJson<T>(
   for (const [name, value] of Object.entries(params)) {
     if (value !== undefined && value !== '') query.set(name, value);
   }
-  const url = query.size > 0 ? `${path}?${query}` : path;
+  return ask<T>(query.size > 0 ? `${path}?${query}` : path, { headers: { accept: 'application/json' } }, signal);
+}
+
+/** Sends `body` as JSON; what comes back. */
+export async function sendJson<T>(method: 'PATCH' | 'POST', path: string, body: unknown): Promise<T> {
+  const headers = { accept: 'application/json', 'content-type': 'application/json' };
+  return ask<T>(path, { method, headers, body: JSON.stringify(body) });
+}
+
+async function ask<T>(url: string, init: RequestInit, signal?: AbortSignal): Promise<T> {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
   let answer: Response;
   try {
     answer = await fetch(url, {
-      headers: { accept: 'application/json' },
+      ...init,
       credentials: 'same-origin',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
   } catch (cause) {
-    if (signal.aborted) throw cause;
+    if (signal?.aborted) throw cause;
     const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError';
     throw new ApiError(timedOut ? t.error.timeout(TIMEOUT_MS / 1000) : t.error.unreachable, 0, null);
   }

@@ -3,6 +3,7 @@ import {
   keepPreviousData,
   QueryClient,
   useInfiniteQuery,
+  useMutation,
   useQuery,
   type InfiniteData,
 } from '@tanstack/react-query';
@@ -10,8 +11,8 @@ import { filterParams, type AlertFilter } from '../lib/filter';
 import { intoNewest, replaced } from '../lib/merge';
 import { openingRange } from '../lib/series';
 import { stream } from '../live/stream';
-import { ApiError, getJson } from './client';
-import type { Alert, AlertPage, BySeverity, Overview, Range, SystemStatus } from './types';
+import { ApiError, getJson, sendJson } from './client';
+import type { Activity, Alert, AlertChange, AlertPage, BySeverity, Overview, Range, SystemStatus } from './types';
 
 const API = '/api/v1';
 
@@ -129,6 +130,30 @@ export function useAlert(id: string) {
     queryKey: ['alert', id],
     queryFn: ({ signal }) => getJson<Alert>(`${API}/alerts/${encodeURIComponent(id)}`, {}, signal),
     placeholderData: () => known(id),
+  });
+}
+
+/** Changes an alert; every list that shows it follows. */
+export function useChangeAlert(id: string) {
+  return useMutation<Alert, Error, AlertChange>({
+    mutationFn: (change) => sendJson<Alert>('PATCH', `${API}/alerts/${encodeURIComponent(id)}`, change),
+    onSuccess: (alert) => {
+      queryClient.setQueryData<Alert>(['alert', id], alert);
+      queryClient.setQueriesData<AlertPages>({ queryKey: ['alerts', 'list'] }, (pages) => intoPages(pages, [alert]));
+      void queryClient.invalidateQueries({ queryKey: ['overview'] });
+    },
+    // Somebody else was first: show what they did.
+    onError: () => queryClient.invalidateQueries({ queryKey: ['alert', id] }),
+  });
+}
+
+/** Who did what to an alert; asked anew with each version of it. */
+export function useActivity(id: string, version: number) {
+  return useQuery({
+    queryKey: ['activity', id, version],
+    queryFn: ({ signal }) =>
+      getJson<{ activity: Activity[] }>(`${API}/alerts/${encodeURIComponent(id)}/activity`, {}, signal),
+    placeholderData: (before, asked) => (asked?.queryKey[1] === id ? before : undefined),
   });
 }
 

@@ -6,6 +6,9 @@ export type Severity = (typeof SEVERITIES)[number];
 export const STATUSES = ['new', 'acknowledged', 'closed'] as const;
 export type Status = (typeof STATUSES)[number];
 
+export const DISPOSITIONS = ['true_positive', 'benign_true_positive', 'false_positive', 'duplicate', 'test'] as const;
+export type Disposition = (typeof DISPOSITIONS)[number];
+
 export const RANGES = ['15m', '1h', '24h', '7d'] as const;
 export type Range = (typeof RANGES)[number];
 
@@ -34,6 +37,9 @@ export interface AlertCore {
   id: string;
   severity: Severity;
   status: Status;
+  disposition?: Disposition;
+  owner?: string;
+  tags?: string[];
   group: Record<string, string>;
   count: number;
   findings: number;
@@ -121,4 +127,32 @@ export interface Tick {
   alerts_total: number;
   dropped_total: number;
   lag_ms: number;
+}
+
+/** What is wanted of an alert; what is left away stays. */
+export interface AlertChange {
+  status?: Status;
+  disposition?: Disposition;
+  /** An empty text is nobody. */
+  owner?: string;
+  comment?: string;
+  /** The version that was seen. */
+  version?: number;
+  by?: string;
+}
+
+export interface Step {
+  what: string;
+  from: string | null;
+  to: string | null;
+}
+
+/** What somebody did to an alert. */
+export interface Activity {
+  time: string;
+  who: string;
+  /** The alert's version after it. */
+  version: number;
+  steps: Step[];
+  comment: string | null;
 }

@@ -9,10 +9,18 @@ export interface Prefs {
   zone: Zone;
   /** Single-letter shortcuts; some input methods and speech control need them off. */
   keys: boolean;
+  /** Who this is: said with what is done to alerts. Empty: somebody. */
+  name: string;
 }
 
 const KEY = 'tocsin.prefs';
-const DEFAULTS: Prefs = { theme: 'system', zone: 'local', keys: true };
+const DEFAULTS: Prefs = { theme: 'system', zone: 'local', keys: true, name: '' };
+
+/** The longest name, in letters; the server counts bytes. */
+export const NAME_MAX = 16;
+
+/** What the server takes as a person's name. */
+export const cleanName = (text: string) => text.replaceAll(/[\p{Cc},]/gu, '').trim().slice(0, NAME_MAX);
 
 /** Reads what was stored; anything unknown becomes the default. */
 export function parsePrefs(text: string | null): Prefs {
@@ -27,6 +35,7 @@ export function parsePrefs(text: string | null): Prefs {
     theme: stored.theme === 'dark' || stored.theme === 'light' ? stored.theme : DEFAULTS.theme,
     zone: stored.zone === 'utc' ? 'utc' : DEFAULTS.zone,
     keys: stored.keys !== false,
+    name: typeof stored.name === 'string' ? cleanName(stored.name) : DEFAULTS.name,
   };
 }
 

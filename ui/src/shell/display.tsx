@@ -1,5 +1,5 @@
 /** Theme, time zone and keys: what a person chooses for this browser. */
-import { setPrefs, usePrefs, type Theme } from '../lib/prefs';
+import { cleanName, NAME_MAX, setPrefs, usePrefs, type Theme } from '../lib/prefs';
 import { zoneName } from '../lib/time';
 import { Icon } from '../parts/icons';
 import { t } from '../strings';
@@ -37,6 +37,10 @@ export function DisplayMenu() {
             ))}
           </div>
         </fieldset>
+        <label className="name">
+          <span>{t.display.name}</span>
+          <input type="text" defaultValue={prefs.name} maxLength={NAME_MAX} autoComplete="off" onBlur={(event) => setPrefs({ name: cleanName(event.target.value) })} />
+        </label>
         <label className="check">
           <input type="checkbox" checked={prefs.keys} onChange={(event) => setPrefs({ keys: event.target.checked })} />
           <span>{t.display.keys}</span>

@@ -16,8 +16,10 @@ import { Text } from '../../parts/text';
 import { Ago, FullTime } from '../../parts/time';
 import { t } from '../../strings';
 import { copy } from '../../lib/copy';
+import { Activity } from './activity';
 import { Contributions } from './contributions';
 import { Related } from './related';
+import { Actions } from './triage';
 
 interface DetailProps {
   id: string;
@@ -108,7 +110,9 @@ function Body({ alert, partial }: { alert: Alert; partial: boolean }) {
       <header>
         <p className="line">
           <SeverityWord severity={core.severity} />
-          <span className="tag">{t.status[core.status]}</span>
+          <span className="tag" data-testid="status">{core.disposition ? t.triage.closedAs(t.disposition[core.disposition]) : t.status[core.status]}</span>
+          {core.owner !== undefined && <span className="tag"><Text text={t.triage.owner(core.owner)} /></span>}
+          {core.tags?.map((tag) => <span key={tag} className="tag"><Text text={tag} /></span>)}
           {core.historical && <span className="tag" title={t.detail.historical}>{t.alerts.historical}</span>}
           <Ongoing alert={alert} />
           <span className={changed ? 'note changed on' : 'note changed'}>{changed ? t.detail.updated : <Ago time={core.last_seen} />}</span>
@@ -116,10 +120,12 @@ function Body({ alert, partial }: { alert: Alert; partial: boolean }) {
         <h2 id="detail-title" tabIndex={-1}><Text text={alert.rule.name} /></h2>
         <p className="why" data-testid="reason"><Text text={core.reason} marks={marks} entity={showLink} /></p>
         <Attack alert={alert} />
+        <Actions key={core.id} alert={alert} />
       </header>
       <Facts alert={alert} />
       <Matched alert={alert} />
       <Contributions alert={alert} entities={entities} partial={partial} />
+      <Activity alert={alert} />
       <Related alert={alert} />
       <Fields alert={alert} />
       <Rule alert={alert} />
