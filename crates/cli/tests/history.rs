@@ -8,6 +8,7 @@ use std::fs;
 
 use serde_json::Value as Json;
 use support::{Server, Setup, json_lines, output, tocsin, wait_for};
+use tocsin_model::Timestamp;
 
 /// Stores traffic with attacks in it; how many alerts that raised.
 fn import(setup: &Setup) -> u64 {
@@ -43,7 +44,8 @@ fn history_is_searched_and_backtested() {
     let (_, all, _) = ask(&setup, &["search", "-n", "0", "--fields", "event.dataset"]);
     let all = json_lines(&all);
     assert_eq!(all.len(), 6000);
-    assert!(all.is_sorted_by_key(|event| event["@timestamp"].as_str().unwrap().to_owned()));
+    let time = |event: &Json| Timestamp::parse_rfc3339(event["@timestamp"].as_str().unwrap());
+    assert!(all.is_sorted_by_key(time));
     let counting = ["search", "--agg", "terms:event.dataset:100", "--agg", "cardinality:source.ip"];
     let (_, told, _) = ask(&setup, &counting);
     let counted: Json = serde_json::from_str(&told).unwrap();
