@@ -180,6 +180,16 @@ impl View {
         for feed in feeds {
             let (stamp, head) = &mut self.heads[feed.slot as usize];
             let next = if *stamp == self.stamp { *head } else { 0 };
+            // A raw field and the ECS field made from it are the same piece of text: once is enough.
+            if let Some(known) = self.links.get_mut((next as usize).wrapping_sub(1))
+                && text.is_some()
+                && self.scalars[known.value as usize].text == text
+            {
+                if feed.rank < known.rank {
+                    (known.rank, known.value) = (feed.rank, value);
+                }
+                continue;
+            }
             self.links.push(Link { value, rank: feed.rank, next });
             (*stamp, *head) = (self.stamp, self.links.len() as u32);
         }
