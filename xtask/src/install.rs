@@ -1,4 +1,4 @@
-//! What tests need beside Rust: Debian packages and npm's. Installs what is missing when it may,
+//! What tests need beside Rust: packages of Debian, npm and PyPI. Installs what is missing when it may,
 //! and otherwise says what to type.
 
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 
 use crate::process::{self, heading};
-use crate::workspace::which;
+use crate::workspace::{target_dir, which};
 
 /// A program that tests run, the package that has it, and what is not tested without it.
 struct Need {
@@ -22,11 +22,39 @@ const NEEDS: &[Need] = &[
     Need { program: "hydra", package: "hydra", without: "the attack on a real sshd" },
     Need { program: "sshpass", package: "sshpass", without: "the attack on a real sshd" },
     Need { program: "rsyslogd", package: "rsyslog", without: "the attack on a real sshd" },
+    Need {
+        program: "/usr/lib/x86_64-linux-gnu/rsyslog/omelasticsearch.so",
+        package: "rsyslog-elasticsearch",
+        without: "rsyslog as a sender",
+    },
+    Need {
+        program: "/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so",
+        package: "rsyslog-gnutls",
+        without: "rsyslog as a sender",
+    },
+    Need {
+        program: "/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_ossl.so",
+        package: "rsyslog-openssl",
+        without: "rsyslog as a sender",
+    },
+    Need { program: "python3", package: "python3-venv", without: "public clients of shippers" },
     Need { program: "logger", package: "bsdutils", without: "syslog from a real client" },
     Need { program: "sudo", package: "sudo", without: "the attack on a real sshd" },
     Need { program: "useradd", package: "passwd", without: "the attack on a real sshd" },
     Need { program: "nginx", package: "nginx-light", without: "logs of a real nginx" },
     Need { program: "curl", package: "curl", without: "answers to a real client" },
+];
+
+/// Public clients that speak what shippers speak, from PyPI.
+const CLIENTS: &[&str] = &[
+    "elasticsearch==9.5.1",
+    "fluent-logger==0.11.1",
+    "graypy==2.1.0",
+    "opentelemetry-exporter-otlp-proto-grpc==1.45.2",
+    "opentelemetry-exporter-otlp-proto-http==1.45.2",
+    "opentelemetry-sdk==1.45.2",
+    "pygelf==0.4.3",
+    "pylogbeat==2.1.0",
 ];
 
 /// Programs of the comparison in `cargo xtask bench`.
@@ -40,7 +68,31 @@ const BENCH_NEEDS: &[Need] = &[
 /// # Errors
 /// When a package manager cannot even be started.
 pub fn for_tests() -> Result<()> {
-    install(NEEDS)
+    install(NEEDS)?;
+    clients()
+}
+
+/// Installs the public clients into an environment of their own, once for each list of them.
+fn clients() -> Result<()> {
+    let home = target_dir().join("clients");
+    let (mark, wanted) = (home.join("installed"), CLIENTS.join(" "));
+    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    if which("python3").is_none() {
+        return Ok(());
+    }
+    heading("installing public clients of shippers (pip)");
+    let venv = process::passes(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+    let pip = home.join("bin/pip");
+    let options = ["install", "--quiet", "--disable-pip-version-check", "--no-input"];
+    let installed = venv && process::passes(Command::new(pip).args(options).args(CLIENTS))?;
+    if installed {
+        std::fs::write(mark, wanted)?;
+    } else {
+        eprintln!("xtask: pip could not install {wanted}; without them, shippers are not tested");
+    }
+    Ok(())
 }
 
 /// Installs what the bench compares with and lacks.

@@ -151,15 +151,7 @@ impl Collector {
         tasks.spawn(read_journal(reader, sender.clone(), stats.clone(), shutdown.clone()));
         let shared = (board.clone(), stats.clone());
         let limits = &config.limits;
-        let addresses = syslog::start(
-            &config.syslog,
-            limits,
-            journal.clone(),
-            shared.clone(),
-            &tasks,
-            &shutdown,
-        )
-        .await;
+        let addresses = syslog::start(&config, &journal, shared.clone(), &tasks, &shutdown);
         if config.stdin {
             let input = stats.input(stdin::INPUT);
             board.report(&input, stdin::INPUT, "standard input", None);
@@ -182,14 +174,19 @@ impl Collector {
         watched.values().cloned().collect()
     }
 
+    /// The address that a listener (`syslog:udp`, `gelf:tcp`, `fluent`) listens on.
+    pub fn address(&self, input: &str) -> Option<SocketAddr> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).get(input).copied()
+    }
+
     /// The address that syslog over UDP listens on.
     pub fn udp_addr(&self) -> Option<SocketAddr> {
-        *self.addresses.udp.lock().unwrap_or_else(PoisonError::into_inner)
+        self.address("syslog:udp")
     }
 
     /// The address that syslog over TCP listens on.
     pub fn tcp_addr(&self) -> Option<SocketAddr> {
-        *self.addresses.tcp.lock().unwrap_or_else(PoisonError::into_inner)
+        self.address("syslog:tcp")
     }
 
     /// Waits until every input has stopped; call it after cancelling the shutdown token, while

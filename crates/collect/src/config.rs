@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::senders::SenderConfig;
+use crate::senders::{SenderConfig, Token};
 
 /// Port of the syslog listeners.
 pub const SYSLOG_PORT: u16 = 5514;
@@ -38,6 +38,12 @@ pub struct CollectConfig {
     /// token. As soon as one is named, nobody else may. Default: none, everybody who reaches the
     /// address may.
     pub senders: BTreeMap<String, SenderConfig>,
+    /// GELF, as Graylog takes it.
+    pub gelf: GelfConfig,
+    /// Lumberjack 2, as Beats and Logstash send it.
+    pub lumberjack: LumberjackConfig,
+    /// Fluent's forward protocol, as Fluentd and Fluent Bit send it.
+    pub fluent: FluentConfig,
     /// A listener of its own for senders on other machines.
     pub http: HttpConfig,
     /// OTLP logs over gRPC.
@@ -59,6 +65,9 @@ impl Default for CollectConfig {
             journald: JournaldConfig::default(),
             stdin: false,
             senders: BTreeMap::new(),
+            gelf: GelfConfig::default(),
+            lumberjack: LumberjackConfig::default(),
+            fluent: FluentConfig::default(),
             http: HttpConfig::default(),
             otlp: OtlpConfig::default(),
             tls: TlsConfig::default(),
@@ -136,6 +145,47 @@ impl Default for SyslogConfig {
     }
 }
 
+/// GELF: over UDP in chunks and packed, over TCP with a zero byte or a line end after each
+/// message.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GelfConfig {
+    /// Address and port for UDP, usually 127.0.0.1:12201, or `off`. Default: off.
+    #[serde(deserialize_with = "address_or_off")]
+    pub udp: Option<SocketAddr>,
+    /// Address and port for TCP, usually 127.0.0.1:12201, or `off`. Default: off.
+    #[serde(deserialize_with = "address_or_off")]
+    pub tcp: Option<SocketAddr>,
+    /// Whether senders over TCP must use TLS. Default: false.
+    pub tls: bool,
+}
+
+/// Lumberjack 2: the `output.logstash` of Beats.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LumberjackConfig {
+    /// Address and port, usually 127.0.0.1:5044, or `off`. Default: off.
+    #[serde(deserialize_with = "address_or_off")]
+    pub tcp: Option<SocketAddr>,
+    /// Whether senders must use TLS. Default: false.
+    pub tls: bool,
+}
+
+/// Fluent's forward protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FluentConfig {
+    /// Address and port, usually 127.0.0.1:24224, or `off`. Default: off.
+    #[serde(deserialize_with = "address_or_off")]
+    pub tcp: Option<SocketAddr>,
+    /// Whether senders must use TLS. Default: false.
+    pub tls: bool,
+    /// The key that senders must know (`shared_key`). Better: `shared_key_file`. Default: none.
+    pub shared_key: Option<Token>,
+    /// A file that holds the key.
+    pub shared_key_file: Option<PathBuf>,
+}
+
 /// A listener for senders on other machines. It takes what `server.listen` takes of senders
 /// (`/ingest`, Elasticsearch, Splunk HEC, Loki, OTLP), and shows nothing: no page, no API.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -207,13 +257,14 @@ pub struct Limits {
     /// Longest line of a file or of stdin, in bytes; the rest of a longer line is cut off and
     /// counted. Default: 1048576.
     pub line_bytes_max: usize,
-    /// Longest syslog message, in bytes; the rest of a longer one is cut off and counted.
+    /// Longest message of syslog or GELF, in bytes; the rest of a longer one is cut off (of GELF,
+    /// all of it) and counted.
     /// Default: 1048576.
     pub frame_bytes_max: usize,
-    /// Most syslog connections at the same time; further ones are closed at once and counted.
+    /// Most connections of each listener at the same time; further ones are closed at once and counted.
     /// Default: 512.
     pub connections_max: usize,
-    /// A syslog connection that is silent for so long is closed, in seconds. Default: 3600.
+    /// A connection that is silent for so long is closed, in seconds. Default: 3600.
     pub idle_s: u64,
     /// How far back `start: recent` reads, in days. Default: 7.
     pub recent_days: u64,

@@ -16,7 +16,7 @@ pub enum Error {
         /// The system's reason.
         cause: std::io::Error,
         /// What to do about it.
-        remedy: &'static str,
+        remedy: String,
     },
     /// A path pattern in the configuration is malformed.
     #[error("cannot use the path pattern {pattern:?}: {reason}")]

@@ -251,6 +251,11 @@ impl Journal {
         Ok(JournalReader::new(self.shared.clone(), offset))
     }
 
+    /// The directory it is in.
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
     /// Bytes that the journal takes on disk.
     pub fn used_bytes(&self) -> u64 {
         segment::used_bytes(&self.shared.segments())

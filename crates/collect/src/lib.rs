@@ -1,9 +1,9 @@
 //! Collect: bytes from outside become [`tocsin_model::Record`]s.
 //!
-//! In: files that grow, syslog over UDP and TCP, journald, stdin, and batches that the HTTP
-//! server hands over. Out: [`Batch`]es on one bounded channel, each with the [`Checkpoint`]s that
+//! In: files that grow, syslog, GELF, Lumberjack and Fluent over the network, journald, stdin,
+//! and batches that the HTTP server hands over. Out: [`Batch`]es on one bounded channel, each with the [`Checkpoint`]s that
 //! say how far its streams were read. Inputs that can be read again (files, journald) resume from
-//! a checkpoint; those that cannot (UDP, TCP, HTTP, stdin) go through the [`Journal`] first.
+//! a checkpoint; those that cannot (network, stdin) go through the [`Journal`] first.
 //!
 //! Never parses a record, never changes its bytes beyond the line end, and never drops one
 //! without counting it by reason in [`Stats`].
@@ -24,14 +24,16 @@ pub mod wire;
 
 mod files;
 mod journald;
+mod network;
 mod stdin;
 mod syslog;
 
 pub use batch::{Batch, Checkpoint, Checkpoints, Pace, Sender};
 pub use collector::{Collector, Watched};
 pub use config::{
-    CollectConfig, FileInput, HttpConfig, IngestLimits, JournalLimits, JournaldConfig,
-    JournaldMode, Limits, OtlpConfig, Start, SyslogConfig, TlsConfig,
+    CollectConfig, FileInput, FluentConfig, GelfConfig, HttpConfig, IngestLimits, JournalLimits,
+    JournaldConfig, JournaldMode, Limits, LumberjackConfig, OtlpConfig, Start, SyslogConfig,
+    TlsConfig,
 };
 pub use discover::{Discovered, discover};
 pub use error::Error;
@@ -66,14 +68,15 @@ fn tell(stats: &InputStats, input: &str, problem: Option<String>) {
     }
 }
 
-/// Writes entries of a sender that can wait to the journal, and counts them once they are safe.
+/// Writes entries of a sender that can wait to the journal, and counts them once they are safe;
+/// whether they are.
 async fn accept(
     journal: &Arc<Journal>,
     entries: Vec<JournalEntry>,
     stats: &InputStats,
     shutdown: &CancellationToken,
-) {
-    let Some(input) = entries.first().map(|entry| entry.input.clone()) else { return };
+) -> bool {
+    let Some(input) = entries.first().map(|entry| entry.input.clone()) else { return true };
     let (count, bytes, last) = tally(&entries);
     let waiting =
         |error: &JournalError| tell(stats, &input, Some(format!("senders must wait: {error}")));
@@ -81,10 +84,12 @@ async fn accept(
         Ok(()) => {
             stats.received(count, bytes, last);
             tell(stats, &input, None);
+            true
         }
         Err(error) => {
             tracing::warn!(%input, count, "dropped: {error}");
             stats.dropped(DropReason::JournalFull, count);
+            false
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -134,7 +134,7 @@ impl SenderConfig {
     fn resolve(&self) -> Result<String, String> {
         let token = match (&self.token, &self.token_file, &self.token_env) {
             (Some(token), None, None) => token.reveal().to_owned(),
-            (None, Some(path), None) => read(path)?,
+            (None, Some(path), None) => read("token_file", path)?,
             (None, None, Some(variable)) => std::env::var(variable)
                 .map_err(|_| format!("token_env: the variable {variable} is not set"))?,
             _ => return Err("give one of token, token_file and token_env".to_owned()),
@@ -146,8 +146,9 @@ impl SenderConfig {
     }
 }
 
-fn read(path: &PathBuf) -> Result<String, String> {
-    let fail = |why: String| format!("token_file: {} cannot be used: {why}", path.display());
+/// A secret of a file, without the line end.
+pub(crate) fn read(key: &str, path: &Path) -> Result<String, String> {
+    let fail = |why: String| format!("{key}: {} cannot be used: {why}", path.display());
     let size = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
     if size > TOKEN_BYTES_MAX {
         return Err(fail(format!("it is larger than {TOKEN_BYTES_MAX} bytes")));

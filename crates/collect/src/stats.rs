@@ -36,11 +36,15 @@ pub enum DropReason {
     Refused,
     /// Bytes of the journal that were damaged on disk.
     JournalDamaged,
+    /// Messages of which some chunks never came.
+    Incomplete,
+    /// Requests and connections without a token or key that is known.
+    Unauthorized,
 }
 
 impl DropReason {
     /// All reasons, in the order of the counters.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Oversize,
         Self::JournalFull,
         Self::QueueFull,
@@ -51,6 +55,8 @@ impl DropReason {
         Self::TooOld,
         Self::Refused,
         Self::JournalDamaged,
+        Self::Incomplete,
+        Self::Unauthorized,
     ];
 
     /// The word used in metrics and wire JSON.
@@ -66,13 +72,22 @@ impl DropReason {
             Self::TooOld => "too_old",
             Self::Refused => "refused",
             Self::JournalDamaged => "journal_damaged",
+            Self::Incomplete => "incomplete",
+            Self::Unauthorized => "unauthorized",
         }
     }
 
     /// True when whole records were lost (a message, a refused event); false when something
     /// else was counted (bytes cut off, a connection, part of a file never read).
     pub fn loses_records(self) -> bool {
-        matches!(self, Self::JournalFull | Self::QueueFull | Self::KernelBufferFull | Self::Refused)
+        matches!(
+            self,
+            Self::JournalFull
+                | Self::QueueFull
+                | Self::KernelBufferFull
+                | Self::Refused
+                | Self::Incomplete
+        )
     }
 }
 

@@ -41,7 +41,10 @@ impl Origin {
     /// 401 when tokens are configured and the request has none of them.
     pub fn of(app: &App, parts: &Parts, input: &str) -> Result<Self, ApiError> {
         let peer = parts.extensions.get::<Peer>().map(|Peer(address)| address.ip());
-        let sender = sender(&app.senders, &parts.headers, parts.uri.query())?;
+        let sender = sender(&app.senders, &parts.headers, parts.uri.query());
+        let sender = sender.inspect_err(|_| {
+            app.handle.inputs.input(input).dropped(DropReason::Unauthorized, 1);
+        })?;
         let Some(sender) = sender else {
             return Ok(Self { input: Arc::from(input), source: None, peer });
         };

@@ -40,100 +40,85 @@ fn otlp_protobuf() -> Vec<u8> {
     Writer::default().put(1, Writer::default().put(2, scope).bytes).bytes
 }
 
-#[tokio::test]
-async fn every_protocol_is_taken_and_answered_in_its_words() {
-    let mut rig = Rig::new().await;
-    let bulk = "{\"create\":{\"_index\":\"logs\"}}\n{\"a\":1}\n{\"index\":{}}\nbroken\n";
-    let loki = r#"{"streams":[{"stream":{"job":"x"},"values":[["1000000000","line"]]}]}"#;
-    let otlp =
-        r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"line"}}]}]}]}"#;
-    let (loki_packed, otlp_packed) = (loki_protobuf(), otlp_protobuf());
-    let line = r#"{"@timestamp":"1970-01-01T00:00:01Z","message":"line","labels":{"job":"x"}}"#;
-    let es = r#"elasticsearch - {"a":1}"#;
-    let hec = r#"splunk_hec - {"message":"line","host.name":"h"}"#;
-    let (pushed, logged) = (format!("loki - {line}"), r#"otlp:http - {"message":"line"}"#);
-    type Case<'a> = (&'a str, &'a str, (&'a str, &'a str), &'a [u8], u16, &'a str, &'a str);
-    let cases: &[Case<'_>] = &[
-        ("POST", "/_bulk", JSON, bulk.as_bytes(), 200, r#""errors":true"#, es),
-        ("PUT", "/logs/_bulk", JSON, b"{\"index\":{}}\n{\"a\":1}", 200, r#""errors":false"#, es),
-        (
-            "POST",
-            "/elasticsearch/_bulk?filter_path=errors,items.*.status",
-            JSON,
-            b"{\"index\":{}}\n{\"a\":1}",
-            200,
-            r#"{"index":{"status":201}}"#,
-            es,
-        ),
-        ("POST", "/logs/_doc", JSON, b"{\"a\":1}", 201, r#""result":"created""#, es),
-        ("PUT", "/logs/_create/7", JSON, b"{\"a\":1}", 201, r#""_id":"7""#, es),
-        ("POST", "/logs/_doc", JSON, b"[]", 400, "document_parsing_exception", ""),
-        ("POST", "/_bulk", JSON, b"nonsense", 400, r#""status":400"#, ""),
-        (
-            "POST",
-            "/services/collector",
-            JSON,
-            br#"{"event":"line","host":"h"}"#,
-            200,
-            r#""code":0"#,
-            hec,
-        ),
-        (
-            "POST",
-            "/services/collector/event/1.0?channel=1",
-            JSON,
-            br#"{"event":"line","host":"h"}"#,
-            200,
-            r#""ackId":0"#,
-            hec,
-        ),
-        (
-            "POST",
-            "/services/collector/ack?channel=1",
-            JSON,
-            br#"{"acks":[0,1]}"#,
-            200,
-            r#"{"0":true,"1":false}"#,
-            "",
-        ),
-        (
-            "POST",
-            "/services/collector/raw?host=h",
-            JSON,
-            b"line\n",
-            200,
-            r#""text":"Success""#,
-            hec,
-        ),
-        ("POST", "/services/collector/event", JSON, b"", 400, r#""code":5"#, ""),
-        (
-            "POST",
-            "/services/collector/event",
-            JSON,
-            b"{\"event\":\"line\",\"host\":\"h\"}{}",
-            400,
-            r#""code":12"#,
-            hec,
-        ),
-        ("GET", "/services/collector/health", JSON, b"", 200, r#""code":17"#, ""),
-        ("POST", "/loki/api/v1/push", JSON, loki.as_bytes(), 204, "", &pushed),
-        ("POST", "/loki/api/v1/push", PROTOBUF, &loki_packed, 204, "", &pushed),
-        ("POST", "/loki/api/v1/push", JSON, b"{}", 400, "streams", ""),
-        ("POST", "/v1/logs", JSON, otlp.as_bytes(), 200, "{}", logged),
-        ("POST", "/v1/logs", PROTOBUF, &otlp_packed, 200, "", logged),
-        ("POST", "/v1/logs", JSON, b"x", 400, r#""code":3"#, ""),
-    ];
+/// Method, address, type, body, status, part of the answer, and the record.
+type Case<'a> = (&'a str, &'a str, (&'a str, &'a str), &'a [u8], u16, &'a str, &'a str);
+
+async fn check(rig: &mut Rig, cases: &[Case<'_>]) {
     for (method, target, kind, body, status, said, record) in cases {
         let answer = rig.ask(method, target, &[*kind], body).await;
         let text = answer.text();
         assert_eq!(answer.status, *status, "{target}: {text}");
         assert!(text.contains(said), "{target}: {text}");
         if !record.is_empty() {
-            assert_eq!(arrived(&mut rig, 1).await, [*record], "{target}");
+            assert_eq!(arrived(rig, 1).await, [*record], "{target}");
         }
     }
+}
+
+#[tokio::test]
+async fn elasticsearch_is_taken_and_answered_in_its_words() {
+    let mut rig = Rig::new().await;
+    let bulk = b"{\"create\":{\"_index\":\"logs\"}}\n{\"a\":1}\n{\"index\":{}}\nbroken\n";
+    let one = b"{\"index\":{}}\n{\"a\":1}";
+    let brief = "/elasticsearch/_bulk?filter_path=errors,items.*.status";
+    let es = r#"elasticsearch - {"a":1}"#;
+    let cases: &[Case<'_>] = &[
+        ("POST", "/_bulk", JSON, bulk, 200, r#""errors":true"#, es),
+        ("PUT", "/logs/_bulk", JSON, one, 200, r#""errors":false"#, es),
+        ("POST", brief, JSON, one, 200, r#"{"index":{"status":201}}"#, es),
+        ("POST", "/logs/_doc", JSON, b"{\"a\":1}", 201, r#""result":"created""#, es),
+        ("PUT", "/logs/_create/7", JSON, b"{\"a\":1}", 201, r#""_id":"7""#, es),
+        ("POST", "/logs/_doc", JSON, b"[]", 400, "document_parsing_exception", ""),
+        ("POST", "/_bulk", JSON, b"nonsense", 400, r#""status":400"#, ""),
+    ];
+    check(&mut rig, cases).await;
     let counters = rig.handle.inputs.input("elasticsearch");
     assert_eq!((counters.records(), counters.dropped_count(DropReason::Refused)), (5, 2));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn the_event_collector_is_taken_and_answered_in_its_words() {
+    let mut rig = Rig::new().await;
+    let hec = r#"splunk_hec - {"message":"line","host.name":"h"}"#;
+    let event = br#"{"event":"line","host":"h"}"#;
+    let half = b"{\"event\":\"line\",\"host\":\"h\"}{}";
+    let (base, acks) = ("/services/collector", br#"{"acks":[0,1]}"#);
+    let at = |path: &str| format!("{base}{path}");
+    let (one, raw) = (at("/event/1.0?channel=1"), at("/raw?host=h"));
+    let (ack, plain, health) = (at("/ack?channel=1"), at("/event"), at("/health"));
+    let cases: &[Case<'_>] = &[
+        ("POST", base, JSON, event, 200, r#""code":0"#, hec),
+        ("POST", &one, JSON, event, 200, r#""ackId":0"#, hec),
+        ("POST", &ack, JSON, acks, 200, r#"{"0":true,"1":false}"#, ""),
+        ("POST", &raw, JSON, b"line\n", 200, r#""text":"Success""#, hec),
+        ("POST", &plain, JSON, b"", 400, r#""code":5"#, ""),
+        ("POST", &plain, JSON, half, 400, r#""code":12"#, hec),
+        ("GET", &health, JSON, b"", 200, r#""code":17"#, ""),
+    ];
+    check(&mut rig, cases).await;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn loki_and_otlp_are_taken_and_answered_in_their_words() {
+    let mut rig = Rig::new().await;
+    let loki = br#"{"streams":[{"stream":{"job":"x"},"values":[["1000000000","line"]]}]}"#;
+    let otlp =
+        br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"line"}}]}]}]}"#;
+    let (loki_packed, otlp_packed) = (loki_protobuf(), otlp_protobuf());
+    let line = r#"{"@timestamp":"1970-01-01T00:00:01Z","message":"line","labels":{"job":"x"}}"#;
+    let (pushed, logged) = (format!("loki - {line}"), r#"otlp:http - {"message":"line"}"#);
+    let push = "/loki/api/v1/push";
+    let cases: &[Case<'_>] = &[
+        ("POST", push, JSON, loki, 204, "", &pushed),
+        ("POST", push, PROTOBUF, &loki_packed, 204, "", &pushed),
+        ("POST", push, JSON, b"{}", 400, "streams", ""),
+        ("POST", "/v1/logs", JSON, otlp, 200, "{}", logged),
+        ("POST", "/v1/logs", PROTOBUF, &otlp_packed, 200, "", logged),
+        ("POST", "/v1/logs", JSON, b"x", 400, r#""code":3"#, ""),
+    ];
+    check(&mut rig, cases).await;
     rig.stop().await;
 }
 

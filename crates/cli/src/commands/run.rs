@@ -63,6 +63,9 @@ async fn serve(loaded: Loaded, written: Written) -> anyhow::Result<ExitCode> {
     };
     let file = written.path.as_ref().map(|path| path.display().to_string());
     announce(engine.handle(), &server.addr().to_string(), file.as_deref(), &about_rules);
+    for (what, address) in server.listening() {
+        eprintln!("  reading        {what} on {address}");
+    }
     while signals.next().await == Asked::Reload {
         tracing::info!(
             "SIGHUP: reading packs and rules again; tocsin.yml is read at the start only"

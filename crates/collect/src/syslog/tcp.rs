@@ -1,4 +1,4 @@
-//! Syslog over TCP (RFC 6587): messages by line or by length.
+//! Connections over TCP; of them syslog (RFC 6587): messages by line or by length.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::Listener;
 use crate::frame::{Frame, FrameDecoder};
+use crate::network::{self, Manner};
 use crate::stats::DropReason;
 
 /// Connections that the system may hold until they are accepted.
@@ -36,7 +37,7 @@ pub(super) fn open(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)>
 }
 
 /// Accepts connections until shutdown.
-pub(super) async fn run(listener: Listener, socket: TcpListener) {
+pub(crate) async fn run(listener: Listener, socket: TcpListener, how: Manner) {
     let places = Arc::new(Semaphore::new(listener.limits.connections_max));
     loop {
         let accepted = tokio::select! {
@@ -46,20 +47,21 @@ pub(super) async fn run(listener: Listener, socket: TcpListener) {
         match accepted {
             Ok((connection, peer)) => match places.clone().try_acquire_owned() {
                 Ok(place) => {
-                    let listener = listener.clone();
+                    let (listener, how) = (listener.clone(), how.clone());
                     listener.tasks.clone().spawn(async move {
-                        serve(&listener, connection, peer.ip()).await;
+                        network::serve(&listener, connection, peer.ip(), &how).await;
                         drop(place);
                     });
                 }
                 Err(_) => {
                     listener.stats.dropped(DropReason::TooManyConnections, 1);
                     let max = listener.limits.connections_max;
-                    tracing::warn!(%peer, "over {max} syslog connections; raise collect.limits.connections_max");
+                    let input = &listener.input;
+                    tracing::warn!(%input, %peer, "over {max} connections; raise collect.limits.connections_max");
                 }
             },
             Err(error) => {
-                tracing::warn!("accepting a syslog connection: {error}; trying again");
+                tracing::warn!("accepting a connection: {error}; trying again");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
@@ -67,7 +69,11 @@ pub(super) async fn run(listener: Listener, socket: TcpListener) {
 }
 
 /// Reads one connection to its end.
-async fn serve(listener: &Listener, mut connection: TcpStream, peer: IpAddr) {
+pub(crate) async fn serve(
+    listener: &Listener,
+    mut connection: impl AsyncRead + Unpin,
+    peer: IpAddr,
+) {
     let mut decoder = FrameDecoder::new(listener.limits.frame_bytes_max);
     let mut frames = Vec::new();
     let mut buffer = vec![0; READ_BYTES];

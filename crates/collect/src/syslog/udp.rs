@@ -1,17 +1,17 @@
-//! Syslog over UDP (RFC 5426): one message for each datagram.
+//! Datagrams: syslog over UDP (RFC 5426), one message for each, and GELF.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use super::{Listener, kernel};
 use crate::journal::{JournalEntry, JournalError};
+use crate::network::Datagrams;
 use crate::stats::DropReason;
 
 /// Receive buffer asked of the system, in bytes: it holds what arrives while the disk syncs. The
@@ -41,7 +41,7 @@ pub(super) fn open(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
 }
 
 /// Receives until shutdown, then takes what had arrived by then.
-pub(super) async fn run(listener: Listener, socket: UdpSocket) {
+pub(super) async fn run(listener: Listener, socket: UdpSocket, mut datagrams: Datagrams) {
     let (sender, waiting) = mpsc::channel(MESSAGES_WAITING_MAX);
     let queue = Queue { sender, bytes: Arc::default() };
     let writer = listener.tasks.spawn(write(listener.clone(), waiting, queue.bytes.clone()));
@@ -51,19 +51,22 @@ pub(super) async fn run(listener: Listener, socket: UdpSocket) {
     loop {
         tokio::select! {
             received = socket.recv_from(&mut buffer) => match received {
-                Ok((length, peer)) => enqueue(&listener, &queue, &buffer[..length], peer),
+                Ok((length, peer)) => enqueue(&listener, &queue, &mut datagrams, (&buffer[..length], peer)),
                 Err(error) => {
                     // Mostly an answer to something we never sent; the socket goes on.
-                    tracing::debug!("receiving syslog over UDP: {error}");
+                    tracing::debug!("receiving over UDP: {error}");
                     tokio::task::yield_now().await;
                 }
             },
-            _ = ask.tick() => listener.stats.dropped(DropReason::KernelBufferFull, drops.take_new()),
+            _ = ask.tick() => {
+                datagrams.expire(&listener.stats);
+                listener.stats.dropped(DropReason::KernelBufferFull, drops.take_new());
+            }
             () = listener.shutdown.cancelled() => break,
         }
     }
     while let Ok((length, peer)) = socket.try_recv_from(&mut buffer) {
-        enqueue(&listener, &queue, &buffer[..length], peer);
+        enqueue(&listener, &queue, &mut datagrams, (&buffer[..length], peer));
     }
     listener.stats.dropped(DropReason::KernelBufferFull, drops.take_new());
     drop(queue);
@@ -77,17 +80,21 @@ struct Queue {
     bytes: Arc<AtomicUsize>,
 }
 
-fn enqueue(listener: &Listener, queue: &Queue, datagram: &[u8], peer: SocketAddr) {
-    let end = datagram.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r' | 0));
-    let Some(end) = end else { return };
+fn enqueue(
+    listener: &Listener,
+    queue: &Queue,
+    datagrams: &mut Datagrams,
+    (datagram, peer): (&[u8], SocketAddr),
+) {
     let max = listener.limits.frame_bytes_max;
-    let message = &datagram[..(end + 1).min(max)];
-    listener.stats.dropped(DropReason::Oversize, u64::from(end + 1 > max));
-    let entry = listener.entry(peer.ip(), Bytes::copy_from_slice(message));
+    let message = datagrams.message(datagram, peer.ip(), max, &listener.stats);
+    let Some(message) = message else { return };
+    let size = message.len();
+    let entry = listener.entry(peer.ip(), message);
     // Counted before it can be taken out, so that the count never falls below what waits.
-    let waiting = queue.bytes.fetch_add(message.len(), Ordering::Relaxed) + message.len();
+    let waiting = queue.bytes.fetch_add(size, Ordering::Relaxed) + size;
     if waiting > BYTES_WAITING_MAX || queue.sender.try_send(entry).is_err() {
-        queue.bytes.fetch_sub(message.len(), Ordering::Relaxed);
+        queue.bytes.fetch_sub(size, Ordering::Relaxed);
         listener.stats.dropped(DropReason::QueueFull, 1);
     }
 }
