@@ -1,6 +1,8 @@
 //! JSON objects that are only the frame of a message: what rsyslog, journald, container runtimes
 //! and shippers write around a line.
 
+pub(crate) mod wrap;
+
 use std::borrow::Cow;
 
 use tocsin_model::{Event, FieldId, Value, field};
@@ -12,7 +14,7 @@ use crate::time::{self, Clock};
 
 /// Keys that hold the message.
 const MESSAGE: &[&str] =
-    &["message", "MESSAGE", "msg", "log", "@message", "line", "raw", "event.original"];
+    &["message", "MESSAGE", "msg", "log", "@message", "line", "raw", "event.original", "AuditData"];
 /// Keys that hold the program.
 const PROGRAM: &[&str] = &[
     "program",
@@ -90,6 +92,8 @@ pub(crate) struct Keys {
     journal: Vec<FieldId>,
     path: Vec<FieldId>,
     source: FieldId,
+    /// How many records came in one line, of which the first is read.
+    pub(crate) records: Option<FieldId>,
 }
 
 /// Which kind of envelope an object is.
@@ -116,6 +120,7 @@ impl Default for Keys {
             journal: ids(JOURNAL),
             path: ids(&["log.file.path", "filename", "file", "path", "source"]),
             source: FieldId::intern("source").unwrap_or(field::LOG_FILE_PATH),
+            records: FieldId::intern("tocsin.records"),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tocsin_model::{Event, FieldId, field};
+use tocsin_model::{Event, FieldId, Value, field};
 
-use crate::envelope::Kind;
+use crate::envelope::{Kind, wrap::unwrapped};
 use crate::frame::{self, Head};
 use crate::parser::{Compiled, Hint};
 use crate::route::Look;
@@ -257,6 +257,17 @@ impl<'p> Pass<'p> {
                 fits: true,
             });
         }
+        if let Some((inner, count)) = unwrapped(text, &self.state.names, event)
+            && depth < FRAMES_MAX
+        {
+            event.remove_range(before..usize::MAX);
+            self.state.frames.push("json");
+            let found = self.json(inner, event, depth + 1);
+            if let Some(records) = self.compiled.keys.records.filter(|_| count > 1) {
+                event.set(records, Value::Int(i64::try_from(count).unwrap_or(i64::MAX)));
+            }
+            return found;
+        }
         if let Some(found) = self.envelope(text, before, event, depth) {
             return Some(found);
         }
@@ -476,7 +487,7 @@ fn begin_again(event: &mut Event, outer: &Event, before: usize) {
     event.time = outer.time;
     event.received = outer.received;
     event.set_original(outer.original());
-    let kept: Vec<(FieldId, tocsin_model::Value<'_>)> = outer.iter().take(before).collect();
+    let kept: Vec<(FieldId, Value<'_>)> = outer.iter().take(before).collect();
     for (id, value) in kept {
         event.push(id, value);
     }
