@@ -68,7 +68,7 @@ pub(crate) fn peel<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>
                 iso(text, clock).or_else(|| unix(text)).or_else(|| nxos(text, clock))?
             }
         }
-        b'[' => monotonic(text)?,
+        b'[' => monotonic(text).or_else(|| bracketed(text, clock))?,
         b'a'..=b'z' => tag_only(text)?,
         _ => return None,
     };
@@ -227,6 +227,16 @@ fn unix(text: &str) -> Option<(Head<'_>, &str)> {
     tagged(text, read, "journal short-unix")
 }
 
+/// `[2026-11-21 00:11:50] vm sshd[1]: …`, `[Nov 21 00:11:50] vm sshd[1]: …`.
+fn bracketed<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let (inside, rest) = text[1..].split_once(']')?;
+    let read = time::any(inside.as_bytes(), clock).filter(|read| read.len == inside.len())?;
+    let (head, body) = host_and_tag(rest.strip_prefix(' ')?);
+    let digits = head.pid.as_deref()?.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && head.host.is_some())
+        .then_some((Head { frame: "iso", time: Some(read.time), ..head }, body))
+}
+
 /// `[ 1234.567] vm sshd[1]: …`.
 fn monotonic(text: &str) -> Option<(Head<'_>, &str)> {
     let (uptime, rest) = text[1..].split_once(']')?;
@@ -280,6 +290,18 @@ fn tag_only(text: &str) -> Option<(Head<'_>, &str)> {
     Some((head, body))
 }
 
+/// `vm2 sshd[1]: …` after a host: a relay wrote its own name before the sender's.
+fn behind_relay<'t>(head: &Head<'_>, rest: &'t str) -> Option<(&'t str, &'t str, &'t str)> {
+    head.host.as_ref()?;
+    let (host, after) = rest.split_once(' ')?;
+    if host.ends_with(':') || !is_host(host) || host.bytes().any(|byte| b":/%".contains(&byte)) {
+        return None;
+    }
+    let (tag, pid, body) = tag(after)?;
+    let pid = pid.filter(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some((tag, pid, body))
+}
+
 /// `sshd: …`: only a word before a colon, which says little by itself.
 pub(crate) fn name_only(text: &str) -> Option<(Head<'_>, &str)> {
     let (tag, pid, body) = tag(text)?;
@@ -292,12 +314,20 @@ fn host_and_tag(text: &str) -> (Head<'_>, &str) {
     let text = text.trim_start_matches(' ');
     let end = text.find(' ').unwrap_or(text.len());
     let first = &text[..end];
+    // Only an address stands in brackets; else it is a process id.
+    let bare = first.strip_prefix('[').and_then(|first| first.strip_suffix(']'));
+    let bare = bare.filter(|bare| bare.contains(['.', ':'])).unwrap_or(first);
     let mut head = Head::default();
     let mut rest = text;
     // A word that ends as a tag does is the tag, and the host is missing.
-    if !first.ends_with(':') && is_host(first) && end < text.len() {
-        head.host = Some(Cow::Borrowed(first));
+    if !first.ends_with(':') && is_host(bare) && end < text.len() {
+        head.host = Some(Cow::Borrowed(bare));
         rest = text[end..].trim_start_matches(' ');
+    }
+    if let Some((tag, pid, body)) = behind_relay(&head, rest) {
+        head.tag = Some(Cow::Borrowed(tag));
+        head.pid = Some(Cow::Borrowed(pid));
+        return (head, body);
     }
     if let Some((word, after)) = rest.split_once(' ')
         && is_priority(word)

@@ -130,6 +130,37 @@ fn long_lines_take_time_in_proportion() {
     }
 }
 
+/// Every source: lines it knows, cut anywhere and gone on with what its patterns look for.
+#[test]
+fn known_lines_made_long_take_time_in_proportion() {
+    const SIZE: usize = 60_000;
+    let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../content");
+    let fillers = [" ", "a", "\"", ",", "=", " from ", ": ", "1.", "a=b ", "[", "'", "|", "/", "<"];
+    let mut number = 0;
+    for pack in tocsin_content::read_dir(&content).0 {
+        for file in pack.files.iter().filter(|file| file.inner.ends_with(".log")) {
+            for line in file.text().lines().filter(|line| line.len() < 4096).take(12) {
+                number += 1;
+                let filler = fillers[number % fillers.len()];
+                let cut = line.floor_char_boundary(line.len() * (1 + number % 4) / 4);
+                let mut long = line[..cut].to_owned();
+                while long.len() < SIZE {
+                    long.push_str(filler);
+                }
+                let begun = Instant::now();
+                check(long.as_bytes(), None);
+                let took = begun.elapsed();
+                assert!(
+                    took.as_millis() < 2_000,
+                    "{}: {filler:?} after {line}: {took:?}",
+                    file.path
+                );
+            }
+        }
+    }
+    assert!(number > 200, "{number}");
+}
+
 #[test]
 fn a_line_over_the_limit_is_kept_but_not_parsed() {
     let event = parse(&vec![b'x'; 2 * 1024 * 1024], None);
