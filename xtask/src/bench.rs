@@ -9,6 +9,7 @@ mod history;
 mod lines;
 mod measure;
 mod sigma;
+mod sources;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,7 +31,7 @@ const RUNS: u32 = 3;
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
-    /// Lines to ECS JSON.
+    /// Lines to ECS JSON, and so of each of many sources.
     Parse,
     /// Lines through every shipped rule.
     Detect,
@@ -91,6 +92,9 @@ pub fn run(args: &Args) -> Result<bool> {
     let file = lines::sshd(&dir, args.lines)?;
     heading(&format!("{} sshd lines, {}", args.lines, file.display()));
     let mut figures = ours(args, &tocsin, &file, &dir)?;
+    if args.what == What::Parse {
+        figures.extend(sources::run(&tocsin, &dir)?);
+    }
     if !args.no_others && matches!(args.what, What::Detect | What::All) {
         install::for_bench()?;
         figures.extend(others(args, &file, &dir)?);
