@@ -13,6 +13,7 @@ pub mod collector;
 pub mod config;
 pub mod discover;
 pub mod error;
+pub mod faults;
 pub mod frame;
 pub mod ingest;
 pub mod journal;
@@ -37,6 +38,7 @@ pub use config::{
 };
 pub use discover::{Discovered, discover};
 pub use error::Error;
+pub use faults::faults;
 pub use files::check_pattern;
 pub use ingest::{IngestBody, IngestEntry, KnownFormat, Refused, Warning, decode_ingest};
 pub use journal::{Journal, JournalEntry, JournalError};

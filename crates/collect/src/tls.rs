@@ -78,6 +78,16 @@ pub fn server_config(
     Ok(Arc::new(server))
 }
 
+/// What is wrong with the files that are named, if anything.
+pub(crate) fn check(config: &TlsConfig) -> Option<TlsError> {
+    let named = config.certificate_file.is_some() || config.key_file.is_some();
+    if named {
+        // Nothing is made when files are named.
+        return server_config(config, Path::new(""), &[]).err();
+    }
+    config.client_ca_file.as_deref().and_then(|path| certificates(path).err())
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let all = CertificateDer::pem_file_iter(path).map_err(|error| fail(path, &error))?;
     let all: Vec<_> = all.collect::<Result<_, _>>().map_err(|error| fail(path, &error))?;

@@ -5,7 +5,6 @@
 //! anything.
 
 use tocsin_alert::AllowList;
-use tocsin_collect::Senders;
 use tocsin_content::Diagnostic;
 
 use super::Loaded;
@@ -37,11 +36,10 @@ pub fn verify(loaded: &Loaded) -> Vec<Diagnostic> {
             }
         }
     }
-    for (sender, message) in Senders::new(&config.collect.senders).err().into_iter().flatten() {
-        // The key that the message is about, when it begins with one.
-        let key = message.split([':', ' ']).next().unwrap_or("");
-        let message = format!("sender {sender}: {message}");
-        faults.push(loaded.fault(&["collect", "senders", &sender, key], message));
+    for (path, message) in tocsin_collect::faults(&config.collect) {
+        let path: Vec<&str> =
+            std::iter::once("collect").chain(path.iter().map(String::as_str)).collect();
+        faults.push(loaded.fault(&path, message));
     }
     for (channel, message) in tocsin_notify::faults(&config.notify, &config.server.data_dir) {
         // The key that the message is about, when it begins with one.
