@@ -1,5 +1,5 @@
 //! Lines without a frame say nothing of who wrote them: they are taken as sshd's only where the
-//! sender, the configuration or the path says so. Else whoever prints its users' input at the
+//! sender, the configuration or the path says so, or on standard input. Else whoever prints its users' input at the
 //! start of a line could be made to report logins that never were.
 
 mod common;
@@ -17,6 +17,8 @@ fn bare_lines_of_sshd() {
         (None, Some("/var/log/auth.log"), "openssh.sshd"),
         (None, Some("/var/log/auth.log.1"), "openssh.sshd"),
         (None, Some("auth.log"), "openssh.sshd"),
+        // What somebody gives by hand.
+        (None, Some("stdin"), "openssh.sshd"),
         (None, Some("/var/log/secure"), "openssh.sshd"),
         (None, Some("/var/log/secure-20261121"), "openssh.sshd"),
         (None, Some("/var/log/sshd.log"), "openssh.sshd"),
