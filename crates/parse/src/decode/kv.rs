@@ -22,6 +22,9 @@ pub(crate) fn kv(text: &str, pair: u8, assign: u8, raw: &mut Raw<'_, '_>) {
             continue;
         }
         at += found + 1;
+        if !pair.is_ascii_whitespace() {
+            at += bytes[at..].iter().take_while(|byte| **byte == b' ').count();
+        }
         let (value, end) = value(text, at, pair);
         if is_key(key) {
             raw.text(key, value);

@@ -37,6 +37,10 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     ("DASHTIME", r"\d\d-[A-Z][a-z][a-z]-\d{4} \d\d:\d\d:\d\d(?:\.\d+)?"),
     ("REDISTIME", r"\d\d [A-Z][a-z][a-z] (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?"),
     ("SYSLOGTIME", r"[A-Z][a-z][a-z] +\d+ (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?(?: \d{4})?"),
+    (
+        "IOSTIME",
+        r"(?:\d{4} )?[A-Z][a-z][a-z] +\d+ (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?(?: \d{4})?(?: [A-Z]{2,5})?",
+    ),
     ("CTIME", r"[A-Z][a-z][a-z] [A-Z][a-z][a-z] +\d+ \d\d:\d\d:\d\d(?:\.\d+)?(?: [A-Z]+)? \d{4}"),
     ("FASTTIME", r"\d\d/\d\d(?:/\d{2,4})?-\d\d:\d\d:\d\d(?:\.\d+)?"),
     ("IISTIME", r"\d+/\d+/\d+, \d+:\d\d:\d\d"),
