@@ -300,7 +300,10 @@ impl Sink<'_> {
         let bare_v6 =
             text.bytes().filter(|byte| *byte == b':').count() > 1 && !text.starts_with('[');
         match text.rsplit_once(':') {
-            Some((host, port)) if bare_v6 && port.parse::<u16>().is_ok() => {
+            // `2001:db8::22` is an address without a port: without its end it is none.
+            Some((host, port))
+                if bare_v6 && port.parse::<u16>().is_ok() && ip_of(host).is_some() =>
+            {
                 self.address(side, host);
                 self.write(Target::Field(side.port, Kind::Long), port);
             }
@@ -312,7 +315,9 @@ impl Sink<'_> {
     fn ip(&mut self, id: FieldId, ip: IpAddr, text: &str) {
         match ip {
             // The only way to write a valid IPv4 address is the canonical one.
-            IpAddr::V4(_) if !text.contains(':') => self.text(id, text),
+            IpAddr::V4(_) if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
+                self.text(id, text);
+            }
             _ => {
                 let canonical = ip.to_string();
                 let text = if canonical == text { text } else { &canonical };
