@@ -152,9 +152,22 @@ fn python() -> Option<PathBuf> {
     Some(python)
 }
 
+/// Sends an attack with each client and waits for its alert.
+fn send_with(server: &Server, clients: &[(&str, String)], network: &str) {
+    let Some(python) = python() else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/send.py");
+    for (number, (client, address)) in clients.iter().enumerate() {
+        let from = format!("{network}.{}", number + 1);
+        let mut command = Command::new(&python);
+        command.arg(&script).args([client, address.as_str()]);
+        let (code, _, errors) = output(&mut command, attack(&from).join("\n").as_bytes());
+        assert_eq!(code, 0, "{client}: {errors}\n{}", server.errors());
+        alerted(server, &from);
+    }
+}
+
 #[test]
 fn public_clients_are_believed_and_believe() {
-    let Some(python) = python() else { return };
     let setup = Setup::new(CONFIG);
     let server = server(&setup);
     let clients = [
@@ -167,15 +180,27 @@ fn public_clients_are_believed_and_believe() {
         ("lumberjack", address(&server, "Lumberjack")),
         ("fluent", address(&server, "Fluent forward")),
     ];
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/send.py");
-    for (number, (client, address)) in clients.iter().enumerate() {
-        let from = format!("198.51.100.{}", number + 1);
-        let mut command = Command::new(&python);
-        command.arg(&script).args([client, address.as_str()]);
-        let (code, _, errors) = output(&mut command, attack(&from).join("\n").as_bytes());
-        assert_eq!(code, 0, "{client}: {errors}\n{}", server.errors());
-        alerted(&server, &from);
-    }
+    send_with(&server, &clients, "198.51.100");
+}
+
+#[test]
+fn public_clients_send_with_tokens_over_tls() {
+    let setup = Setup::new(
+        "collect:\n  discover: false\n  journald: { mode: \"off\" }\n  syslog: { udp: \"off\", tcp: \"off\" }\n\
+         \x20 http: { listen: 127.0.0.1:0, tls: true }\n  otlp: { grpc: 127.0.0.1:0, tls: true }\n\
+         \x20 senders: { web1: { token: secret-of-web1 } }\n",
+    );
+    let server = server(&setup);
+    let certificate = setup.path("data/tls/certificate.pem");
+    let local = |what: &str| {
+        let address = address(&server, what).replace("127.0.0.1", "localhost");
+        format!("{address},secret-of-web1,{}", certificate.display())
+    };
+    let clients = [
+        ("elasticsearch_tls", local("senders over HTTP")),
+        ("otlp_grpc_tls", local("OTLP over gRPC")),
+    ];
+    send_with(&server, &clients, "198.51.100");
 }
 
 struct Rsyslog(Child);

@@ -163,6 +163,45 @@ async fn shippers_find_what_they_look_for_before_they_send() {
     rig.stop().await;
 }
 
+#[tokio::test]
+async fn senders_of_other_machines_have_a_door_of_their_own_that_shows_nothing() {
+    let any = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
+    let (open, _batches, inputs, _dir) = common::handle(|config| {
+        config.collect.http.listen = Some(any);
+    })
+    .await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let refused = tocsin_server::serve(open, stop.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("collect.http.listen") && refused.contains("collect.senders"));
+    inputs.cancel();
+    let mut rig = Rig::with(|config| {
+        let token = Some(Token::new("secret-gate"));
+        let sender = SenderConfig { token, ..SenderConfig::default() };
+        config.collect.senders.insert("gate".to_owned(), sender);
+        config.collect.http.listen = Some(any);
+    })
+    .await;
+    let (what, address) = rig.listening()[0];
+    assert_eq!(what, "senders over HTTP");
+    rig.addr.set_port(address.port());
+    let named = [("Host", "logs.example.org"), ("Authorization", "Bearer secret-gate")];
+    let body = b"{\"index\":{}}\n{\"a\":1}\n";
+    for (method, target, status) in [
+        ("POST", "/_bulk", 200),
+        ("GET", "/", 200),
+        ("GET", "/alerts", 404),
+        ("GET", "/api/v1/status", 404),
+        ("GET", "/metrics", 404),
+        ("GET", "/_bulk", 404),
+    ] {
+        let answer = rig.ask(method, target, &named, body).await;
+        assert_eq!(answer.status, status, "{target}: {}", answer.text());
+    }
+    assert_eq!(rig.ask("POST", "/_bulk", &named[..1], body).await.status, 401);
+    assert_eq!(arrived(&mut rig, 1).await, [r#"elasticsearch:gate - {"a":1}"#]);
+    rig.stop().await;
+}
+
 async fn sent(rig: &Rig, target: &str, authorization: &str, body: &str) -> Answer {
     let all = [JSON, ("Authorization", authorization)];
     let headers = if authorization.is_empty() { &all[..1] } else { &all[..] };

@@ -14,6 +14,29 @@ def elasticsearch(address, lines):
     assert (done, errors) == (len(lines), []), errors
 
 
+def elasticsearch_tls(address, lines):
+    from elasticsearch import Elasticsearch, helpers
+
+    address, token, certificate = address.split(",")
+    client = Elasticsearch(f"https://{address}", ca_certs=certificate, api_key=("web1", token))
+    done, errors = helpers.bulk(client, [{"_index": "logs", "message": line} for line in lines])
+    assert (done, errors) == (len(lines), []), errors
+
+
+def otlp_grpc_tls(address, lines):
+    from grpc import ssl_channel_credentials
+    from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+
+    address, token, certificate = address.split(",")
+    with open(certificate, "rb") as file:
+        credentials = ssl_channel_credentials(file.read())
+    headers = (("authorization", f"Bearer {token}"),)
+    exporter = OTLPLogExporter(
+        endpoint=f"https://{address}", credentials=credentials, headers=headers
+    )
+    otlp(address, lines, exporter)
+
+
 def otlp(address, lines, exporter):
     from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
     from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor

@@ -127,7 +127,7 @@ pub fn answer(method: &Method, path: &[&str]) -> Response {
         }
         // Whatever is looked for is there.
         _ if *method == Method::HEAD => StatusCode::OK.into_response(),
-        _ if asks && path.len() < 2 => Json(json!({})).into_response(),
+        [first] if asks && FIRST_PARTS.contains(first) => Json(json!({})).into_response(),
         [] | [_, "_search" | "_count", ..] | ["_search" | "_msearch", ..] => cannot(path),
         _ if asks => cannot(path),
         // Whatever is to be installed is not needed.

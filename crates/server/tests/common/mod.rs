@@ -58,6 +58,11 @@ impl Rig {
         Self { addr: server.addr(), handle, batches, shutdown, server, inputs, _dir: dir }
     }
 
+    /// Where it listens for senders.
+    pub fn listening(&self) -> Vec<(&'static str, SocketAddr)> {
+        self.server.listening().to_vec()
+    }
+
     pub async fn stop(self) {
         self.shutdown.cancel();
         self.server.join().await;
