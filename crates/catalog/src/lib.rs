@@ -5,6 +5,7 @@
 //! alerts, counts, notices that are due. Never holds events and never delivers anything.
 
 mod alerts;
+mod copy;
 mod counters;
 mod error;
 mod outbox;
@@ -13,6 +14,7 @@ mod schema;
 mod triage;
 mod values;
 
+pub use copy::copy;
 pub use counters::{CounterKind, CounterRow};
 pub use error::{CatalogError, Result};
 pub use outbox::{OutboxCounts, OutboxItem, OutboxState};

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod backtest;
+pub mod backup;
 pub mod catch;
 pub mod check;
 pub mod config;

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backtest, catch, check, config, explain, import, new, notify, parse, rules, run, scan, search,
-    simulate, sources,
+    backtest, backup, catch, check, config, explain, import, new, notify, parse, rules, run, scan,
+    search, simulate, sources,
 };
 
 /// The system's allocator costs more than matching does.
@@ -41,6 +41,12 @@ enum Command {
     Search(search::Args),
     /// Say what rules would have found in stored history.
     Backtest(backtest::Args),
+    /// Save everything in one file, also while Tocsin runs.
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup.
+    Restore(backup::RestoreArgs),
+    /// Prove that no stored event was changed or removed, or find the spot.
+    Verify(backup::VerifyArgs),
     /// Turn log lines on standard input into ECS JSON, one object a line.
     Parse(parse::Args),
     /// Show what can be read, and what of some lines is not understood.
@@ -71,6 +77,9 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(args),
         Command::Search(args) => search::run(args),
         Command::Backtest(args) => backtest::run(args),
+        Command::Backup(args) => backup::run_backup(args),
+        Command::Restore(args) => backup::run_restore(args),
+        Command::Verify(args) => backup::run_verify(args),
         Command::Parse(args) => parse::run(args),
         Command::Sources(args) => sources::run(args),
         Command::New(args) => new::run(args),

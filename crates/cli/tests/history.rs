@@ -78,9 +78,38 @@ fn history_is_searched_and_backtested() {
     let posted = br#"{"events":[{"message":"while it runs","user":"zoe"}]}"#;
     assert_eq!(server.ask("POST", "/ingest", posted).map(|(status, _)| status), Some(200));
     wait_for("the event to be found", || {
-        let (_, told, _) = ask(&setup, &["search", "user.name: zoe"]);
+        let (_, told, _) = ask(&setup, &["search", "\"while it runs\""]);
         (json_lines(&told).len() == 1).then_some(())
     });
+    backed_up_and_restored(&setup);
     drop(server);
-    assert!(fs::metadata(setup.path("data/store")).is_ok());
+}
+
+/// A backup that is made while the server runs holds everything, and starts a server.
+fn backed_up_and_restored(setup: &Setup) {
+    let (file, again) = (setup.path("all.tar.zst"), setup.path("again"));
+    let (file, again) = (file.to_str().unwrap(), again.to_str().unwrap());
+    let (code, _, said) = ask(setup, &["backup", file]);
+    assert_eq!(code, 0, "{said}");
+    let (code, _, said) = ask(setup, &["backup", file]);
+    assert!(code == 1 && said.contains("is there already"), "{said}");
+    let (code, _, said) = ask(setup, &["restore", "--data", again, file]);
+    assert_eq!(code, 0, "{said}");
+    let (code, _, said) = ask(setup, &["restore", "--data", again, file]);
+    assert!(code == 1 && said.contains("is not empty"), "{said}");
+    let (_, told, _) = ask(setup, &["search", "--data", again, "-n", "0"]);
+    assert_eq!(json_lines(&told).len(), 6001);
+    let (code, told, _) = ask(setup, &["verify", "--data", again]);
+    assert!(code == 0 && told.contains("being written"), "{told}");
+    let (code, told, _) = ask(setup, &["verify", "--expect", "0123"]);
+    assert!(code == 1 && told.contains("REPLACED: 0123"), "{told}");
+    let text = fs::read_to_string(&setup.config).unwrap();
+    let other = setup.path("again.yml");
+    let data = setup.path("data").display().to_string();
+    fs::write(&other, text.replace(&data, again)).unwrap();
+    let server = Server::start(&other);
+    let events = server.get("/api/v1/events?limit=1").unwrap();
+    assert_eq!(events["total"], 6001);
+    let alerts = server.get("/api/v1/alerts?limit=1").unwrap();
+    assert!(alerts["total"].as_u64().unwrap() > 5, "{alerts}");
 }

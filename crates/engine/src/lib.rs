@@ -10,6 +10,7 @@
 //! of HTTP: the server gets a [`Handle`].
 
 pub mod backtest;
+pub mod backup;
 pub mod config;
 pub mod content;
 pub mod doubt;

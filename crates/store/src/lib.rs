@@ -19,6 +19,7 @@ mod words;
 pub mod conformance;
 mod embedded;
 
+pub use embedded::seal::{PartitionState, Verified, verify};
 pub use embedded::{Embedded, Evaluator, Options};
 pub use error::{Result, StoreError};
 pub use filter::{ANY_TEXT, Bound, Filter, WordsMode};

@@ -159,6 +159,9 @@ fn print_table(report: &Report, out: &mut impl Write) -> io::Result<()> {
             safe(&rule.title)
         )?;
     }
+    if !silent.is_empty() {
+        writeln!(out, "{} matched nothing", counted(silent.len(), "rule"))?;
+    }
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod partition;
 mod queue;
 mod scan;
 mod schema;
+pub mod seal;
 mod search;
 mod source;
 mod tokens;
@@ -40,7 +41,7 @@ use tocsin_model::{Event, EventId, Timestamp};
 use crate::EventStore;
 use crate::embedded::fault::of_io;
 use crate::embedded::partition::{Partition, open_all, remove_leftovers, reopen_all};
-use crate::embedded::writer::Writer;
+use crate::embedded::writer::{Writer, seal_older};
 use crate::error::{Result, StoreError};
 use crate::filter::Filter;
 use crate::request::{FieldInfo, SearchRequest, SearchResponse, StoreStats};
@@ -106,6 +107,7 @@ impl Embedded {
         remove_leftovers(dir)?;
         let partitions = open_all(dir)?;
         let writer = Writer::new(dir.to_path_buf(), options, &partitions)?;
+        seal_older(dir.to_path_buf(), &partitions);
         Ok(Self {
             dir: dir.to_path_buf(),
             partitions: RwLock::new(Arc::new(partitions)),
@@ -310,7 +312,9 @@ impl EventStore for Embedded {
         drop(writer);
         let mut deleted = 0;
         for partition in old {
-            deleted += partition.span().documents;
+            let documents = partition.span().documents;
+            deleted += documents;
+            seal::note_deleted(&self.dir, partition.name, documents)?;
             partition.remove(&self.dir)?;
         }
         Ok(deleted)

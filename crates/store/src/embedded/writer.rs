@@ -14,6 +14,7 @@ use crate::embedded::document::Builder;
 use crate::embedded::fault::{explain, of_io};
 use crate::embedded::partition::{Partition, PartitionName, Payload, day_of};
 use crate::embedded::queue::{Queue, Queued, enqueue};
+use crate::embedded::seal;
 use crate::error::Result;
 
 /// The most documents handed to an indexing thread at once. Few events between two commits go to
@@ -115,7 +116,7 @@ impl Writer {
     fn roll(&mut self, name: PartitionName) -> Result<Arc<Partition>> {
         let made = Partition::create(&self.dir, name)?;
         if let Some(open) = self.open.take() {
-            close(open.index, self.newest.take());
+            close(self.dir.clone(), open.index, self.newest.take());
         }
         self.newest = Some(Arc::clone(&made));
         Ok(made)
@@ -225,8 +226,30 @@ impl Writer {
     }
 }
 
-/// Lets the merges of a closed partition end, on a thread of its own.
-fn close(index: IndexWriter<Queued>, partition: Option<Arc<Partition>>) {
+/// Seals partitions that were closed without: by a crash, or by an earlier version. On a thread
+/// of its own.
+pub(crate) fn seal_older(dir: PathBuf, partitions: &[Arc<Partition>]) {
+    let Some((_, older)) = partitions.split_last() else { return };
+    let older = older.to_vec();
+    let done = std::thread::Builder::new().name("store-seal".to_owned()).spawn(move || {
+        older.iter().for_each(|partition| seal_closed(&dir, partition));
+    });
+    if let Err(error) = done {
+        tracing::warn!(%error, "cannot start a thread to seal partitions");
+    }
+}
+
+fn seal_closed(dir: &std::path::Path, partition: &Partition) {
+    if partition.gone.load(std::sync::atomic::Ordering::Relaxed) {
+        return;
+    }
+    if let Err(error) = seal::seal(dir, &partition.path, partition.span().documents) {
+        tracing::warn!(path = %partition.path.display(), %error, "cannot seal a closed partition");
+    }
+}
+
+/// Lets the merges of a closed partition end and seals it, on a thread of its own.
+fn close(dir: PathBuf, index: IndexWriter<Queued>, partition: Option<Arc<Partition>>) {
     let done = std::thread::Builder::new().name("store-close".to_owned()).spawn(move || {
         let Some(partition) = partition else { return };
         let closed = index.wait_merging_threads().and_then(|()| partition.reload());
@@ -235,6 +258,7 @@ fn close(index: IndexWriter<Queued>, partition: Option<Arc<Partition>>) {
         {
             tracing::warn!(path = %partition.path.display(), %error, "cannot merge old segments");
         }
+        seal_closed(&dir, &partition);
     });
     if let Err(error) = done {
         tracing::warn!(%error, "cannot start a thread to merge old segments");
