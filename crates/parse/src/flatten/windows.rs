@@ -2,8 +2,14 @@
 //! Winlogbeat wrap around them is left out.
 
 /// Prefixes of fields that are known by their last part alone.
-const WRAPPERS: &[&str] =
-    &["Event.EventData.", "winlog.event_data.", "Event.System.", "event_data.", "EventData."];
+const WRAPPERS: &[&str] = &[
+    "Event.EventData.",
+    "winlog.event_data.",
+    "winlog.user_data.",
+    "Event.System.",
+    "event_data.",
+    "EventData.",
+];
 
 /// Names that shippers write with a small first letter, beside those of Windows.
 const SMALL: &[(&str, &str)] = &[
