@@ -95,6 +95,7 @@ async fn the_event_collector_is_taken_and_answered_in_its_words() {
         ("POST", &plain, JSON, b"", 400, r#""code":5"#, ""),
         ("POST", &plain, JSON, half, 400, r#""code":12"#, hec),
         ("GET", &health, JSON, b"", 200, r#""code":17"#, ""),
+        ("OPTIONS", &plain, JSON, b"", 200, "", ""),
     ];
     check(&mut rig, cases).await;
     rig.stop().await;
