@@ -51,6 +51,8 @@ async fn answer(State(app): State<Shared>, request: Request) -> Response {
         (&Method::POST, "" | "event") => take(app, &parts, body, false).await,
         (&Method::POST, "raw") => take(app, &parts, body, true).await,
         (_, "ack") => acks(app, &parts, body).await,
+        // Docker asks so whether anybody is there.
+        (&Method::OPTIONS, _) => Ok(StatusCode::OK.into_response()),
         (_, "" | "event" | "raw") => {
             Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "events are sent with POST"))
         }
