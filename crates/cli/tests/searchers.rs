@@ -1,0 +1,46 @@
+//! Stored history, asked for by Elasticsearch's own client from PyPI.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value as Json, json};
+use support::{Server, Setup, output, tocsin};
+
+#[test]
+fn elasticsearchs_client_finds_what_is_stored() {
+    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients/bin/python3");
+    if !python.exists() {
+        eprintln!("skipped: no public clients at {}", python.display());
+        return;
+    }
+    let setup = Setup::new("collect:\n  discover: false\n  syslog: { udp: null, tcp: null }\n");
+    let log = setup.path("sim.log");
+    let mut command = tocsin();
+    command.args(["simulate", "--rate", "0", "--count", "6000", "--seed", "7", "--to"]).arg(&log);
+    assert_eq!(output(&mut command, b"").0, 0);
+    let mut command = tocsin();
+    command.args(["import", "--config"]).arg(&setup.config).arg("--data").arg(setup.path("data"));
+    assert_eq!(output(command.arg(log), b"").0, 0);
+    let server = Server::start(&setup.config);
+
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/search.py");
+    let url = format!("http://{}", server.addr());
+    let (code, told, said) = output(Command::new(python).arg(script).arg(url), b"");
+    assert_eq!(code, 0, "{said}");
+    let found: Json = serde_json::from_str(&told).unwrap();
+    assert!(found["401"].as_u64().unwrap() > 0 && found["source"] == 401, "{found}");
+    for all in ["sum", "times", "count"] {
+        assert_eq!(found[all], 6000, "{all}: {found}");
+    }
+    assert_eq!(found["percentiles"], json!(["1.0", "5.0", "25.0", "50.0", "75.0", "95.0", "99.0"]));
+    assert_eq!(found["indices"], json!(["logs-tocsin", "alerts-tocsin"]));
+    assert_eq!(found["caps"], json!(["ip"]));
+    assert_eq!(found["many"], json!([6000, found["alerts"]]));
+    assert!(found["alerts"].as_u64().unwrap() > 5, "{found}");
+    assert_eq!(found["walked"], found["sshd"]);
+    assert!(found["refused"].as_str().unwrap().contains("fuzzy"), "{found}");
+    assert_eq!(found["absent"], "index_not_found_exception");
+}
