@@ -17,8 +17,10 @@ const LEEF_HEADER: [&str; 5] = ["version", "vendor", "product", "product_version
 
 /// Takes `…CEF:0|vendor|product|version|class|name|severity|k=v k=v` apart.
 pub(crate) fn cef(text: &str, raw: &mut Raw<'_, '_>) {
-    let Some(start) = text.find("CEF:") else { return };
-    let mut rest = &text[start + 4..];
+    // `CEF: 0|…` looks like a tag and its message to syslog.
+    let bare = text.starts_with("0|") || text.starts_with("1|");
+    let Some(start) = text.find("CEF:").map(|at| at + 4).or(bare.then_some(0)) else { return };
+    let mut rest = &text[start..];
     for name in CEF_HEADER {
         let (value, after) = header(rest);
         raw.text(name, &unescaped(value));
@@ -29,7 +31,7 @@ pub(crate) fn cef(text: &str, raw: &mut Raw<'_, '_>) {
 }
 
 /// Takes `…LEEF:2.0|vendor|product|version|id|^|k=v^k=v` apart; without a separator in the
-/// header tabs part the pairs.
+/// header tabs part the pairs, or bars when there are no tabs.
 pub(crate) fn leef(text: &str, raw: &mut Raw<'_, '_>) {
     let Some(start) = text.find("LEEF:") else { return };
     let mut rest = &text[start + 5..];
@@ -47,6 +49,10 @@ pub(crate) fn leef(text: &str, raw: &mut Raw<'_, '_>) {
     {
         separator = given;
         rest = after;
+    }
+    // Some write the header's bar between the pairs too.
+    if separator == '\t' && !rest.contains('\t') && rest.contains('|') {
+        separator = '|';
     }
     for pair in rest.split(separator) {
         if let Some((key, value)) = pair.split_once('=')
