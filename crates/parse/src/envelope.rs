@@ -13,8 +13,19 @@ use crate::text::text_of;
 use crate::time::{self, Clock};
 
 /// Keys that hold the message.
-const MESSAGE: &[&str] =
-    &["message", "MESSAGE", "msg", "log", "@message", "line", "raw", "event.original", "AuditData"];
+const MESSAGE: &[&str] = &[
+    "message",
+    "MESSAGE",
+    "msg",
+    "log",
+    "@message",
+    "line",
+    "raw",
+    "event.original",
+    "AuditData",
+    "_raw",
+    "Message",
+];
 /// Keys that hold the program.
 const PROGRAM: &[&str] = &[
     "program",

@@ -466,11 +466,14 @@ pub(crate) fn us(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
     };
     let _ = cursor.take(b',');
     cursor.take_any(b" -T")?;
-    if cursor.bytes.get(cursor.at + 1) == Some(&b':') {
+    let short = cursor.bytes.get(cursor.at + 1) == Some(&b':');
+    let (seconds, nanos) = cursor.clock()?;
+    let before = cursor.at;
+    let seconds = cursor.half_day(seconds);
+    // An hour of one digit is one of twelve.
+    if short && cursor.at == before {
         return None;
     }
-    let (seconds, nanos) = cursor.clock()?;
-    let seconds = cursor.half_day(seconds);
     let zone = cursor.zone();
     let time = clock.at(&Civil { year, month, day, seconds, nanos }, zone)?;
     Some(Read { time, len: cursor.at })
@@ -551,10 +554,10 @@ pub(crate) fn any(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
         return None;
     }
     match text.get(1..5).unwrap_or(&[]) {
-        [_, _, _, b'-' | b'.' | b'/'] => iso(text, clock).or_else(|| unix(text)),
         [b'/' | b' ' | b'-', ..] | [_, b'/' | b' ' | b'-', ..] => {
             clf(text, clock).or_else(|| us(text, clock))
         }
+        [_, _, _, b'-' | b'.' | b'/'] => iso(text, clock).or_else(|| unix(text)),
         [_, _, _, b' '] => year_first(text, clock),
         [_, _, _, _] if text.get(6) == Some(&b' ') => short_year(text, clock),
         _ => compact(text, clock).or_else(|| unix(text)),
