@@ -10,7 +10,7 @@ use crate::grok::Slots;
 use crate::parser::Compiled;
 use crate::pass::{Found, Pass};
 use crate::source::run::Buffers;
-use crate::source::sink::Sink;
+use crate::source::sink::{Sink, ip_of};
 use crate::text::text_of;
 use crate::time::ZoneMemory;
 
@@ -168,6 +168,9 @@ impl Worker {
         match found {
             Some(found) => {
                 self.known(&found, repeated, event);
+                if found.rest || record.hint.is_some() {
+                    only_addresses(event);
+                }
                 // In a frame, the line is what came in the frame.
                 if self.state.frames.is_empty() {
                     self.raw_line(&found, event);
@@ -237,6 +240,24 @@ impl Worker {
         }
         believe(event);
         related(event);
+    }
+}
+
+/// Fields that hold an address or nothing, also where the sender names them itself.
+const ADDRESSES: [FieldId; 4] =
+    [field::SOURCE_IP, field::DESTINATION_IP, field::CLIENT_IP, field::SERVER_IP];
+
+/// Removes what is no address from the fields of addresses, and writes addresses as all others.
+fn only_addresses(event: &mut Event) {
+    for id in ADDRESSES {
+        let Some(text) = event.get_str(id) else { continue };
+        match ip_of(text).map(|ip| ip.to_string()) {
+            None => {
+                event.remove(id);
+            }
+            Some(ip) if ip != text => event.set_str(id, &ip),
+            Some(_) => {}
+        }
     }
 }
 
