@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: mutates rules, conditions, events, sources, lines and what comes over the network
-//! until something panics or differs from the plain evaluator. In: a target and how long. Out:
-//! what broke, made small, in `target/fuzz-found`. The fuzzers themselves are `crates/detect/fuzz`,
-//! `crates/parse/fuzz` and `crates/collect/fuzz`; they run on stable.
+//! `cargo xtask fuzz`: mutates rules, conditions, events, sources, lines and what comes over the
+//! network until something panics or differs from the plain evaluator. In: a target and how long.
+//! Out: what broke, made small, in `target/fuzz-found`. The fuzzers themselves are
+//! `crates/detect/fuzz`, `crates/parse/fuzz` and `crates/collect/fuzz`; they run on stable.
 
 use std::path::PathBuf;
 
