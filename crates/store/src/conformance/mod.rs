@@ -38,6 +38,7 @@ pub fn run(open: Open<'_>) -> Result<(), Vec<String>> {
     check("paging", results::paging(store.as_ref()));
     check("scanning", results::scanning(store.as_ref()));
     check("aggregates", results::aggregates(store.as_ref()));
+    check("evaluator", results::evaluator(store.as_ref()));
     check("bad requests", results::bad_requests(store.as_ref()));
     check("fields", results::fields(store.as_ref()));
     check("retention", results::retention(store.as_ref()));

@@ -7,8 +7,8 @@ use tocsin_model::{Event, EventId, Timestamp};
 
 use crate::conformance::{corpus, expect, number, told};
 use crate::{
-    Agg, AggKind, AggResult, Bound, EventStore, Filter, Matcher, Order, RangeBucket, ScanRequest,
-    SearchRequest, Sort,
+    Agg, AggKind, AggResult, Bound, Evaluator, EventStore, Filter, Matcher, Order, RangeBucket,
+    ScanRequest, SearchRequest, Sort, TermsOrder,
 };
 
 /// How many events there are.
@@ -220,6 +220,52 @@ pub(super) fn aggregates(store: &dyn EventStore) -> Result<(), String> {
     let none = none.stats().map(|s| (s.count, s.min, s.avg, s.sum));
     expect("stats of nothing", none, Some((0, None, None, 0.0)))?;
     buckets_of_ranges_and_times(store)
+}
+
+/// What is gathered event by event is what the backend answers.
+pub(super) fn evaluator(store: &dyn EventStore) -> Result<(), String> {
+    let inside = |agg: Agg| agg.with("who", Agg::cardinality("user.name"));
+    let ranges = vec![
+        RangeBucket { from: None, to: Some(300.0) },
+        RangeBucket { from: Some(300.0), to: Some(500.0) },
+        RangeBucket { from: Some(500.0), to: None },
+    ];
+    let status = || "http.response.status_code".to_owned();
+    let failures = Filter::term("event.outcome", "failure");
+    let filters = vec![("bad".to_owned(), failures.clone()), ("all".to_owned(), Filter::All)];
+    let by_key = TermsOrder { by: "_key".to_owned(), order: Order::Asc };
+    let aggs = [
+        inside(Agg::terms("event.outcome", 10)),
+        Agg::of(AggKind::Terms { field: "user.name".to_owned(), size: 3, order: by_key }),
+        inside(Agg::date_histogram("@timestamp", Duration::from_secs(20))),
+        Agg::of(AggKind::Range { field: status(), ranges }),
+        Agg::of(AggKind::Histogram { field: status(), interval: 100.0 }),
+        inside(Agg::of(AggKind::Filters { filters })),
+        Agg::stats(status()),
+        Agg::cardinality("source.ip"),
+    ];
+    for agg in aggs {
+        for filter in [Filter::All, failures.clone()] {
+            for field in ["@timestamp", "source.ip", "user.name"] {
+                let request = SearchRequest {
+                    filter: filter.clone(),
+                    limit: 5,
+                    sort: Sort { field: field.to_owned(), order: Order::Asc },
+                    aggs: [("x".to_owned(), agg.clone())].into(),
+                    ..SearchRequest::default()
+                };
+                let mut response = told("search", store.search(&request))?;
+                let mut evaluator = told("evaluator", Evaluator::new(&request))?;
+                for event in corpus() {
+                    told("event", evaluator.add(&event))?;
+                }
+                let mut own = told("evaluator", evaluator.finish())?;
+                (response.took, own.took) = Default::default();
+                expect(&format!("{agg:?} of {filter:?} by {field}"), own, response)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn buckets_of_ranges_and_times(store: &dyn EventStore) -> Result<(), String> {

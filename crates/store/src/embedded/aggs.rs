@@ -261,20 +261,7 @@ fn convert_one(
             AggResult::Buckets { buckets, other: *sum_other_doc_count }
         }
         AggregationResult::BucketResult(BucketResult::Range { buckets }) => {
-            let AggKind::Range { ranges, .. } = &agg.kind else { return Ok(empty(agg)) };
-            let found = range_entries(buckets);
-            let ranges = ranges.iter().map(|range| {
-                // The index also counts what is between the ranges.
-                let entry = found.iter().find(|e| e.from == range.from && e.to == range.to);
-                let Some(entry) = entry else { return Ok(empty_range(range, &agg.aggs)) };
-                Ok(Bucket {
-                    key: json!(range_key(range)),
-                    key_as_string: None,
-                    doc_count: entry.doc_count,
-                    aggs: convert_map(&entry.sub_aggregation, &agg.aggs, request, false)?,
-                })
-            });
-            AggResult::Buckets { buckets: ranges.collect::<Result<_>>()?, other: 0 }
+            convert_ranges(buckets, agg, request)?
         }
         AggregationResult::MetricResult(MetricResult::Percentiles(found)) => {
             let values = match &found.values {
@@ -298,6 +285,27 @@ fn convert_one(
         }),
         _ => empty(agg),
     })
+}
+
+fn convert_ranges(
+    buckets: &BucketEntries<RangeBucketEntry>,
+    agg: &Agg,
+    request: &SearchRequest,
+) -> Result<AggResult> {
+    let AggKind::Range { ranges, .. } = &agg.kind else { return Ok(empty(agg)) };
+    let found = range_entries(buckets);
+    let ranges = ranges.iter().map(|range| {
+        // The index also counts what is between the ranges.
+        let entry = found.iter().find(|e| e.from == range.from && e.to == range.to);
+        let Some(entry) = entry else { return Ok(empty_range(range, &agg.aggs)) };
+        Ok(Bucket {
+            key: json!(range_key(range)),
+            key_as_string: None,
+            doc_count: entry.doc_count,
+            aggs: convert_map(&entry.sub_aggregation, &agg.aggs, request, false)?,
+        })
+    });
+    Ok(AggResult::Buckets { buckets: ranges.collect::<Result<_>>()?, other: 0 })
 }
 
 /// The result when no event is there.

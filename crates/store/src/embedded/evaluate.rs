@@ -155,7 +155,15 @@ fn values<'e>(event: &'e Event, name: &str, each: &mut dyn FnMut(Canon<'e>)) {
     }
     let Some(value) = FieldId::lookup(name).and_then(|id| event.get(id)) else { return };
     value.for_each_scalar(|value: Value<'e>| {
-        if let Some(canon) = canon(class, value) {
+        let Some(canon) = canon(class, value) else { return };
+        // What did not fit its field is found by its text, and is in no column.
+        let fits = match class {
+            Class::Long => matches!(canon, Canon::Int(_)),
+            Class::Ip => matches!(canon, Canon::Ip(_)),
+            Class::Date => matches!(canon, Canon::Time(_)),
+            _ => true,
+        };
+        if fits {
             each(canon);
         }
     });
