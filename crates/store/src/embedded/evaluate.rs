@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
-use tantivy::columnar::MonotonicallyMappableToU64;
-use tocsin_model::{Event, EventId, FieldId, Timestamp, Value};
+use tocsin_model::{Event, EventId, Timestamp};
 
 use crate::embedded::aggs::{check, column, empty, fill, range_key};
+use crate::embedded::columns::{key_of, numbers, values};
 use crate::embedded::schema::{Fields, current_fields};
 use crate::embedded::search::{read_cursor, write_cursor};
 use crate::embedded::top::{Key, Stop, compare};
@@ -18,7 +18,7 @@ use crate::request::{
     Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, HITS_MAX, Order, SearchRequest,
     SearchResponse,
 };
-use crate::test::{Canon, Class, canon, class_of, ip_text};
+use crate::test::{Canon, ip_text};
 
 /// The most numbers that the percentiles of one request are taken of.
 const NUMBERS_MAX: usize = 10_000_000;
@@ -143,67 +143,6 @@ fn field_of(kind: &AggKind) -> Option<&str> {
         | AggKind::Stats { field } => Some(field),
         AggKind::Filters { .. } => None,
     }
-}
-
-/// All values of a field.
-fn values<'e>(event: &'e Event, name: &str, each: &mut dyn FnMut(Canon<'e>)) {
-    let class = class_of(name);
-    match class {
-        Class::Time => return each(Canon::Time(event.time.0)),
-        Class::Ingested => return each(Canon::Time(event.received.0)),
-        _ => {}
-    }
-    let Some(value) = FieldId::lookup(name).and_then(|id| event.get(id)) else { return };
-    value.for_each_scalar(|value: Value<'e>| {
-        let Some(canon) = canon(class, value) else { return };
-        // What did not fit its field is found by its text, and is in no column.
-        let fits = match class {
-            Class::Long => matches!(canon, Canon::Int(_)),
-            Class::Ip => matches!(canon, Canon::Ip(_)),
-            Class::Date => matches!(canon, Canon::Time(_)),
-            _ => true,
-        };
-        if fits {
-            each(canon);
-        }
-    });
-}
-
-/// The value that an event is sorted by.
-fn key_of(event: &Event, field: &str, order: Order) -> Option<Key> {
-    let mut best: Option<Key> = None;
-    values(event, field, &mut |canon| {
-        let key = match canon {
-            Canon::Text(text) => Key::Text(text.into_owned()),
-            Canon::Ip(address) => Key::Address(address),
-            Canon::Time(time) => Key::Bits(time.to_u64()),
-            Canon::Bool(flag) => Key::Bits(flag.to_u64()),
-            Canon::Float(number) => Key::Bits(number.to_u64()),
-            Canon::Int(number) => Key::Bits(match i64::try_from(number) {
-                Ok(number) => number.to_u64(),
-                Err(_) => u64::MAX,
-            }),
-        };
-        let better = match (&best, order) {
-            (None, _) => true,
-            (Some(best), Order::Asc) => key < *best,
-            (Some(best), Order::Desc) => key > *best,
-        };
-        if better {
-            best = Some(key);
-        }
-    });
-    best
-}
-
-fn numbers(event: &Event, field: &str, each: &mut dyn FnMut(f64)) {
-    values(event, field, &mut |canon| match canon {
-        Canon::Int(number) => each(number as f64),
-        Canon::Float(number) => each(number),
-        Canon::Bool(flag) => each(f64::from(u8::from(flag))),
-        Canon::Time(time) => each((time / 1_000_000) as f64),
-        Canon::Text(_) | Canon::Ip(_) => {}
-    });
 }
 
 /// Events of a bucket.

@@ -10,6 +10,7 @@
 //! since the last commit, and a new one is opened when it is next needed.
 
 mod aggs;
+mod columns;
 mod compile;
 mod document;
 mod evaluate;
