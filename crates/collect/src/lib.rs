@@ -18,6 +18,7 @@ pub mod frame;
 pub mod ingest;
 pub mod journal;
 pub mod lines;
+mod multiline;
 pub mod senders;
 pub mod stats;
 pub mod tls;

@@ -80,6 +80,7 @@ fn read(mut from: impl Read, line_bytes_max: usize, sender: &mpsc::Sender<io::Re
         if read == 0 {
             lines.extend(splitter.finish());
         }
+        let lines = crate::multiline::join(lines, line_bytes_max);
         if (!lines.is_empty() && sender.blocking_send(Ok(lines)).is_err()) || read == 0 {
             return;
         }

@@ -137,6 +137,7 @@ pub struct Tail {
     pub told_behind: bool,
     content: Content,
     splitter: LineSplitter,
+    record_bytes_max: usize,
     labels: Labels,
     stats: Arc<InputStats>,
     /// How the content begins, as last seen.
@@ -195,6 +196,7 @@ impl Tail {
             lane: number,
             content,
             splitter,
+            record_bytes_max: line_bytes_max,
             labels,
             stats,
             head: Vec::new(),
@@ -334,6 +336,7 @@ impl Tail {
     }
 
     fn batch(&mut self, lines: Vec<Line>, now: SystemTime) -> Batch {
+        let lines = crate::multiline::join(lines, self.record_bytes_max);
         let Some(last) = lines.last() else { return Batch::default() };
         let received = Timestamp::from_system(now);
         let next = last.next;
