@@ -117,7 +117,7 @@ fn goes_on(kind: Kind, line: &[u8], asked: bool) -> bool {
     match kind {
         Kind::Empty => false,
         Kind::SlowLog => {
-            !line.starts_with(b"# Time: ") && !(asked && line.starts_with(b"# User@Host: "))
+            !(line.starts_with(b"# Time: ") || asked && line.starts_with(b"# User@Host: "))
         }
         Kind::Json => matches!(line.first(), Some(b' ' | b'\t' | b'}' | b']')),
         Kind::Dated if is_part(line) => true,
