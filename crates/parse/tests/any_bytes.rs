@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use tocsin_model::{Event, Position, Record, Timestamp, field};
@@ -45,6 +45,20 @@ fn check(bytes: &[u8], hint: Option<&str>) {
             assert!(ip.parse::<std::net::IpAddr>().is_ok(), "{ip}");
         }
     }
+}
+
+/// How long a line takes, of the first try that is quick: others may have the processor.
+fn time_of(line: &str) -> Duration {
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let begun = Instant::now();
+        check(line.as_bytes(), None);
+        best = best.min(begun.elapsed());
+        if best.as_millis() < 2_000 {
+            break;
+        }
+    }
+    best
 }
 
 /// Beginnings that lead deep into the parsers.
@@ -118,9 +132,7 @@ fn long_lines_take_time_in_proportion() {
         while line.len() < size {
             line.push_str(filler);
         }
-        let begun = Instant::now();
-        check(line.as_bytes(), None);
-        begun.elapsed()
+        time_of(&line)
     };
     for start in STARTS {
         for filler in fillers {
@@ -147,9 +159,7 @@ fn known_lines_made_long_take_time_in_proportion() {
                 while long.len() < SIZE {
                     long.push_str(filler);
                 }
-                let begun = Instant::now();
-                check(long.as_bytes(), None);
-                let took = begun.elapsed();
+                let took = time_of(&long);
                 assert!(
                     took.as_millis() < 2_000,
                     "{}: {filler:?} after {line}: {took:?}",
