@@ -226,8 +226,7 @@ fn pattern(line: &str) -> String {
             continue;
         }
         if first.is_alphanumeric() {
-            let end =
-                rest.find(|letter: char| letter == ' ' || letter == ',').unwrap_or(rest.len());
+            let end = rest.find([' ', ',']).unwrap_or(rest.len());
             if rest[..end].parse::<std::net::IpAddr>().is_ok() {
                 pattern.push_str(if addressed { "%{ADDR}" } else { "%{ADDR:source.address}" });
                 addressed = true;

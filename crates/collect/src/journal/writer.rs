@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -83,6 +83,30 @@ pub(super) struct Writer {
     _lock: File,
 }
 
+/// How long a directory may still be held, by a Tocsin that is stopping or a program that it is
+/// just starting.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How often it is tried meanwhile.
+const LOCK_TRY_EVERY: Duration = Duration::from_millis(20);
+
+/// Takes the lock of the directory.
+fn take(lock: &File) -> io::Result<()> {
+    let end = Instant::now() + LOCK_WAIT_MAX;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::Error(cause)) => return Err(cause),
+            Err(fs::TryLockError::WouldBlock) if Instant::now() < end => {
+                std::thread::sleep(LOCK_TRY_EVERY);
+            }
+            Err(fs::TryLockError::WouldBlock) => {
+                let message = "another process uses this directory";
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, message));
+            }
+        }
+    }
+}
+
 impl Writer {
     pub(super) fn open(
         disk: Box<dyn Disk>,
@@ -92,13 +116,7 @@ impl Writer {
         let failed = |cause: io::Error| JournalError::disk(dir, &cause);
         fs::create_dir_all(dir).map_err(failed)?;
         let lock = File::create(dir.join("lock")).map_err(failed)?;
-        lock.try_lock().map_err(|error| match error {
-            fs::TryLockError::WouldBlock => failed(io::Error::new(
-                io::ErrorKind::WouldBlock,
-                "another process uses this directory",
-            )),
-            fs::TryLockError::Error(cause) => failed(cause),
-        })?;
+        take(&lock).map_err(failed)?;
         let found = find_segments(dir)?;
         let id = found.id.unwrap_or_else(|| new_id(dir));
         let end = found.segments.last_key_value().map_or(0, |(_, end)| *end);
