@@ -423,3 +423,17 @@ fn json_in_a_frame_is_not_believed_about_the_frame() {
     let line = "Nov 21 00:11:50 vm sshd[1]: message repeated 2000000000 times: [ Failed password for root from 192.0.2.1 port 22 ssh2]";
     check(line, &[("tocsin.attempts", "10000")]);
 }
+
+/// A hint for JSON makes no columns of words that stand in it, or of words alone.
+#[test]
+fn words_are_no_csv() {
+    for line in ["{\"message\":\"while it runs\",\"user\":\"zoe\"}", "{\"message\":\"runs\"}"] {
+        let case = Case { hint: Some("json"), ..Case::of(line) };
+        let (event, _) = case.parse(&PARSER);
+        assert_eq!(shown(&event, "event.dataset"), "json.generic", "{line}");
+        assert!(shown(&event, "message").contains("runs"), "{line}");
+    }
+    let (event, explained) =
+        Case { hint: Some("json"), ..Case::of("while it runs") }.parse(&PARSER);
+    assert_eq!((explained.source.as_str(), shown(&event, "ts").as_str()), ("unparsed", ""));
+}

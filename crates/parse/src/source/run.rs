@@ -136,8 +136,14 @@ impl Run<'_, '_> {
             self.names.flatten(text, offset, self.sink.event).ok()?;
         }
         let end = self.sink.event.len();
-        self.ran.fits |= end > start;
-        (self.ran.fits).then_some((start, end))
+        // Any text is one column; what has no separator is no CSV.
+        let least = if matches!(decoder.kind, DecoderKind::Csv { .. }) { 2 } else { 1 };
+        self.ran.fits |= end - start >= least;
+        if !self.ran.fits {
+            self.sink.event.remove_range(start..end);
+            return None;
+        }
+        Some((start, end))
     }
 
     fn messages(&mut self, table: &Table, body: &str) {
