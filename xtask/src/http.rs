@@ -15,12 +15,20 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// # Errors
 /// When nobody answers, or with anything but 200.
 pub fn get(address: &str, path: &str) -> Result<String> {
+    get_as(address, path, "application/json")
+}
+
+/// GETs a path in a form: `/` is the page for browsers only.
+///
+/// # Errors
+/// When there is no answer, or another one than 200.
+pub fn get_as(address: &str, path: &str, accept: &str) -> Result<String> {
     let socket = address.to_socket_addrs()?.next().context("no address")?;
     let mut stream = TcpStream::connect_timeout(&socket, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     // HTTP/1.0, so that the body comes whole and the connection ends with it.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: {accept}\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);

@@ -62,7 +62,10 @@ impl Doubter {
         });
         addresses.extend(ips.map(|(id, _)| id));
         addresses.dedup();
-        found.extend(addresses.into_iter().filter_map(|id| self.address(id)));
+        let kept = addresses.into_iter().filter_map(|id| Some((id, self.shown(id)?)));
+        let removed = self.worker.doubts().no_addresses.iter();
+        let removed = removed.filter_map(|(id, text)| Some((*id, shown(text)?)));
+        found.extend(kept.chain(removed).filter_map(|(id, value)| address(id, &value)));
         found
     }
 
@@ -84,31 +87,36 @@ impl Doubter {
         Some(Doubt { field: from.map(|id| id.name().to_owned()), message })
     }
 
-    fn address(&self, id: FieldId) -> Option<Doubt> {
-        let value = self.shown(id)?;
-        let name = id.name();
-        let vague = matches!(value.to_ascii_lowercase().as_str(), "unknown" | "none" | "null");
-        // Fields that may hold a host's name hold one, when it is not an address by its digits.
-        let host = value.bytes().any(|byte| byte.is_ascii_alphabetic())
-            && !value.contains(char::is_whitespace);
-        if vague || (host && !is_ip_name(name)) {
-            return None;
-        }
-        let message = format!(
-            "{value:?} is no IP address; the event is kept, but rules that look at addresses do not see this one"
-        );
-        Some(Doubt { field: Some(name.to_owned()), message })
-    }
-
     /// The start of a field's text; `None` when there is none.
     fn shown(&self, id: FieldId) -> Option<String> {
         let text = match self.event.get(id)? {
             Value::Str(text) => text.to_owned(),
             other => other.to_text()?.into_owned(),
         };
-        let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-        Some(shown).filter(|shown| !shown.trim().is_empty())
+        shown(&text)
     }
+}
+
+/// The start of a text; `None` when there is none.
+fn shown(text: &str) -> Option<String> {
+    let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    Some(shown).filter(|shown| !shown.trim().is_empty())
+}
+
+/// What is doubtful about a field that should hold an address.
+fn address(id: FieldId, value: &str) -> Option<Doubt> {
+    let name = id.name();
+    let vague = matches!(value.to_ascii_lowercase().as_str(), "unknown" | "none" | "null");
+    // Fields that may hold a host's name hold one, when it is not an address by its digits.
+    let host = value.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && !value.contains(char::is_whitespace);
+    if vague || (host && !is_ip_name(name)) {
+        return None;
+    }
+    let message = format!(
+        "{value:?} is no IP address; the event is kept, but rules that look at addresses do not see this one"
+    );
+    Some(Doubt { field: Some(name.to_owned()), message })
 }
 
 /// Whether a field's name promises an IP address: `src_ip`, `clientIp`, `source.ip`, `ip`.

@@ -53,6 +53,7 @@ impl<'p> Pass<'p> {
         state.frames.clear();
         (state.doubts.timed, state.doubts.time) = (false, None);
         state.doubts.addresses.clear();
+        state.doubts.no_addresses.clear();
         Self { compiled, state, hint, path, origin, error: None, repeated: None, timed: false }
     }
 

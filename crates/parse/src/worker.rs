@@ -59,6 +59,8 @@ pub struct Doubts {
     pub time: Option<FieldId>,
     /// Fields that a source reads as an address and that hold none.
     pub addresses: Vec<FieldId>,
+    /// Fields of addresses that were taken off because they held none, with what they held.
+    pub no_addresses: Vec<(FieldId, String)>,
     /// Whether a source knew the message, not only where it came from.
     pub understood: bool,
 }
@@ -169,7 +171,7 @@ impl Worker {
             Some(found) => {
                 self.known(&found, repeated, event);
                 if found.rest || record.hint.is_some() {
-                    only_addresses(event);
+                    only_addresses(event, &mut self.state.doubts.no_addresses);
                 }
                 // In a frame, the line is what came in the frame.
                 if self.state.frames.is_empty() {
@@ -247,12 +249,14 @@ impl Worker {
 const ADDRESSES: [FieldId; 4] =
     [field::SOURCE_IP, field::DESTINATION_IP, field::CLIENT_IP, field::SERVER_IP];
 
-/// Removes what is no address from the fields of addresses, and writes addresses as all others.
-fn only_addresses(event: &mut Event) {
+/// Removes what is no address from the fields of addresses, which go to `removed`, and writes
+/// addresses as all others.
+fn only_addresses(event: &mut Event, removed: &mut Vec<(FieldId, String)>) {
     for id in ADDRESSES {
         let Some(text) = event.get_str(id) else { continue };
         match ip_of(text).map(|ip| ip.to_string()) {
             None => {
+                removed.push((id, text.to_owned()));
                 event.remove(id);
             }
             Some(ip) if ip != text => event.set_str(id, &ip),

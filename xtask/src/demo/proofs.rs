@@ -41,7 +41,7 @@ fn api(places: &Places) -> Option<String> {
 }
 
 fn page(places: &Places) -> Option<String> {
-    let html = http::get(&places.address, "/").ok()?;
+    let html = http::get_as(&places.address, "/", "text/html").ok()?;
     html.contains("<script").then(|| format!("{} bytes of HTML", html.len()))
 }
 

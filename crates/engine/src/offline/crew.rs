@@ -8,11 +8,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use tocsin_detect::{Matches, RuleSet};
-use tocsin_model::{Event, Record};
+use tocsin_model::{Event, Record, field};
 use tocsin_parse::{Parser, Worker};
 
 /// Records that go to a thread together.
-const BATCH_RECORDS: usize = 256;
+const BATCH_RECORDS: usize = 64;
+/// Records that are read together where one thread does all: their events stay in the cache.
+const BATCH_RECORDS_ALONE: usize = 8;
 /// Raw bytes after which fewer go together.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Batches that a thread has or is given, at most.
@@ -46,14 +48,14 @@ impl Hand {
     }
 
     fn work(&mut self, batch: &mut Batch) {
-        let before = self.worker.counters().unparsed;
+        batch.unparsed = 0;
         batch.reads.resize_with(batch.records.len(), Read::default);
         for (record, read) in batch.records.iter().zip(&mut batch.reads) {
             self.worker.parse(record, &mut read.event);
+            batch.unparsed += u64::from(read.event.has(field::TOCSIN_PARSE_ERROR));
             read.matched.clear();
             self.matches.find(&read.event, &mut read.matched);
         }
-        batch.unparsed = self.worker.counters().unparsed - before;
     }
 }
 
@@ -127,7 +129,8 @@ impl Crew {
     pub(super) fn take(&mut self, record: Record, out: &mut impl FnMut(&Record, &mut Read)) {
         self.filling.bytes += record.bytes.len();
         self.filling.records.push(record);
-        if self.filling.records.len() < BATCH_RECORDS && self.filling.bytes < BATCH_BYTES {
+        let full = if self.wanted <= 1 { BATCH_RECORDS_ALONE } else { BATCH_RECORDS };
+        if self.filling.records.len() < full && self.filling.bytes < BATCH_BYTES {
             return;
         }
         if self.wanted <= 1 || !self.start() {
