@@ -145,7 +145,11 @@ impl Scanner {
         self.merger.ready(&mut self.ready);
         let mut ready = std::mem::take(&mut self.ready);
         for Merged { event, matched, .. } in ready.drain(..) {
-            self.detector.process_matched(&event, &matched, &mut self.findings);
+            if self.crew.matches() {
+                self.detector.process_matched(&event, &matched, &mut self.findings);
+            } else {
+                self.detector.process(&event, &mut self.findings);
+            }
             if !self.findings.is_empty() {
                 self.sort_out();
             }
