@@ -1,5 +1,6 @@
 //! How many tests passed and failed, step by step, and what could not run.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// The sum of everything `cargo xtask test` ran.
@@ -19,6 +20,11 @@ impl Outcome {
         self.failed += failed;
         let seconds = since.elapsed().as_secs();
         self.steps.push(format!("{step:<12} {passed:>5} passed {failed:>4} failed {seconds:>5} s"));
+    }
+
+    /// Adds what tests of a step said they cannot do here.
+    pub fn skipped(&mut self, step: &str, reasons: &BTreeSet<String>) {
+        self.steps.extend(reasons.iter().map(|why| format!("{step:<12} skipped: {why}")));
     }
 
     /// Adds a step that could not run; it counts as failed unless it was left out on purpose.

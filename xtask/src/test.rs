@@ -62,6 +62,7 @@ fn rust(outcome: &mut Outcome) -> Result<()> {
     let (counts, good) = tally::run(&mut command, tally::cargo_line)?;
     let failed = counts.failed.max(u64::from(!good));
     outcome.add("rust", counts.passed, failed, start);
+    outcome.skipped("rust", &counts.skipped);
     Ok(())
 }
 
@@ -74,6 +75,7 @@ fn content(outcome: &mut Outcome) -> Result<()> {
     let (counts, good) = tally::run(&mut command, tally::check_line)?;
     let failed = counts.failed.max(u64::from(!good));
     outcome.add("content", counts.passed, failed, start);
+    outcome.skipped("content", &counts.skipped);
     Ok(())
 }
 
@@ -98,5 +100,6 @@ fn page_units(outcome: &mut Outcome) -> Result<()> {
     let (counts, good) = tally::run(&mut ui::npm(&["test"]), tally::vitest_line)?;
     let failed = counts.failed.max(u64::from(!good));
     outcome.add("page units", counts.passed, failed, start);
+    outcome.skipped("page units", &counts.skipped);
     Ok(())
 }

@@ -160,7 +160,7 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
-    pub(crate) fn add(&mut self, condition: &str, value: impl Into<Sql>) {
+    fn add(&mut self, condition: &str, value: impl Into<Sql>) {
         self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
         self.values.push(value.into());
         self.sql.push_str(&condition.replace("{}", &format!("?{}", self.values.len())));

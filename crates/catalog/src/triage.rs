@@ -202,11 +202,11 @@ impl Catalog {
     pub fn change_alert(
         &self,
         id: &AlertId,
-        change_: &AlertChange,
+        wanted: &AlertChange,
         who: &str,
         expected: Option<u64>,
     ) -> Result<Option<Alert>> {
-        change_.check()?;
+        wanted.check()?;
         check_name("name", who)?;
         let time = now();
         self.write(|transaction| {
@@ -218,7 +218,7 @@ impl Catalog {
                     return Err(Fault::Told(CatalogError::Conflict { id, who, found, expected }));
                 }
             }
-            change(transaction, &mut alert, change_, who, time)?;
+            change(transaction, &mut alert, wanted, who, time)?;
             Ok(Some(alert))
         })
     }
@@ -232,11 +232,11 @@ impl Catalog {
     pub fn change_alerts(
         &self,
         query: &AlertQuery,
-        change_: &AlertChange,
+        wanted: &AlertChange,
         who: &str,
         mut each: impl FnMut(Alert),
     ) -> Result<u64> {
-        change_.check()?;
+        wanted.check()?;
         check_name("name", who)?;
         let conditions = Conditions::of(query);
         let sql = format!("SELECT id FROM alerts{} ORDER BY id", conditions.sql);
@@ -255,7 +255,7 @@ impl Catalog {
                     let Some(mut alert) = load(transaction, &AlertId(id.clone()))? else {
                         continue;
                     };
-                    if change(transaction, &mut alert, change_, who, time)? {
+                    if change(transaction, &mut alert, wanted, who, time)? {
                         changed.push(alert);
                     }
                 }

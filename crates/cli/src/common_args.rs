@@ -6,9 +6,15 @@ use std::time::SystemTime;
 
 use tocsin_content::{Diagnostic, Level};
 use tocsin_engine::config::{Loaded, load, read, verify};
+use tocsin_engine::content::{Choice, Content, Rules};
 use tocsin_model::Timestamp;
 use tocsin_search::{Context, parse_in, parse_time_range};
 use tocsin_store::Filter;
+
+use crate::terminal::safe;
+
+/// Filter, from and to.
+type Asked = (Filter, Option<Timestamp>, Option<Timestamp>);
 
 /// Where the configuration is.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -66,14 +72,20 @@ pub struct HistoryArgs {
 }
 
 impl HistoryArgs {
-    /// What is asked for: filter, from, to.
+    /// What is asked for: filter, from, to. What is wrong with it is printed, with the place.
     ///
     /// # Errors
-    /// What is wrong with it, with the place.
-    pub fn read(
-        &self,
-        query: &str,
-    ) -> Result<(Filter, Option<Timestamp>, Option<Timestamp>), String> {
+    /// The exit code for bad input.
+    pub fn load(&self, query: &str) -> Result<Asked, ExitCode> {
+        self.read(query).map_err(|message| {
+            for line in message.lines() {
+                eprintln!("tocsin: {}", safe(line));
+            }
+            ExitCode::from(2)
+        })
+    }
+
+    fn read(&self, query: &str) -> Result<Asked, String> {
         let now = Timestamp::from_system(SystemTime::now());
         let filter = parse_in(query, Context { now, fields: None }).map_err(|error| {
             let marker = " ".repeat(query[..error.start].chars().count());
@@ -90,6 +102,14 @@ impl HistoryArgs {
         let range = parse_time_range(&text, now)?;
         Ok((filter, range.from, range.to))
     }
+}
+
+/// The sources alone, without rules; what is wrong with them is printed.
+pub fn sources_of(loaded: &Loaded) -> Content {
+    let choice = Choice { rules: Rules::Only(Vec::new()), route: true };
+    let content = Content::load(&loaded.config.content, &loaded.config.detect, &choice);
+    print_diagnostics(&content.diagnostics);
+    content
 }
 
 fn variables() -> impl Iterator<Item = (String, String)> {

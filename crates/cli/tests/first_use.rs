@@ -5,7 +5,6 @@
 mod support;
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -275,7 +274,7 @@ fn windows_event_logs_are_known_on_standard_input() {
         }
     }
     let Some((_, path)) = found.into_iter().min() else {
-        let _ = writeln!(std::io::stderr(), "skipped: no Windows event log beside this checkout");
+        support::skipped("no Windows event log beside this checkout");
         return;
     };
     let (_, by_name, _) = output(tocsin().args(["scan", "--json"]).arg(&path), b"");

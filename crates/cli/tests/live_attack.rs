@@ -32,7 +32,7 @@ fn can_attack() -> bool {
     let root = fs::metadata("/proc/self").unwrap().uid() == 0;
     let missing: Vec<_> = NEEDED.iter().filter(|path| !fs::exists(path).unwrap()).collect();
     if !root || !missing.is_empty() {
-        eprintln!("skipped: a real attack needs root (is: {root}) and {missing:?}");
+        support::skipped(&format!("a real attack needs root (is: {root}) and {missing:?}"));
         return false;
     }
     true

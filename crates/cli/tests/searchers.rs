@@ -7,13 +7,16 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
-use support::{Server, Setup, output, tocsin};
+use support::{Server, Setup, output, skipped, tocsin};
 
 #[test]
 fn elasticsearchs_client_finds_what_is_stored() {
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients/bin/python3");
     if !python.exists() {
-        eprintln!("skipped: no public clients at {}", python.display());
+        skipped(&format!(
+            "no public clients at {} (cargo xtask test installs them)",
+            python.display()
+        ));
         return;
     }
     let setup = Setup::new("collect:\n  discover: false\n  syslog: { udp: null, tcp: null }\n");

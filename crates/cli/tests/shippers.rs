@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::SystemTime;
 
 use serde_json::json;
-use support::{PATIENCE, Server, Setup, output, text_at, wait_for};
+use support::{PATIENCE, Server, Setup, output, skipped, text_at, wait_for};
 use tocsin_model::Timestamp;
 
 /// More than the rule needs.
@@ -143,10 +143,10 @@ fn every_protocol_raises_the_alert_that_a_file_raises() {
 fn python() -> Option<PathBuf> {
     let python = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients/bin/python3");
     if !python.exists() {
-        eprintln!(
-            "skipped: no public clients at {} (cargo xtask test installs them)",
+        skipped(&format!(
+            "no public clients at {} (cargo xtask test installs them)",
             python.display()
-        );
+        ));
         return None;
     }
     Some(python)
@@ -250,7 +250,7 @@ fn rsyslog_sends_as_to_elasticsearch_and_over_tls() {
     let needed = ["omelasticsearch.so", "lmnsd_gtls.so", "lmnsd_ossl.so"];
     let missing: Vec<_> = needed.iter().filter(|name| !modules.join(name).exists()).collect();
     if !missing.is_empty() || !Path::new("/usr/sbin/rsyslogd").exists() {
-        eprintln!("skipped: rsyslog and its modules are not there: {missing:?}");
+        skipped(&format!("rsyslog and its modules are not there: {missing:?}"));
         return;
     }
     let setup = Setup::new(CONFIG);

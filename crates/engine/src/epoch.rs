@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tocsin_collect::{Checkpoints, Dropped};
+use tocsin_parse::NamedColumns;
 
 use crate::handle::Ledger;
 
@@ -32,6 +33,9 @@ pub struct Payload {
     /// What was dropped, by input and reason.
     #[serde(default)]
     pub dropped: Dropped,
+    /// Columns that logs have named, for what follows in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<NamedColumns>,
 }
 
 impl Payload {

@@ -146,6 +146,8 @@ impl Pipeline {
             }
             while let Ok(new) = control.try_recv() {
                 self.parts.detector.replace_rules(new.rules);
+                let named = self.parts.worker.parser().columns();
+                new.worker.parser().know_columns(&named);
                 self.parts.worker = new.worker;
                 self.parts.longest_cooldown = new.longest_cooldown;
             }
@@ -374,6 +376,7 @@ impl Pipeline {
             checkpoints: self.checkpoints.clone(),
             ledgers: settled(&ledgers),
             dropped: self.parts.inputs.dropped(),
+            columns: self.parts.worker.parser().columns(),
             ..Payload::default()
         };
         let state = State {

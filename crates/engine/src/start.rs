@@ -235,12 +235,14 @@ struct Opened {
     watching_since: Timestamp,
 }
 
-/// The detector and the alerts as they were at the last commit.
+/// The detector and the alerts as they were at the last commit; the parser is told what logs had
+/// named by then.
 fn restore(
     config: &Config,
     content: &Content,
     opened: &Opened,
 ) -> Result<(Detector, Alerts), StartError> {
+    content.parser.know_columns(&opened.payload.columns);
     let rules = Arc::new(content.rules.clone());
     let mut detector = Detector::new(rules, &content.options);
     let mut alerts = Alerts::new(config.alerts.clone()).map_err(StartError::Stage)?;

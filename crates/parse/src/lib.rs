@@ -26,6 +26,7 @@ mod worker;
 
 pub use document::sources_markdown;
 pub use flatten::{Dropped, Flattener, JsonError, flatten_json};
+pub use headers::NamedColumns;
 pub use options::{FIELDS_MAX, LINE_BYTES_MAX, LIST_ITEMS_MAX, Limits, NESTING_MAX, Options};
 pub use parser::{Parser, SourceMeta};
 pub use samples::{SAMPLES_RECEIVED, SampleReport, check_samples, sample_events};

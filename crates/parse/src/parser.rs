@@ -8,7 +8,7 @@ use tocsin_content::{Diagnostic, FileKind, Pack, PackFile, yaml};
 
 use crate::Options;
 use crate::envelope::Keys;
-use crate::headers::Headers;
+use crate::headers::{Headers, Named, NamedColumns};
 use crate::route::Router;
 use crate::source::compile::compile;
 use crate::source::definition::{DEFINITION_LINES_MAX, Definition};
@@ -17,6 +17,8 @@ use crate::worker::Worker;
 
 /// The most sources.
 const SOURCES_MAX: usize = 4096;
+/// Fewer files than this are not worth another thread.
+const FILES_PER_THREAD_MIN: usize = 16;
 
 /// What people need to know about a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub(crate) struct Compiled {
     pub keys: Keys,
     /// Columns that logs name themselves.
     pub headers: Headers,
+    /// Which records may name them.
+    pub named: Named,
     /// For each name and hint the sources it allows.
     pub hints: AHashMap<String, Hint>,
     /// The most variables of any plan.
@@ -85,9 +89,14 @@ impl Parser {
             router: Router::default(),
             diagnostics: &mut diagnostics,
         };
-        for pack in packs {
-            for file in pack.of_kind(FileKind::Source) {
-                loader.file(pack, file);
+        let files: Vec<(&Pack, &PackFile)> = packs
+            .iter()
+            .flat_map(|pack| pack.of_kind(FileKind::Source).map(move |file| (pack, file)))
+            .collect();
+        for ((pack, file), decoded) in files.iter().zip(decode_all(&files)) {
+            match decoded {
+                Ok((definition, root)) => loader.source(pack, file, definition, &root),
+                Err(diagnostic) => loader.diagnostics.push(diagnostic),
             }
         }
         let (sources, plans, mut router) = (loader.sources, loader.plans, loader.router);
@@ -95,6 +104,7 @@ impl Parser {
         let hints = hints(&sources);
         let temps = plans.iter().map(|plan| plan.temps).max().unwrap_or(0);
         let keys = Keys::default();
+        let named = Named::of(&plans);
         let compiled = Compiled {
             options,
             sources,
@@ -102,6 +112,7 @@ impl Parser {
             router,
             keys,
             headers: Headers::default(),
+            named,
             hints,
             temps,
         };
@@ -136,6 +147,31 @@ impl Parser {
         self.plans().iter().flat_map(crate::document::fields).collect()
     }
 
+    /// Whether a record may name the columns of those after it in the same log. What such a
+    /// record says must be known before the next one is parsed: threads that share this parser
+    /// wait for it.
+    pub fn names_columns(&self, record: &[u8]) -> bool {
+        self.compiled.named.in_record(record)
+    }
+
+    /// The columns that logs have named so far, for [`Parser::know_columns`] of another parser.
+    pub fn columns(&self) -> Vec<NamedColumns> {
+        let name = |number: u16| Some(self.sources().get(usize::from(number))?.name.clone());
+        self.compiled.headers.known(name)
+    }
+
+    /// Takes over what logs have named before, as at a restart in the middle of a log. Sources
+    /// that are no more are left out.
+    pub fn know_columns(&self, named: &[NamedColumns]) {
+        for log in named {
+            let place = self.sources().iter().position(|source| source.name == log.source);
+            if let Some(number) = place {
+                let columns = log.columns.iter().cloned().collect();
+                self.compiled.headers.remember(number as u16, &log.path, columns);
+            }
+        }
+    }
+
     /// The plans, in the order of [`Parser::sources`].
     pub(crate) fn plans(&self) -> &[Plan] {
         &self.compiled.plans
@@ -145,6 +181,55 @@ impl Parser {
     pub fn worker(&self) -> Worker {
         Worker::new(Arc::clone(&self.compiled))
     }
+
+    /// The parser that a worker is of.
+    pub(crate) fn of(compiled: &Arc<Compiled>) -> Self {
+        Self { compiled: Arc::clone(compiled) }
+    }
+}
+
+/// A source's file as read, or what is wrong with it.
+type Decoded = Result<(Definition, yaml::Node), Diagnostic>;
+
+/// Reads the files of sources, on all cores when there are many: a program that looks at a few
+/// lines spends most of its time here.
+fn decode_all(files: &[(&Pack, &PackFile)]) -> Vec<Decoded> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = files.len().div_ceil(threads).max(FILES_PER_THREAD_MIN);
+    let decode_share = |share: &[(&Pack, &PackFile)]| -> Vec<Decoded> {
+        share.iter().map(|(_, file)| decode(file)).collect()
+    };
+    std::thread::scope(|scope| {
+        let mut shares = files.chunks(share);
+        let own = shares.next().unwrap_or_default();
+        let others: Vec<_> =
+            shares.map(|share| (share, scope.spawn(move || decode_share(share)))).collect();
+        let mut all = decode_share(own);
+        for (share, other) in others {
+            // What panicked there does so here.
+            all.extend(other.join().unwrap_or_else(|_| decode_share(share)));
+        }
+        all
+    })
+}
+
+fn decode(file: &PackFile) -> Decoded {
+    let text = file.text();
+    let lines = text.lines().count();
+    if lines > DEFINITION_LINES_MAX {
+        let message = format!("{lines} lines, at most {DEFINITION_LINES_MAX}: split the source");
+        return Err(Diagnostic::error(&file.path, 0, 0, message));
+    }
+    let decoded = yaml::parse(&text).and_then(|mut documents| {
+        let root = if documents.is_empty() { None } else { Some(documents.remove(0)) };
+        let root = root.ok_or_else(|| yaml::YamlError {
+            place: yaml::Place::default(),
+            message: "no source definition".to_owned(),
+        })?;
+        let definition: Definition = root.decode()?;
+        Ok((definition, root))
+    });
+    decoded.map_err(|error| error.at(&file.path))
 }
 
 struct Loader<'d> {
@@ -155,30 +240,6 @@ struct Loader<'d> {
 }
 
 impl Loader<'_> {
-    fn file(&mut self, pack: &Pack, file: &PackFile) {
-        let text = file.text();
-        let lines = text.lines().count();
-        if lines > DEFINITION_LINES_MAX {
-            let message =
-                format!("{lines} lines, at most {DEFINITION_LINES_MAX}: split the source");
-            self.diagnostics.push(Diagnostic::error(&file.path, 0, 0, message));
-            return;
-        }
-        let decoded = yaml::parse(&text).and_then(|mut documents| {
-            let root = if documents.is_empty() { None } else { Some(documents.remove(0)) };
-            let root = root.ok_or_else(|| yaml::YamlError {
-                place: yaml::Place::default(),
-                message: "no source definition".to_owned(),
-            })?;
-            let definition: Definition = root.decode()?;
-            Ok((definition, root))
-        });
-        match decoded {
-            Ok((definition, root)) => self.source(pack, file, definition, &root),
-            Err(error) => self.diagnostics.push(error.at(&file.path)),
-        }
-    }
-
     fn source(&mut self, pack: &Pack, file: &PackFile, definition: Definition, root: &yaml::Node) {
         let name = file.inner.split('/').nth(1).unwrap_or("");
         let full = format!("{}.{name}", pack.name);

@@ -7,7 +7,7 @@ use tocsin_model::{Event, EventId, FieldId, Record, Value, field};
 use crate::flatten::{Dropped, Flattener};
 use crate::frame::Head;
 use crate::grok::Slots;
-use crate::parser::Compiled;
+use crate::parser::{Compiled, Parser};
 use crate::pass::{Found, Pass};
 use crate::source::run::Buffers;
 use crate::source::sink::{Sink, ip_of};
@@ -110,6 +110,11 @@ impl Worker {
         let repeated = FieldId::intern("tocsin.repeated").unwrap_or(field::EVENT_SEQUENCE);
         let raw = FieldId::intern("raw").unwrap_or(field::EVENT_SEQUENCE);
         Self { compiled, state, repeated, raw }
+    }
+
+    /// The parser it is of.
+    pub fn parser(&self) -> Parser {
+        Parser::of(&self.compiled)
     }
 
     /// Parses a record into `event`, whose former content is forgotten.

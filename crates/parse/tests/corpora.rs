@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
@@ -15,7 +16,8 @@ fn corpora() -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    println!("skipped: no corpora at {}", path.display());
+    // Past the harness, which keeps what a passing test prints to itself.
+    let _ = writeln!(std::io::stdout(), "skipped: no corpora at {}", path.display());
     None
 }
 

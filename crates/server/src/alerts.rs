@@ -13,8 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::{Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
 use crate::limits::{ALERTS_MAX, PAGE_DEFAULT, QUERY_BYTES_MAX};
-use crate::query::{Params, given, limit, now, severity, span, status, words};
-use crate::triage::disposition;
+use crate::query::{Params, disposition, given, limit, now, severity, span, status, words};
 
 /// Which alerts.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
-use tocsin_model::{AlertStatus, Severity, Timestamp};
+use tocsin_model::{AlertStatus, Disposition, Severity, Timestamp};
 
 use crate::error::ApiError;
 
@@ -101,6 +101,14 @@ pub fn status(word: &str) -> Result<AlertStatus, String> {
         "closed" => Ok(AlertStatus::Closed),
         _ => Err(format!("unknown status {word:?}, use new, acknowledged or closed")),
     }
+}
+
+/// One disposition.
+pub fn disposition(word: &str) -> Result<Disposition, String> {
+    Disposition::of_word(word).ok_or_else(|| {
+        let words: Vec<&str> = Disposition::ALL.into_iter().map(Disposition::as_str).collect();
+        format!("unknown disposition {word:?}, use {}", words.join(", "))
+    })
 }
 
 fn refuse(name: &str, error: &dyn Display) -> ApiError {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
 use tocsin_catalog::{Activity, AlertChange};
 use tocsin_engine::Live;
-use tocsin_model::{AlertId, Disposition};
+use tocsin_model::AlertId;
 use utoipa::ToSchema;
 
 use crate::alerts::{ListParams, read};
@@ -181,7 +181,7 @@ impl Change {
     fn into_parts(self) -> Result<(String, AlertChange), ApiError> {
         let status = self.status.map(|word| query::status(&word)).transpose();
         let status = status.map_err(|error| ApiError::bad_request(format!("status: {error}")))?;
-        let disposition = self.disposition.map(|word| disposition(&word)).transpose();
+        let disposition = self.disposition.map(|word| query::disposition(&word)).transpose();
         let disposition = disposition.map_err(ApiError::bad_request)?;
         let change = AlertChange {
             status,
@@ -194,14 +194,6 @@ impl Change {
         let who = self.by.filter(|who| !who.is_empty()).unwrap_or_else(|| SOMEBODY.to_owned());
         Ok((who, change))
     }
-}
-
-/// One disposition.
-pub fn disposition(word: &str) -> Result<Disposition, String> {
-    Disposition::of_word(word).ok_or_else(|| {
-        let words: Vec<&str> = Disposition::ALL.into_iter().map(Disposition::as_str).collect();
-        format!("unknown disposition {word:?}, use {}", words.join(", "))
-    })
 }
 
 /// A JSON body. Only what says that it is JSON, so that no form of another site can be one.

@@ -40,7 +40,9 @@ pub fn run(outcome: &mut Outcome) -> Result<()> {
         let (counts, good) = tally::run(&mut ui::npm(args), tally::page_line)?;
         total.passed += counts.passed;
         total.failed += counts.failed.max(u64::from(!good));
+        total.skipped.extend(counts.skipped);
     }
     outcome.add("page", total.passed, total.failed, start);
+    outcome.skipped("page", &total.skipped);
     Ok(())
 }

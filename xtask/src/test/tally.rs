@@ -1,5 +1,6 @@
 //! Runs a command, passes its output on, and counts tests in it.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
@@ -8,12 +9,14 @@ use anyhow::{Context, Result};
 use crate::process::describe;
 
 /// Tests counted.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Counts {
     /// Passed.
     pub passed: u64,
     /// Failed.
     pub failed: u64,
+    /// What tests said they cannot do here, each reason once: they count as passed.
+    pub skipped: BTreeSet<String>,
 }
 
 /// Runs it; the counts that `read` finds in lines of its output, and whether it exited with 0.
@@ -33,7 +36,11 @@ pub fn run(command: &mut Command, read: fn(&str) -> Option<Counts>) -> Result<(C
         while reader.read_until(b'\n', &mut line)? > 0 {
             out.write_all(&line)?;
             out.flush()?;
-            if let Some(found) = read(String::from_utf8_lossy(&line).trim()) {
+            let text = String::from_utf8_lossy(&line);
+            if let Some((_, why)) = text.split_once("skipped: ") {
+                counts.skipped.insert(why.trim().to_owned());
+            }
+            if let Some(found) = read(text.trim()) {
                 counts.passed += found.passed;
                 counts.failed += found.failed;
             }
@@ -46,21 +53,25 @@ pub fn run(command: &mut Command, read: fn(&str) -> Option<Counts>) -> Result<(C
 /// `test result: ok. 12 passed; 0 failed; 0 ignored; …`
 pub fn cargo_line(line: &str) -> Option<Counts> {
     let rest = line.strip_prefix("test result: ")?;
-    Some(Counts { passed: before(rest, " passed")?, failed: before(rest, " failed")? })
+    Some(Counts {
+        passed: before(rest, " passed")?,
+        failed: before(rest, " failed")?,
+        ..Counts::default()
+    })
 }
 
 /// `5 packs, 12 sources, 40 rules; 63 rule tests passed, 0 failed`
 pub fn check_line(line: &str) -> Option<Counts> {
     line.contains(" rules; ").then_some(())?;
     let passed = before(line, " rule tests passed").or_else(|| before(line, " passed"))?;
-    Some(Counts { passed, failed: before(line, " failed")? })
+    Some(Counts { passed, failed: before(line, " failed")?, ..Counts::default() })
 }
 
 /// `Tests  1 failed | 11 passed (12)`
 pub fn vitest_line(line: &str) -> Option<Counts> {
     let rest = line.strip_prefix("Tests ")?;
     let failed = before(rest, " failed").unwrap_or(0);
-    Some(Counts { passed: before(rest, " passed").unwrap_or(0), failed })
+    Some(Counts { passed: before(rest, " passed").unwrap_or(0), failed, ..Counts::default() })
 }
 
 /// `11 of 12 page tests passed against http://…`
@@ -69,7 +80,7 @@ pub fn page_line(line: &str) -> Option<Counts> {
     let (passed, all) = head.rsplit_once(" of ")?;
     let passed: u64 = passed.trim().parse().ok()?;
     let all: u64 = all.trim().parse().ok()?;
-    Some(Counts { passed, failed: all.saturating_sub(passed) })
+    Some(Counts { passed, failed: all.saturating_sub(passed), ..Counts::default() })
 }
 
 /// The number that stands before a word.
@@ -85,7 +96,7 @@ mod tests {
 
     #[test]
     fn counts_are_read_from_each_tool() {
-        let is = |passed, failed| Some(Counts { passed, failed });
+        let is = |passed, failed| Some(Counts { passed, failed, ..Counts::default() });
         let cargo = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured";
         assert_eq!(cargo_line(cargo), is(12, 3));
         assert_eq!(cargo_line("test a::b ... ok"), None);
@@ -94,5 +105,14 @@ mod tests {
         assert_eq!(vitest_line("Tests  1 failed | 11 passed (12)"), is(11, 1));
         assert_eq!(vitest_line("Tests  11 passed (11)"), is(11, 0));
         assert_eq!(page_line("9 of 10 page tests passed against http://x"), is(9, 1));
+    }
+
+    #[test]
+    fn what_was_skipped_is_told() {
+        let mut command = Command::new("printf");
+        command.arg("test a ... ok\nskipped: no b here\nskipped: no b here\ntest result: ok. 2 passed; 0 failed\n");
+        let (counts, good) = run(&mut command, cargo_line).unwrap();
+        let told: Vec<_> = counts.skipped.iter().map(String::as_str).collect();
+        assert_eq!((counts.passed, good, &told[..]), (2, true, &["no b here"][..]));
     }
 }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use tocsin_engine::content::{Choice, Content, Rules};
 use tocsin_model::json::JsonWriter;
 use tocsin_model::{Event, Position, Record, Timestamp};
 
-use crate::common_args::{ConfigArgs, print_diagnostics};
+use crate::common_args::{ConfigArgs, sources_of};
 
 /// Arguments of `parse`.
 #[derive(clap::Args)]
@@ -34,9 +33,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
-    let choice = Choice { rules: Rules::Only(Vec::new()), route: true };
-    let content = Content::load(&loaded.config.content, &loaded.config.detect, &choice);
-    print_diagnostics(&content.diagnostics);
+    let content = sources_of(&loaded);
     if let Some(source) = &args.source
         && content.parser.source(source).is_none()
     {

@@ -67,14 +67,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
-    let (filter, from, to) = match args.history.read(&args.query) {
-        Ok(read) => read,
-        Err(message) => {
-            for line in message.lines() {
-                eprintln!("tocsin: {}", safe(line));
-            }
-            return Ok(ExitCode::from(2));
-        }
+    let (filter, from, to) = match args.history.load(&args.query) {
+        Ok(asked) => asked,
+        Err(code) => return Ok(code),
     };
     let store = args.history.open(&loaded.config)?;
     let request = SearchRequest { filter, from, to, limit: args.limit, ..SearchRequest::default() };

@@ -9,11 +9,10 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde_json::json;
-use tocsin_engine::content::{Choice, Content, Rules};
 use tocsin_model::{Event, Position, Record, Timestamp, field};
 use tocsin_parse::{Parser, Shape, Shapes, SourceMeta};
 
-use crate::common_args::{ConfigArgs, print_diagnostics};
+use crate::common_args::{ConfigArgs, sources_of};
 use crate::terminal::safe;
 
 /// Arguments of `sources`.
@@ -45,9 +44,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
-    let choice = Choice { rules: Rules::Only(Vec::new()), route: true };
-    let content = Content::load(&loaded.config.content, &loaded.config.detect, &choice);
-    print_diagnostics(&content.diagnostics);
+    let content = sources_of(&loaded);
     let mut out = io::stdout().lock();
     if !args.unparsed.is_empty() {
         let shapes = not_understood(&content.parser, &args.unparsed)?;

@@ -1,8 +1,10 @@
 //! [`Crew`]: several threads that parse records and match rules, in the order of the records.
 //!
-//! Records in, [`Read`] events out, first in first out. Parsing and matching keep no state from
-//! one record to the next, so which thread does which changes nothing. Threads start when the
-//! first batch is full: a few lines need none. Never correlates.
+//! Records in, [`Read`] events out, first in first out. Matching keeps no state from one record to
+//! the next and parsing none but the columns that a record names for those after it: such a one is
+//! parsed alone, when all before it are done and before any after it. So which thread does which
+//! changes nothing. Threads start when the first batch is full: a few lines need none. A crew of
+//! one is the caller's own thread, and leaves matching to the detector. Never correlates.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -136,6 +138,12 @@ impl Crew {
 
     /// Takes a record; `out` is given what is done meanwhile.
     pub(super) fn take(&mut self, record: Record, out: &mut impl FnMut(&Record, &mut Read)) {
+        if self.wanted > 1 && self.parser.names_columns(&record.bytes) {
+            self.drain(out);
+            self.filling.records.push(record);
+            self.work_here(out);
+            return;
+        }
         self.filling.bytes += record.bytes.len();
         self.filling.records.push(record);
         let full = if self.wanted <= 1 { BATCH_RECORDS_ALONE } else { BATCH_RECORDS };
@@ -286,6 +294,53 @@ mod tests {
                 assert_eq!(read.len(), alone.len());
                 assert!(alone.iter().zip(&read).all(same), "{threads} threads, {count} records");
             }
+        }
+    }
+
+    #[test]
+    fn columns_hold_for_what_comes_after_them_whatever_the_threads() {
+        let content = content();
+        let run = |threads: usize| {
+            let mut crew = Crew::new(&content.parser, &content.rules, threads);
+            let mut out = Vec::new();
+            let mut take = |_: &Record, read: &mut Read| {
+                let ip = |name| read.event.get_str(name).unwrap_or_default().to_owned();
+                out.push((ip(field::SOURCE_ADDRESS), ip(field::DESTINATION_ADDRESS)));
+            };
+            let mut offset = 0;
+            let mut line = |text: &str| {
+                let bytes = Bytes::copy_from_slice(text.as_bytes());
+                let position = Position { stream: 0, offset, next: offset + 1 };
+                offset += 1;
+                let path = Some("/site.log".into());
+                let (input, received) = ("file:x".into(), Timestamp(0));
+                let record =
+                    Record { input, position, received, bytes, hint: None, peer: None, path };
+                crew.take(record, &mut take);
+            };
+            for turn in 0..6 {
+                let (first, second) =
+                    if turn % 2 == 0 { ("c-ip", "s-ip") } else { ("s-ip", "c-ip") };
+                line(&format!(
+                    "#Fields: date time {first} {second} cs-method cs-uri-stem sc-status"
+                ));
+                for _ in 0..5 * BATCH_RECORDS {
+                    line("2026-11-20 10:00:00 192.0.2.1 198.51.100.9 GET /one 200");
+                }
+            }
+            crew.drain(&mut take);
+            out
+        };
+        let alone = run(1);
+        let turns = |place: usize| (place / (5 * BATCH_RECORDS + 1)) % 2;
+        for (place, (from, to)) in alone.iter().enumerate() {
+            if place % (5 * BATCH_RECORDS + 1) != 0 {
+                let (client, server) = if turns(place) == 0 { (from, to) } else { (to, from) };
+                assert_eq!((&**client, &**server), ("192.0.2.1", "198.51.100.9"), "line {place}");
+            }
+        }
+        for threads in [2, 4] {
+            assert_eq!(run(threads), alone, "{threads} threads");
         }
     }
 }

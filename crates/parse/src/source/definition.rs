@@ -3,9 +3,11 @@
 //! `fields`, `time`, `lookup`, `when`, then `set` for what is still missing.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// The most lines a definition may have.
 pub const DEFINITION_LINES_MAX: usize = 150;
@@ -92,8 +94,8 @@ impl Words {
 }
 
 /// A constant: text, number, boolean, nothing or a list.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[schemars(untagged)]
 pub enum Constant {
     /// true or false.
     Bool(bool),
@@ -107,6 +109,63 @@ pub enum Constant {
     List(Vec<Constant>),
     /// Nothing: in `when.if`, the field is absent; in `set`, it is removed.
     Nothing(()),
+}
+
+/// By hand: sources have thousands of them, and trying one kind after the other takes its time.
+impl<'de> Deserialize<'de> for Constant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyConstant)
+    }
+}
+
+struct AnyConstant;
+
+impl<'de> Visitor<'de> for AnyConstant {
+    type Value = Constant;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, true, false, nothing or a list of them")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Constant, E> {
+        Ok(Constant::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Constant, E> {
+        Ok(Constant::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Constant, E> {
+        Ok(i64::try_from(value).map_or(Constant::Float(value as f64), Constant::Int))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Constant, E> {
+        Ok(Constant::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Constant, E> {
+        Ok(Constant::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Constant, E> {
+        Ok(Constant::Text(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Constant, E> {
+        Ok(Constant::Nothing(()))
+    }
+
+    fn visit_none<E>(self) -> Result<Constant, E> {
+        Ok(Constant::Nothing(()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Constant, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Constant::List(list))
+    }
 }
 
 /// Conditions on a record; all that are given must hold.
