@@ -72,3 +72,31 @@ fn a_new_source_passes_the_check_and_reads_its_lines() {
     let events = events.unwrap();
     assert!(events.contains("acme.text") && events.contains("192.0.2.11"), "{events}");
 }
+
+#[test]
+fn a_batch_in_one_line_is_as_many_events() {
+    let logins: Vec<String> = (0..8)
+        .map(|second| {
+            format!(
+                "{{\"eventVersion\":\"1.08\",\"userIdentity\":{{\"type\":\"IAMUser\",\
+                 \"userName\":\"alice\"}},\"eventTime\":\"2026-11-21T00:12:0{second}Z\",\
+                 \"eventSource\":\"signin.amazonaws.com\",\"eventName\":\"ConsoleLogin\",\
+                 \"awsRegion\":\"us-east-1\",\"sourceIPAddress\":\"192.0.2.10\",\
+                 \"errorMessage\":\"Failed authentication\",\
+                 \"responseElements\":{{\"ConsoleLogin\":\"Failure\"}}}}"
+            )
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("trail.json");
+    // Twice the same, so that it is lines and no document.
+    std::fs::write(&path, format!("{{\"Records\":[{}]}}\n{{\"a\":1}}\n", logins.join(",")))
+        .unwrap();
+    let (_, out, said) = output(tocsin().args(["scan", "--json"]).arg(&path), b"");
+    let alerts = json_lines(&out);
+    let of = |alert: &serde_json::Value| support::text_at(alert, "source.ip");
+    assert!(alerts.iter().any(|alert| of(alert) == "192.0.2.10"), "{out}{said}");
+    assert!(said.contains("9 events") || said.contains("9 lines"), "{said}");
+    let (_, out, _) = output(tocsin().args(["scan", "--findings"]).arg(&path), b"");
+    assert!(out.lines().all(|line| !line.contains("1099511627776")), "{out}");
+}

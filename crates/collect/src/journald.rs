@@ -228,10 +228,8 @@ fn position(cursor: Option<&str>, bytes: &[u8]) -> Position {
             offset: number,
             next: number.saturating_add(1),
         },
-        _ => {
-            let offset = hash(b"entry", bytes);
-            Position { stream: hash(b"entries", b""), offset, next: offset.saturating_add(1) }
-        }
+        // Of a stream of its own: offsets within one only grow.
+        _ => Position { stream: hash(b"entry", bytes), offset: 0, next: 1 },
     }
 }
 

@@ -33,6 +33,10 @@ pub struct Payload {
     /// What was dropped, by input and reason.
     #[serde(default)]
     pub dropped: Dropped,
+    /// Offsets up to which streams are done beyond their checkpoints: the epoch ended in the
+    /// middle of a batch, which is read again as a whole.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub done: BTreeMap<u64, u64>,
     /// Columns that logs have named, for what follows in them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<NamedColumns>,

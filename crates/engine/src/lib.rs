@@ -21,6 +21,8 @@ pub mod offline;
 mod pipeline;
 pub mod reload;
 mod start;
+mod under_way;
+mod unpack;
 
 pub use config::Config;
 pub use content::Content;

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use tocsin_collect::Checkpoint;
-use tocsin_model::{Event, Timestamp};
+use tocsin_model::{Event, Position, Timestamp};
 
 /// An event with what travels beside it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Merged {
     /// The event.
     pub event: Event,
@@ -22,6 +22,12 @@ pub struct Merged {
     pub historical: bool,
     /// Positions that count as done once this event is.
     pub after: Vec<Checkpoint>,
+    /// The lane it came by.
+    pub lane: u64,
+    /// Where its record is.
+    pub position: Option<Position>,
+    /// Whether it is the last of the batch it came in: then nothing of the batch is under way.
+    pub last: bool,
 }
 
 /// Bytes of raw lines that may wait; at more, nobody waits for anybody.
@@ -167,7 +173,7 @@ mod tests {
     fn at(second: i64) -> Merged {
         let mut event = Event::default();
         event.time = Timestamp(second);
-        Merged { event, matched: Vec::new(), historical: true, after: Vec::new() }
+        Merged { event, historical: true, ..Merged::default() }
     }
 
     fn times(merger: &mut Merger) -> Vec<i64> {

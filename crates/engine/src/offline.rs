@@ -14,6 +14,7 @@ use tocsin_model::{Alert, Finding, Record, field};
 use crate::content::Content;
 use crate::merge::{Merged, Merger};
 use crate::offline::crew::{Crew, Read};
+use crate::unpack::{line_of, line_place, unpack};
 
 /// A finding with the line of input that completed it.
 #[derive(Debug, Clone)]
@@ -104,7 +105,11 @@ impl Scanner {
     /// Takes a record. Its stream is the input's index, its offset the line.
     pub fn take(&mut self, record: Record) {
         let Self { crew, merger, spare, seen, expected, .. } = self;
-        crew.take(record, &mut |record, read| bring(record, read, merger, spare, seen, expected));
+        unpack(record, line_place, |record| {
+            crew.take(record, &mut |record, read| {
+                bring(record, read, merger, spare, seen, expected);
+            });
+        });
         self.detect();
     }
 
@@ -162,7 +167,11 @@ impl Scanner {
         for finding in self.findings.drain(..) {
             if self.keep_findings {
                 let id = finding.event.id;
-                self.found.push(LineFinding { finding, input: id.stream, line: id.offset });
+                self.found.push(LineFinding {
+                    finding,
+                    input: id.stream,
+                    line: line_of(id.offset),
+                });
             } else {
                 self.alerts.add(&finding, false);
             }
@@ -185,6 +194,6 @@ fn bring(
         let source = event.get_str(field::EVENT_DATASET).unwrap_or("");
         seen.expected += u64::from(expected.iter().any(|name| name == source));
     }
-    let merged = Merged { event, matched, historical: false, after: Vec::new() };
+    let merged = Merged { event, matched, ..Merged::default() };
     merger.push(record.position.stream, merged);
 }

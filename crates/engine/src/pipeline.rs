@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::epoch::{Payload, State, StateDir};
 use crate::handle::{Ledger, Live, Progress};
 use crate::merge::{Merged, Merger};
+use crate::under_way::UnderWay;
 
 /// Events after which an epoch is committed though its time is not over.
 const EPOCH_EVENTS_MAX: usize = 50_000;
@@ -86,6 +87,7 @@ pub struct Pipeline {
     appended: usize,
     checkpoints: Checkpoints,
     stored_by_input: BTreeMap<String, Ledger>,
+    under_way: UnderWay,
     dirty: bool,
     raised: Vec<(AlertId, NoticeKind)>,
     last_save: Instant,
@@ -101,6 +103,7 @@ impl Pipeline {
         let now = Instant::now();
         let checkpoints = parts.payload.checkpoints.clone();
         let stored_by_input = parts.payload.ledgers.clone();
+        let under_way = UnderWay::restored(parts.payload.done.clone());
         parts.progress.set_ledgers(&stored_by_input);
         let commit_every = parts.commit_every;
         let stored = stored_by_input.values().map(|ledger| ledger.stored).sum();
@@ -115,6 +118,7 @@ impl Pipeline {
             appended: 0,
             checkpoints,
             stored_by_input,
+            under_way,
             dirty: false,
             raised: Vec::new(),
             last_save: now,
@@ -175,9 +179,10 @@ impl Pipeline {
                 .set_behind(lane, batch.behind || (batch.lane.is_none() && batch.historical));
         }
         let mut checkpoints = std::mem::take(&mut batch.checkpoints);
-        let last = batch.records.len().checked_sub(1);
+        let records = self.under_way.new_records(std::mem::take(&mut batch.records));
+        let last = records.len().checked_sub(1);
         let of_file = batch.lane.is_some();
-        for (index, record) in batch.records.iter().enumerate() {
+        for (index, record) in records.iter().enumerate() {
             let mut event = Event::default();
             self.parts.worker.parse(record, &mut event);
             if event.has(field::TOCSIN_PARSE_ERROR) {
@@ -188,11 +193,14 @@ impl Pipeline {
                 let line = event.original();
                 self.parts.progress.not_understood(&record.input, source, line, record.received);
             }
-            let after =
-                if Some(index) == last { std::mem::take(&mut checkpoints) } else { Vec::new() };
+            let last = Some(index) == last;
+            let after = if last { std::mem::take(&mut checkpoints) } else { Vec::new() };
             let historical = batch.historical || (of_file && self.is_old(event.time));
-            let merged = Merged { event, matched: Vec::new(), historical, after };
-            self.merger.push(lane.unwrap_or_default(), merged);
+            let position = Some(record.position);
+            let lane = lane.unwrap_or_default();
+            let matched = Vec::new();
+            let next = Merged { event, matched, historical, after, lane, position, last };
+            self.merger.push(lane, next);
             self.received(&record.input);
         }
         if last.is_none() {
@@ -203,7 +211,7 @@ impl Pipeline {
             self.dirty |= !rest.is_empty();
             self.checkpoints.extend(rest);
         }
-        let entered = batch.records.len() as u64;
+        let entered = records.len() as u64;
         self.parts.progress.entered.fetch_add(entered, Ordering::Relaxed);
         self.rate.events += entered;
     }
@@ -243,7 +251,7 @@ impl Pipeline {
 
     fn detect(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
-        for Merged { event, historical, after, .. } in ready.drain(..) {
+        for Merged { event, historical, after, position, last, lane, .. } in ready.drain(..) {
             self.parts.progress.saw(event.time);
             self.parts.detector.process(&event, &mut self.findings);
             if !self.findings.is_empty() {
@@ -255,6 +263,9 @@ impl Pipeline {
             self.epoch_bytes += event.original().len();
             self.epoch.push(event);
             self.checkpoints.extend(after);
+            if let Some(position) = position {
+                self.under_way.done(lane, position, last);
+            }
             let full = self.epoch.len() >= EPOCH_EVENTS_MAX || self.epoch_bytes >= EPOCH_BYTES_MAX;
             if full && self.commit().is_break() {
                 break;
@@ -376,6 +387,7 @@ impl Pipeline {
             checkpoints: self.checkpoints.clone(),
             ledgers: settled(&ledgers),
             dropped: self.parts.inputs.dropped(),
+            done: self.under_way.to_commit(),
             columns: self.parts.worker.parser().columns(),
             ..Payload::default()
         };

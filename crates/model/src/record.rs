@@ -9,7 +9,8 @@ use crate::time::Timestamp;
 
 /// Where a record sits in a stream that can be read again (a file, the journal).
 ///
-/// The pair (`stream`, `offset`) never repeats, so event ids are derived from it.
+/// The pair (`stream`, `offset`) never repeats, so event ids are derived from it. Within a stream
+/// offsets grow in the order in which records come, also after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Position {
     /// Identity of the stream: a hash of the input's name and what makes its content distinct

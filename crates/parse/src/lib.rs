@@ -25,6 +25,7 @@ mod time;
 mod worker;
 
 pub use document::sources_markdown;
+pub use envelope::wrap::events_in;
 pub use flatten::{Dropped, Flattener, JsonError, flatten_json};
 pub use headers::NamedColumns;
 pub use options::{FIELDS_MAX, LINE_BYTES_MAX, LIST_ITEMS_MAX, Limits, NESTING_MAX, Options};

@@ -53,7 +53,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             .with_context(|| path.display().to_string())?;
         let mut records = 0_u64;
         while let Some(record) = input.next_record()? {
-            importer.take(&record).map_err(|error| anyhow!(error))?;
+            importer.take(record).map_err(|error| anyhow!(error))?;
             records += 1;
             if records.is_multiple_of(10_000) {
                 progress.show(input.bytes_read(), total, &path.display().to_string());

@@ -13,6 +13,7 @@ use tocsin_store::{Embedded, EventStore};
 use crate::config::Config;
 use crate::content::Content;
 use crate::epoch::Payload;
+use crate::unpack::{line_place, unpack};
 
 /// Events between two commits.
 const COMMIT_EVENTS: usize = 50_000;
@@ -80,7 +81,17 @@ impl Importer {
     ///
     /// # Errors
     /// When the disk refuses it.
-    pub fn take(&mut self, record: &Record) -> Result<(), String> {
+    pub fn take(&mut self, record: Record) -> Result<(), String> {
+        let mut result = Ok(());
+        unpack(record, line_place, |record| {
+            if result.is_ok() {
+                result = self.take_one(&record);
+            }
+        });
+        result
+    }
+
+    fn take_one(&mut self, record: &Record) -> Result<(), String> {
         let mut event = Event::default();
         self.worker.parse(record, &mut event);
         event.id.stream = self.stream + record.position.stream;
