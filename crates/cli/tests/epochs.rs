@@ -49,5 +49,7 @@ fn a_commit_within_a_batch_repeats_nothing() {
         (answer["aggregations"]["last"]["value"] == LINES as f64).then_some(answer)
     });
     assert_eq!(found["total"], LINES + 1, "{found}");
+    // It is counted just after it can be found.
+    wait_for("the count", || (server.stored() > LINES).then_some(()));
     assert_eq!(server.stored(), LINES + 1);
 }
