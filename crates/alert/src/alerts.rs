@@ -26,6 +26,8 @@ pub enum Outcome {
     Allowed,
     /// The rule is switched off.
     Disabled,
+    /// It is of an alert that an exception hides.
+    Hidden(AlertId),
 }
 
 /// What was counted since the start.
@@ -51,11 +53,27 @@ pub struct SnapshotError(#[from] serde_json::Error);
 struct Key {
     rule: String,
     group: Vec<(String, String)>,
+    /// What an exception hides is kept apart from what it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exception: Option<u64>,
 }
 
 impl Key {
-    fn of(rule: &tocsin_model::RuleMeta, group: Vec<(String, String)>) -> Self {
-        Self { rule: rule.alert_as.clone().unwrap_or_else(|| rule.id.clone()), group }
+    fn of(
+        rule: &tocsin_model::RuleMeta,
+        group: Vec<(String, String)>,
+        exception: Option<u64>,
+    ) -> Self {
+        let rule = rule.alert_as.clone().unwrap_or_else(|| rule.id.clone());
+        Self { rule, group, exception }
+    }
+
+    /// The id of an alert that begins with an event.
+    fn alert_id(&self, first: &str) -> AlertId {
+        match self.exception {
+            None => AlertId::derive(&self.rule, &self.group, first),
+            Some(id) => AlertId::derive(&format!("{}\n{id}", self.rule), &self.group, first),
+        }
     }
 }
 
@@ -124,6 +142,21 @@ impl Alerts {
 
     /// Takes a finding. `historical` marks alerts from logs written before Tocsin watched.
     pub fn add(&mut self, finding: &Finding, historical: bool) -> Outcome {
+        self.place(finding, historical, None)
+    }
+
+    /// Takes a finding that an exception hides: it becomes an alert of its own that nobody is
+    /// told of, so that what was hidden can be counted and seen.
+    pub fn add_hidden(&mut self, finding: &Finding, historical: bool, exception: u64) -> Outcome {
+        match self.place(finding, historical, Some(exception)) {
+            Outcome::Raised(id) | Outcome::Escalated(id) | Outcome::Joined(id) => {
+                Outcome::Hidden(id)
+            }
+            other => other,
+        }
+    }
+
+    fn place(&mut self, finding: &Finding, historical: bool, exception: Option<u64>) -> Outcome {
         let disabled = &self.config.disabled_rules;
         if disabled.contains(&finding.rule.id)
             || finding.rule.name.as_ref().is_some_and(|name| disabled.contains(name))
@@ -134,7 +167,7 @@ impl Alerts {
             self.counters.allowed += 1;
             return Outcome::Allowed;
         }
-        let key = Arc::new(Key::of(&finding.rule, carry::group(finding)));
+        let key = Arc::new(Key::of(&finding.rule, carry::group(finding), exception));
         let cooldown = finding.rule.cooldown.unwrap_or(self.config.cooldown());
         match self.open.get(&key) {
             Some(Open { alert, .. })
@@ -181,7 +214,7 @@ impl Alerts {
     /// Tells of alerts in the catalog that may be newer than the restored state.
     pub fn adopt(&mut self, alerts: impl IntoIterator<Item = Alert>) {
         for alert in alerts {
-            let key = Key::of(&alert.rule, alert.group);
+            let key = Key::of(&alert.rule, alert.group, alert.triage.exception);
             let Alert { id, first_seen, last_seen, .. } = alert;
             if self.open.get(&key).is_none_or(|open| open.alert.id != id) {
                 let adopted = Adopted { id, first_seen, last_seen };
@@ -245,36 +278,15 @@ impl Alerts {
         historical: bool,
     ) -> Outcome {
         let first = finding.contributions.first();
-        let first_seen = first.map_or(finding.time, |first| first.time.min(finding.time));
         let first_event = first.map_or(finding.event.id, |first| first.event_id).to_string();
         let adopted = self.adopted.get(&key).and_then(|alerts| {
             alerts
                 .iter()
                 .find(|alert| belongs(alert.first_seen, alert.last_seen, finding.time, cooldown))
         });
-        let id = adopted.map_or_else(
-            || AlertId::derive(&key.rule, &key.group, &first_event),
-            |adopted| adopted.id.clone(),
-        );
-        let mut alert = Alert {
-            id: id.clone(),
-            rule: (*finding.rule).clone(),
-            severity: finding.rule.severity,
-            group: key.group.clone(),
-            first_seen,
-            last_seen: finding.time,
-            raised: finding.time,
-            count: counted(finding),
-            findings: 1,
-            status: AlertStatus::New,
-            triage: tocsin_model::Triage::default(),
-            historical,
-            reason: String::new(),
-            fields: carry::fields(finding),
-            events: contributions(finding),
-            matches: finding.matches.clone(),
-            version: 1,
-        };
+        let id = adopted.map_or_else(|| key.alert_id(&first_event), |adopted| adopted.id.clone());
+        let mut alert = Alert { id: id.clone(), historical, ..draft(finding) };
+        alert.triage.exception = key.exception;
         alert.reason = reason::render(&alert, finding.window);
         if let Some(before) = self.close(&key) {
             self.by_activity.remove(&(before, key.clone()));
@@ -341,6 +353,30 @@ impl Alerts {
             self.close(&key);
             self.counters.let_go += 1;
         }
+    }
+}
+
+/// The alert that a finding would raise, without id and reason.
+pub fn draft(finding: &Finding) -> Alert {
+    let first = finding.contributions.first();
+    Alert {
+        id: AlertId(String::new()),
+        rule: (*finding.rule).clone(),
+        severity: finding.rule.severity,
+        group: carry::group(finding),
+        first_seen: first.map_or(finding.time, |first| first.time.min(finding.time)),
+        last_seen: finding.time,
+        raised: finding.time,
+        count: counted(finding),
+        findings: 1,
+        status: AlertStatus::New,
+        triage: tocsin_model::Triage::default(),
+        historical: false,
+        reason: String::new(),
+        fields: carry::fields(finding),
+        events: contributions(finding),
+        matches: finding.matches.clone(),
+        version: 1,
     }
 }
 

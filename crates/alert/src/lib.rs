@@ -10,6 +10,6 @@ mod carry;
 pub mod config;
 mod reason;
 
-pub use alerts::{Alerts, Counters, Outcome, SnapshotError};
+pub use alerts::{Alerts, Counters, Outcome, SnapshotError, draft};
 pub use allow::AllowList;
 pub use config::AlertConfig;

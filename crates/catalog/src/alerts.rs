@@ -38,15 +38,17 @@ pub(crate) fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault>
         .map_err(|error| Fault::Json(format!("alert {}: {error}", alert.id)))?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO alerts (id, rule_id, rule_title, severity, status, first_seen, last_seen,
-            raised, historical, group_key, version, search_text, json, disposition, owner)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+            raised, historical, group_key, version, search_text, json, disposition, owner,
+            exception)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (id) DO UPDATE SET rule_id = excluded.rule_id,
             rule_title = excluded.rule_title, severity = excluded.severity,
             status = excluded.status, first_seen = excluded.first_seen,
             last_seen = excluded.last_seen, raised = excluded.raised,
             historical = excluded.historical, group_key = excluded.group_key,
             version = excluded.version, search_text = excluded.search_text,
-            json = excluded.json, disposition = excluded.disposition, owner = excluded.owner",
+            json = excluded.json, disposition = excluded.disposition, owner = excluded.owner,
+            exception = excluded.exception",
     )?;
     statement.execute(params![
         alert.id.0,
@@ -64,6 +66,7 @@ pub(crate) fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault>
         json,
         alert.triage.disposition.map(Disposition::as_str),
         alert.triage.owner,
+        alert.triage.exception.map(|id| i64::try_from(id).unwrap_or(i64::MAX)),
     ])?;
     Ok(())
 }

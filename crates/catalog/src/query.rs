@@ -44,6 +44,8 @@ pub struct AlertQuery {
     pub to: Option<Timestamp>,
     /// Read back from history, or not.
     pub historical: Option<bool>,
+    /// Only those that this exception hid; `None`: only those that no exception hid.
+    pub exception: Option<u64>,
     /// Alerts wanted, at most [`PAGE_ALERTS_MAX`].
     pub limit: usize,
     /// [`AlertPage::next`] of the page before.
@@ -67,6 +69,7 @@ impl Default for AlertQuery {
             from: None,
             to: None,
             historical: None,
+            exception: None,
             limit: 50,
             cursor: None,
             order: AlertOrder::default(),
@@ -181,6 +184,10 @@ impl Conditions {
 
     pub(crate) fn of(query: &AlertQuery) -> Self {
         let mut all = Self { sql: String::new(), values: Vec::new() };
+        match query.exception {
+            Some(id) => all.add("exception = {}", i64::try_from(id).unwrap_or(i64::MAX)),
+            None => all.sql.push_str(" WHERE exception IS NULL"),
+        }
         if let Some(severity) = query.severity {
             all.add("severity = {}", i64::from(severity.number()));
         }
@@ -291,7 +298,8 @@ impl Catalog {
                 AlertCounts { by_severity: every_severity(), ..AlertCounts::default() };
             let mut statement = connection.prepare_cached(
                 "SELECT severity, status, count(*) FROM alerts
-                 WHERE raised >= ?1 AND raised < ?2 GROUP BY severity, status",
+                 WHERE raised >= ?1 AND raised < ?2 AND exception IS NULL
+                 GROUP BY severity, status",
             )?;
             let mut rows = statement.query(span)?;
             while let Some(row) = rows.next()? {
@@ -302,7 +310,7 @@ impl Catalog {
             }
             let mut statement = connection.prepare_cached(
                 "SELECT rule_id, max(rule_title), count(*) FROM alerts
-                 WHERE raised >= ?1 AND raised < ?2
+                 WHERE raised >= ?1 AND raised < ?2 AND exception IS NULL
                  GROUP BY rule_id ORDER BY count(*) DESC, rule_id",
             )?;
             let rows = statement.query_map(span, |row| {
@@ -342,7 +350,8 @@ impl Catalog {
             .collect();
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT raised, severity FROM alerts WHERE raised >= ?1 AND raised < ?2",
+                "SELECT raised, severity FROM alerts
+                 WHERE raised >= ?1 AND raised < ?2 AND exception IS NULL",
             )?;
             let mut rows = statement.query(params![from.0, to.0])?;
             while let Some(row) = rows.next()? {

@@ -145,7 +145,7 @@ impl AlertChange {
     }
 }
 
-fn check_name(what: &str, name: &str) -> Result<()> {
+pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     let fits = !name.trim().is_empty()
         && name.trim() == name
         && name.len() <= NAME_BYTES_MAX

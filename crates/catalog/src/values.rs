@@ -31,11 +31,13 @@ impl Catalog {
                 "SELECT value, count(DISTINCT id) FROM (
                     SELECT alerts.id AS id, CAST(json_extract(pair.value, '$[1]') AS TEXT) AS value
                     FROM alerts, json_each(alerts.json, '$.fields') AS pair
-                    WHERE raised >= ?1 AND raised < ?2 AND json_extract(pair.value, '$[0]') = ?3
+                    WHERE exception IS NULL AND raised >= ?1 AND raised < ?2
+                        AND json_extract(pair.value, '$[0]') = ?3
                     UNION
                     SELECT alerts.id, CAST(json_extract(pair.value, '$[1]') AS TEXT)
                     FROM alerts, json_each(alerts.json, '$.group') AS pair
-                    WHERE raised >= ?1 AND raised < ?2 AND json_extract(pair.value, '$[0]') = ?3
+                    WHERE exception IS NULL AND raised >= ?1 AND raised < ?2
+                        AND json_extract(pair.value, '$[0]') = ?3
                  ) WHERE value IS NOT NULL
                  GROUP BY value ORDER BY 2 DESC, 1 LIMIT ?4",
             )?;

@@ -5,6 +5,7 @@ pub mod backup;
 pub mod catch;
 pub mod check;
 pub mod config;
+pub mod exception;
 pub mod explain;
 pub mod import;
 pub mod new;

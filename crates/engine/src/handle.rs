@@ -14,6 +14,7 @@ use tocsin_store::EventStore;
 use tokio::sync::broadcast;
 
 use crate::config::Config;
+use crate::exceptions::ExceptionBook;
 use crate::reload::InForce;
 
 /// How many live messages a slow listener may be behind before it misses some.
@@ -33,6 +34,8 @@ pub struct Handle {
     pub config: Arc<Config>,
     /// Alerts and the outbox.
     pub catalog: Arc<Catalog>,
+    /// What nobody is told of.
+    pub exceptions: Arc<ExceptionBook>,
     /// Events.
     pub store: Arc<dyn EventStore>,
     /// Where the server puts what it is sent.

@@ -15,6 +15,7 @@ pub mod config;
 pub mod content;
 pub mod doubt;
 mod epoch;
+pub mod exceptions;
 pub mod handle;
 pub mod merge;
 pub mod offline;

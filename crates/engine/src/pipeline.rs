@@ -21,6 +21,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::epoch::{Payload, State, StateDir};
+use crate::exceptions::ExceptionBook;
 use crate::handle::{Ledger, Live, Progress};
 use crate::merge::{Merged, Merger};
 use crate::under_way::UnderWay;
@@ -51,6 +52,7 @@ pub struct Parts {
     pub worker: Worker,
     pub detector: Detector,
     pub alerts: Alerts,
+    pub exceptions: Arc<ExceptionBook>,
     pub catalog: Arc<Catalog>,
     pub store: Arc<dyn EventStore>,
     pub journal: Arc<Journal>,
@@ -294,19 +296,24 @@ impl Pipeline {
     /// history; windows that closed by time are of events before.
     fn alert(&mut self, at_hand: Option<(EventId, bool)>) {
         let progress = &self.parts.progress;
+        let exceptions = self.parts.exceptions.current();
         for finding in self.findings.drain(..) {
             progress.findings.fetch_add(1, Ordering::Relaxed);
             let historical = match at_hand {
                 Some((id, historical)) if finding.event.id == id => historical,
                 _ => finding.event.time < self.parts.watching_since,
             };
-            match self.parts.alerts.add(&finding, historical) {
+            let added = match exceptions.hides(&finding) {
+                None => self.parts.alerts.add(&finding, historical),
+                Some(id) => self.parts.alerts.add_hidden(&finding, historical, id),
+            };
+            match added {
                 Outcome::Raised(id) => {
                     progress.alerts.fetch_add(1, Ordering::Relaxed);
                     self.raised.push((id, NoticeKind::Raised));
                 }
                 Outcome::Escalated(id) => self.raised.push((id, NoticeKind::Escalated)),
-                Outcome::Joined(_) | Outcome::Disabled => {}
+                Outcome::Joined(_) | Outcome::Disabled | Outcome::Hidden(_) => {}
                 Outcome::Allowed => {
                     progress.allowed.fetch_add(1, Ordering::Relaxed);
                 }
@@ -359,7 +366,7 @@ impl Pipeline {
         if !notices.is_empty() {
             self.parts.notifier.notify();
         }
-        for alert in stored {
+        for alert in stored.into_iter().filter(|alert| alert.triage.exception.is_none()) {
             // Nobody listening is fine.
             let _ = self.parts.live.send(Live::Alert(Arc::new(alert)));
         }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::content::Content;
 use crate::epoch::{Payload, StateDir};
+use crate::exceptions::ExceptionBook;
 use crate::handle::{Handle, LIVE_BACKLOG_MAX, Progress};
 use crate::pipeline::{Control, Parts, Pipeline};
 use crate::reload::{InForce, Reloader};
@@ -90,10 +91,13 @@ impl Engine {
             Some(text) => Payload::from_text(&text).map_err(unusable)?,
             None => Payload::default(),
         };
+        let exceptions =
+            ExceptionBook::open(catalog.clone()).map_err(|error| unusable(error.to_string()))?;
         let since = watching_since(&catalog).map_err(unusable)?;
         payload.checkpoints.set_watching_since(since);
         let opened = Opened {
             store,
+            exceptions: Arc::new(exceptions),
             catalog,
             journal: Arc::new(journal),
             states,
@@ -124,11 +128,13 @@ impl Engine {
         )
         .await
         .map_err(|error| StartError::Stage(error.to_string()))?;
+        let mut background = in_background(&config, &opened, &shutdown);
         let longest_cooldown = content.longest_cooldown(config.alerts.cooldown());
         let pipeline = Pipeline::new(Parts {
             worker: content.parser.worker(),
             detector,
             alerts,
+            exceptions: opened.exceptions.clone(),
             catalog: opened.catalog.clone(),
             store: opened.store.clone(),
             journal: opened.journal.clone(),
@@ -148,13 +154,6 @@ impl Engine {
             .name("pipeline".to_owned())
             .spawn(move || pipeline.run(&runtime, batches, controls))
             .map_err(|error| StartError::Stage(format!("cannot start a thread: {error}")))?;
-        let mut background = JoinSet::new();
-        background.spawn(opened.notifier.clone().run(shutdown.clone()));
-        background.spawn(retain(
-            opened.store.clone(),
-            config.store.retention_days,
-            shutdown.clone(),
-        ));
         let in_force = Arc::new(ArcSwap::from_pointee(InForce::of(&content)));
         let reload =
             watch_content(&config, &content, &in_force, control, &mut background, &shutdown);
@@ -162,6 +161,7 @@ impl Engine {
         let handle = Handle {
             config: Arc::new(config),
             catalog: opened.catalog,
+            exceptions: opened.exceptions,
             store: opened.store,
             journal: opened.journal,
             notifier: opened.notifier,
@@ -203,6 +203,16 @@ impl Engine {
     }
 }
 
+/// What goes on beside the pipeline.
+fn in_background(config: &Config, opened: &Opened, shutdown: &CancellationToken) -> JoinSet<()> {
+    let mut background = JoinSet::new();
+    background.spawn(opened.notifier.clone().run(shutdown.clone()));
+    background.spawn(opened.exceptions.clone().watch(shutdown.clone()));
+    let days = config.store.retention_days;
+    background.spawn(retain(opened.store.clone(), days, shutdown.clone()));
+    background
+}
+
 /// Starts taking edited content into use; sending on the channel asks for it.
 fn watch_content(
     config: &Config,
@@ -228,6 +238,7 @@ fn watch_content(
 struct Opened {
     store: Arc<dyn EventStore>,
     catalog: Arc<Catalog>,
+    exceptions: Arc<ExceptionBook>,
     journal: Arc<Journal>,
     states: StateDir,
     notifier: Arc<Notifier>,

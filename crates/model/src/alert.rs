@@ -5,12 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use crate::event::insert_nested;
+use crate::event::{Event, insert_nested};
+use crate::field::{self, FieldId};
 use crate::finding::{Contribution, MatchSpan};
 use crate::rule::RuleMeta;
 use crate::severity::Severity;
 use crate::time::Timestamp;
 use crate::triage::Triage;
+use crate::value::{OwnedValue, Value};
 
 /// Identity of an alert, derived from rule, group and first event: 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -123,6 +125,35 @@ impl Alert {
         }
     }
 
+    /// The alert as an event, for conditions on alerts: the fields it carries, the values that
+    /// matched, its group, the raw line of its first event, and `rule.id`, `rule.name`,
+    /// `rule.ruleset`, `event.severity`.
+    pub fn to_event(&self) -> Event {
+        let mut event = Event::default();
+        event.set_original(self.events.first().map_or("", |first| &first.line));
+        (event.time, event.received) = (self.raised, self.raised);
+        for span in self.matches.iter().filter(|span| !span.field.is_empty()) {
+            if let Some(id) = FieldId::intern(&span.field) {
+                event.set_str(id, &span.value);
+            }
+        }
+        for (name, value) in &self.fields {
+            if let Some(id) = FieldId::intern(name) {
+                event.set_owned(id, &owned(value));
+            }
+        }
+        for (name, value) in &self.group {
+            if let Some(id) = FieldId::intern(name) {
+                event.set_str(id, value);
+            }
+        }
+        event.set_str(field::RULE_ID, &self.rule.id);
+        event.set_str(field::RULE_NAME, &self.rule.title);
+        event.set_str(field::RULE_RULESET, &self.rule.pack);
+        event.set(field::EVENT_SEVERITY, Value::Int(i64::from(self.severity.number())));
+        event
+    }
+
     /// The alert as nested ECS JSON: the form of the API, the alert log, webhooks and `scan`.
     pub fn to_json(&self) -> Json {
         let mut root = Map::new();
@@ -169,7 +200,10 @@ impl Alert {
                 "version": self.version,
             }),
         );
-        let Triage { disposition, owner, tags } = &self.triage;
+        let Triage { disposition, owner, tags, exception } = &self.triage;
+        if let Some(exception) = exception {
+            put("tocsin.alert.exception", json!(exception));
+        }
         if let Some(disposition) = disposition {
             put("tocsin.alert.disposition", json!(disposition));
         }
@@ -180,6 +214,21 @@ impl Alert {
             put("tocsin.alert.tags", json!(tags));
         }
         Json::Object(root)
+    }
+}
+
+/// JSON as a field's value; objects are none.
+fn owned(value: &Json) -> OwnedValue {
+    match value {
+        Json::Null | Json::Object(_) => OwnedValue::Null,
+        Json::Bool(value) => OwnedValue::Bool(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => OwnedValue::Int(whole),
+            (None, Some(whole)) => OwnedValue::UInt(whole),
+            (None, None) => OwnedValue::Float(number.as_f64().unwrap_or_default()),
+        },
+        Json::String(text) => OwnedValue::Str(text.clone()),
+        Json::Array(items) => OwnedValue::List(items.iter().map(owned).collect()),
     }
 }
 

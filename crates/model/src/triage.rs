@@ -58,4 +58,7 @@ pub struct Triage {
     /// Words that people gave it, sorted, each once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Number of the exception that hides it: nobody is told of it, and lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<u64>,
 }

@@ -45,6 +45,8 @@ pub struct ListParams {
     /// `true`: only alerts about what was read back from before Tocsin watched; `false`: none of
     /// them.
     historical: Option<String>,
+    /// Only those that the exception with this number hid. Without it those that none hid.
+    exception: Option<String>,
     /// `newest` (default), `oldest`, `last_seen` or `severity`.
     order: Option<String>,
     /// Alerts on one page, at most 1000; default 50.
@@ -135,6 +137,9 @@ pub fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
             return Err(ApiError::bad_request(message));
         }
     };
+    let exception = given(&params.exception).map(str::parse).transpose();
+    let exception = exception
+        .map_err(|_| ApiError::bad_request("exception must be the number of an exception"))?;
     let mut least = words("min_severity", &params.min_severity, severity)?;
     if least.len() > 1 {
         return Err(ApiError::bad_request("min_severity takes one severity"));
@@ -150,6 +155,7 @@ pub fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
         from,
         to,
         historical,
+        exception,
         limit: limit(&params.limit, PAGE_DEFAULT, ALERTS_MAX)?,
         cursor: given(&params.cursor).map(str::to_owned),
         order: order(given(&params.order).unwrap_or("newest"))?,

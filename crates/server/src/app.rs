@@ -30,8 +30,8 @@ use crate::memory::Memory;
 use crate::query::Params;
 use crate::stream::Hub;
 use crate::{
-    alerts, docs, elastic, error, events, guard, history, ingest, limit, metrics, overview, page,
-    rules, sources,
+    alerts, docs, elastic, error, events, exceptions, guard, history, ingest, limit, metrics,
+    overview, page, rules, sources,
 };
 use crate::{loki, otlp, splunk, status, stream, triage};
 
@@ -217,6 +217,9 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(alerts::one, triage::change))
         .routes(routes!(triage::change_many))
         .routes(routes!(triage::activity))
+        .routes(routes!(exceptions::list, exceptions::add))
+        .routes(routes!(exceptions::preview))
+        .routes(routes!(exceptions::remove))
         .routes(routes!(events::search))
         .routes(routes!(events::one))
         .routes(routes!(history::search::search))

@@ -33,6 +33,7 @@ pub struct ApiError {
     status: StatusCode,
     message: String,
     place: Option<(usize, usize)>,
+    details: Option<Box<serde_json::Value>>,
     retry_after_s: Option<u32>,
 }
 
@@ -49,7 +50,14 @@ impl ApiError {
 
     /// Any status.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), place: None, retry_after_s: None }
+        Self { status, message: message.into(), place: None, details: None, retry_after_s: None }
+    }
+
+    /// Says more, for programs.
+    #[must_use]
+    pub fn with_details(mut self, details: &impl Serialize) -> Self {
+        self.details = serde_json::to_value(details).ok().map(Box::new);
+        self
     }
 
     /// Asks the client to come back later.
@@ -145,6 +153,10 @@ pub struct ErrorDetail {
     /// End of the wrong part of the query `q`, bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<usize>,
+    /// What there is to know beside, where the answer says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<serde_json::Value>,
 }
 
 impl IntoResponse for ApiError {
@@ -182,6 +194,7 @@ fn write(error: ApiError, id: &str) -> Response {
         request_id: id.to_owned(),
         start: error.place.map(|place| place.0),
         end: error.place.map(|place| place.1),
+        details: error.details.map(|details| *details),
     };
     let mut response = (error.status, Json(ErrorAnswer { error: detail })).into_response();
     if let Some(seconds) = error.retry_after_s {

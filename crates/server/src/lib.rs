@@ -27,6 +27,7 @@ mod query;
 // Resources.
 mod alerts;
 mod events;
+mod exceptions;
 mod history;
 mod ingest;
 mod metrics;

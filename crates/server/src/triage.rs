@@ -22,7 +22,7 @@ use crate::limits::TRIAGE_BODY_BYTES_MAX;
 use crate::query;
 
 /// Who it was, where nobody says.
-const SOMEBODY: &str = "somebody";
+pub const SOMEBODY: &str = "somebody";
 
 /// What is wanted of an alert; what is left away stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -197,7 +197,7 @@ impl Change {
 }
 
 /// A JSON body. Only what says that it is JSON, so that no form of another site can be one.
-fn json<'b, T: Deserialize<'b>>(headers: &HeaderMap, body: &'b [u8]) -> Result<T, ApiError> {
+pub fn json<'b, T: Deserialize<'b>>(headers: &HeaderMap, body: &'b [u8]) -> Result<T, ApiError> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     if kind.split(';').next().unwrap_or("").trim() != "application/json" {
         let message = "the body must be JSON, with content-type: application/json";

@@ -12,6 +12,7 @@ use tocsin_catalog::Catalog;
 use tocsin_collect::{Batch, Checkpoints, Collector, Journal, Stats};
 use tocsin_engine::content::{Choice, Rules};
 use tocsin_engine::doubt::Parser;
+use tocsin_engine::exceptions::ExceptionBook;
 use tocsin_engine::handle::{LIVE_BACKLOG_MAX, Progress};
 use tocsin_engine::reload::InForce;
 use tocsin_engine::{Config, Content, Handle};
@@ -147,7 +148,9 @@ pub async fn handle(
         pack: "authentication".to_owned(),
         ..RuleMeta::default()
     };
+    let exceptions = ExceptionBook::open(catalog.clone()).unwrap();
     let handle = Handle {
+        exceptions: Arc::new(exceptions),
         notifier: Arc::new(Notifier::new(&config.notify, dir.path(), catalog.clone()).unwrap()),
         config: Arc::new(config),
         catalog,
