@@ -256,15 +256,21 @@ fn rsyslog_sends_as_to_elasticsearch_and_over_tls() {
     let setup = Setup::new(CONFIG);
     let server = server(&setup);
     let (_, port) = server.addr().rsplit_once(':').unwrap();
-    let action = format!(
-        "template(name=\"doc\" type=\"string\" string=\"{{\\\"message\\\":\\\"%rawmsg:::json%\\\",\\\"host\\\":\\\"%hostname:::json%\\\"}}\")\n\
-         module(load=\"omelasticsearch\")\n\
-         action(type=\"omelasticsearch\" server=\"127.0.0.1\" serverport=\"{port}\" template=\"doc\" \
-         bulkmode=\"on\" searchIndex=\"logs\" searchType=\"\" action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\")"
-    );
-    let (_elastic, socket) = rsyslog(&setup, "elastic", "", &action);
-    log(&socket, "203.0.113.1");
-    alerted(&server, "203.0.113.1");
+    let doc = "template(name=\"doc\" type=\"string\" string=\"{\\\"message\\\":\\\"%rawmsg:::json%\\\",\\\"host\\\":\\\"%hostname:::json%\\\"}\")\n";
+    // With a template for the whole line, and with what it writes when told nothing.
+    for (number, name, template, named) in
+        [(1, "elastic", doc, "template=\"doc\""), (4, "plain", "", "")]
+    {
+        let action = format!(
+            "{template}module(load=\"omelasticsearch\")\n\
+             action(type=\"omelasticsearch\" server=\"127.0.0.1\" serverport=\"{port}\" {named} \
+             bulkmode=\"on\" searchIndex=\"logs\" searchType=\"\" action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\")"
+        );
+        let (_daemon, socket) = rsyslog(&setup, name, "", &action);
+        let from = format!("203.0.113.{number}");
+        log(&socket, &from);
+        alerted(&server, &from);
+    }
     let tls = address(&server, "syslog over TLS");
     let (_, port) = tls.rsplit_once(':').unwrap();
     let certificate = setup.path("data/tls/certificate.pem");

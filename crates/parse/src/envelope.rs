@@ -87,6 +87,11 @@ const TIME: &[&str] = &[
 ];
 /// Keys that hold the priority.
 const PRIORITY: &[&str] = &["pri", "log.syslog.priority", "syslog.priority"];
+/// Keys that hold the facility's name.
+const FACILITY: &[&str] =
+    &["facility", "syslogfacility-text", "log.syslog.facility.name", "syslog_facility"];
+/// Facilities (RFC 5424 section 6.2.1) that only programs about logins write to.
+const FACILITIES_AUTH: &[&str] = &["auth", "authpriv", "security"];
 /// Keys that only the journal writes.
 const JOURNAL: &[&str] =
     &["__REALTIME_TIMESTAMP", "__CURSOR", "_HOSTNAME", "_TRANSPORT", "SYSLOG_IDENTIFIER", "_PID"];
@@ -100,6 +105,7 @@ pub(crate) struct Keys {
     pid: Vec<FieldId>,
     time: Vec<FieldId>,
     priority: Vec<FieldId>,
+    facility: Vec<FieldId>,
     journal: Vec<FieldId>,
     path: Vec<FieldId>,
     source: FieldId,
@@ -128,6 +134,7 @@ impl Default for Keys {
             pid: ids(PID),
             time: ids(TIME),
             priority: ids(PRIORITY),
+            facility: ids(FACILITY),
             journal: ids(JOURNAL),
             path: ids(&["log.file.path", "filename", "file", "path", "source"]),
             source: FieldId::intern("source").unwrap_or(field::LOG_FILE_PATH),
@@ -194,6 +201,12 @@ impl Keys {
                 .filter(|priority| *priority <= 191),
             ..Head::default()
         }
+    }
+
+    /// The hint that the envelope of a line without a program gives: its facility.
+    pub(crate) fn hint(&self, event: &Event) -> Option<&'static str> {
+        let facility = self.facility.iter().find_map(|id| event.get_str(*id))?;
+        FACILITIES_AUTH.contains(&facility).then_some("auth")
     }
 
     /// The path of the file the shipper read, or what its `source` says it is.

@@ -293,11 +293,17 @@ impl<'p> Pass<'p> {
     ) -> Option<Found> {
         let keys = &self.compiled.keys;
         let (kind, id) = keys.kind(&self.state.names, event)?;
-        let message = keys.message(event, id);
+        let mut message = keys.message(event, id);
+        if kind == Kind::Line && message.starts_with(' ') {
+            // What followed the tag, as rsyslog hands it on.
+            message.remove(0);
+        }
         let zone = &self.compiled.options.zone;
         let mut clock = Clock { received: event.received, zone, last: &mut self.state.zone };
         let head = keys.head(kind, event, &mut clock);
-        if kind == Kind::Line && !self.may_be_line(&message, event) {
+        let of_facility = keys.hint(event).and_then(|hint| self.compiled.hints.get(hint));
+        let hint = self.hint.or(of_facility.filter(|_| kind == Kind::Line));
+        if kind == Kind::Line && !self.may_be_line(&message, hint, event) {
             return None;
         }
         let stamp = self.state.names.stamp();
@@ -312,7 +318,7 @@ impl<'p> Pass<'p> {
         let mut inner = Pass {
             compiled: self.compiled,
             state: &mut *self.state,
-            hint: self.hint,
+            hint,
             path,
             origin: self.origin,
             error: None,
@@ -343,7 +349,7 @@ impl<'p> Pass<'p> {
     }
 
     /// Whether the message of a JSON object could be a line of its own, told at little cost.
-    fn may_be_line(&mut self, message: &str, event: &Event) -> bool {
+    fn may_be_line(&mut self, message: &str, hint: Option<&Hint>, event: &Event) -> bool {
         if message.len() < 8 {
             return false;
         }
@@ -352,14 +358,8 @@ impl<'p> Pass<'p> {
         if message.starts_with('{') || frame::peel(message, &mut clock).is_some() {
             return true;
         }
-        let look = Look {
-            program: None,
-            tag: None,
-            body: message,
-            framed: false,
-            path: self.path,
-            hint: self.hint,
-        };
+        let look =
+            Look { program: None, tag: None, body: message, framed: false, path: self.path, hint };
         self.compiled.router.candidates(&look, &mut self.state.candidates);
         !self.state.candidates.is_empty()
     }

@@ -92,3 +92,20 @@ fn frames() {
         }
     }
 }
+
+#[test]
+fn what_rsyslog_writes_to_elasticsearch_unless_told_otherwise() {
+    // Without the program, and with the blank that followed the tag.
+    let line = r#"{"message":" Failed password for root from 192.0.2.10 port 22 ssh2","fromhost":"vm","facility":"authpriv","priority":"info","timereported":"2026-11-21T00:11:50+00:00","timegenerated":"2026-11-21T00:11:51+00:00"}"#;
+    let (event, explained) = Case::of(line).parse(&PARSER);
+    assert_eq!(explained.source, "openssh.sshd");
+    for (field, value) in [
+        ("@timestamp", "2026-11-21T00:11:50Z"),
+        ("source.ip", "192.0.2.10"),
+        ("user.name", "root"),
+        ("event.outcome", "failure"),
+        ("host.name", "vm"),
+    ] {
+        assert_eq!(shown(&event, field), value, "{field}");
+    }
+}
