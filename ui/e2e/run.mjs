@@ -3,8 +3,10 @@
 //   npm run e2e:mock                                against the stand-in, with the tests of states
 // --only WORDS runs the tests whose name contains them. Exits 1 when one fails.
 import { launch } from './browser.mjs';
+import { CONTENT } from './content.mjs';
 import { startMock } from './mock.mjs';
 import { PAGES } from './pages.mjs';
+import { SEARCH } from './search.mjs';
 import { STATES } from './states.mjs';
 
 const TEST_MAX_MS = 120_000;
@@ -21,8 +23,11 @@ if (base === undefined) {
   process.exit(2);
 }
 
+/** What only the real server can answer. */
+const REAL = [...SEARCH, ...CONTENT];
+
 const only = option('only') ?? '';
-const tests = [...PAGES, ...(mock ? STATES : [])].filter(([name]) => name.includes(only));
+const tests = [...PAGES, ...(mock ? STATES : REAL)].filter(([name]) => name.includes(only));
 const browser = await launch();
 let failed = 0;
 for (const [name, run] of tests) {

@@ -13,8 +13,14 @@ import './styles/index.css';
 
 const loadOverview = () => import('./screens/overview/overview');
 const loadAlerts = () => import('./screens/alerts/alerts');
+const loadSearch = () => import('./screens/search/search');
+const loadSources = () => import('./screens/sources/sources');
+const loadRules = () => import('./screens/rules/rules');
 const Overview = lazy(async () => ({ default: (await loadOverview()).Overview }));
 const Alerts = lazy(async () => ({ default: (await loadAlerts()).Alerts }));
+const Search = lazy(async () => ({ default: (await loadSearch()).Search }));
+const Sources = lazy(async () => ({ default: (await loadSources()).Sources }));
+const Rules = lazy(async () => ({ default: (await loadRules()).Rules }));
 
 /** Fetches the screens that are not shown yet, once the one that is shown has settled. */
 const PRELOAD_AFTER_MS = 3000;
@@ -38,6 +44,9 @@ function App() {
               <Route path="/"><Redirect to="/overview" replace /></Route>
               <Route path="/overview"><Overview /></Route>
               <Route path="/alerts/:id?">{({ id }) => <Alerts id={id} />}</Route>
+              <Route path="/search"><Search /></Route>
+              <Route path="/rules/:id?">{({ id }) => <Rules id={id} />}</Route>
+              <Route path="/sources"><Sources /></Route>
               <Route><NotFound /></Route>
             </Switch>
           </Suspense>
@@ -52,6 +61,6 @@ if (root) {
   startPrefs();
   startLiveQueries();
   stream.start();
-  setTimeout(() => void Promise.allSettled([loadOverview(), loadAlerts()]), PRELOAD_AFTER_MS);
+  setTimeout(() => void Promise.allSettled([loadOverview(), loadAlerts(), loadSearch(), loadSources(), loadRules()]), PRELOAD_AFTER_MS);
   createRoot(root).render(<StrictMode><App /></StrictMode>);
 }

@@ -20,7 +20,9 @@ pub use counters::{CounterKind, CounterRow};
 pub use error::{CatalogError, Result};
 pub use exceptions::{Exception, NewException};
 pub use outbox::{OutboxCounts, OutboxItem, OutboxState};
-pub use query::{AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, SeriesBucket};
+pub use query::{
+    AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, RuleRecord, SeriesBucket,
+};
 pub use triage::{Activity, AlertChange, DETECTION, Step};
 pub use values::ValueCount;
 

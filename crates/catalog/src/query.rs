@@ -147,6 +147,21 @@ pub struct RuleCount {
     pub count: u64,
 }
 
+/// What became of a rule's alerts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleRecord {
+    /// The rule's id.
+    pub rule_id: String,
+    /// Alerts.
+    pub fired: u64,
+    /// When the last was raised.
+    pub last: Timestamp,
+    /// Closed as a false positive.
+    pub false_positive: u64,
+    /// Closed in any way.
+    pub closed: u64,
+}
+
 /// Alerts raised in one span of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeriesBucket {
@@ -318,6 +333,27 @@ impl Catalog {
             })?;
             counts.by_rule = rows.collect::<rusqlite::Result<_>>()?;
             Ok(counts)
+        })
+    }
+
+    /// What became of each rule's alerts raised since `from`.
+    pub fn rule_records(&self, from: Option<Timestamp>) -> Result<Vec<RuleRecord>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT rule_id, count(*), max(raised), sum(disposition IS 'false_positive'),
+                    sum(status = 'closed')
+                 FROM alerts WHERE raised >= ?1 GROUP BY rule_id",
+            )?;
+            let rows = statement.query_map([from.map_or(i64::MIN, |time| time.0)], |row| {
+                Ok(RuleRecord {
+                    rule_id: row.get(0)?,
+                    fired: whole(row, 1)?,
+                    last: Timestamp(row.get(2)?),
+                    false_positive: whole(row, 3)?,
+                    closed: whole(row, 4)?,
+                })
+            })?;
+            rows.collect()
         })
     }
 

@@ -73,6 +73,60 @@ pub fn explain(rules: &RuleSet, id_or_name: &str, event: &Event) -> Option<Expla
     }
 }
 
+/// What a rule reads, and whether that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleSource {
+    /// The rule's id.
+    pub rule_id: String,
+    /// The log source as Sigma writes it; empty for every event. Of a correlation those of the
+    /// rules that it listens to.
+    pub log_source: String,
+    /// Whether one of the events is of it.
+    pub seen: bool,
+}
+
+/// For every rule its log source, and whether one of some events is of it.
+pub fn log_sources(rules: &RuleSet, events: &[Event]) -> Vec<RuleSource> {
+    let compiled = &rules.compiled;
+    let mut seen: Vec<bool> =
+        compiled.source_nodes.iter().map(|node| node.is_none() && !events.is_empty()).collect();
+    let mut matcher = Matcher::new(Arc::clone(compiled));
+    for event in events {
+        matcher.open(event);
+        let mut explainer = Explainer { rules: compiled, matcher, event };
+        for (class, node) in compiled.source_nodes.iter().enumerate() {
+            if let (false, Some(node)) = (seen[class], node) {
+                seen[class] = explainer.node(*node).matched;
+            }
+        }
+        matcher = explainer.matcher;
+    }
+    let of_rules = compiled.rules.iter().map(|rule| RuleSource {
+        rule_id: rule.meta.id.clone(),
+        log_source: compiled.sources[rule.class].to_string(),
+        seen: seen[rule.class],
+    });
+    let of_rules: Vec<RuleSource> = of_rules.collect();
+    let mut all = of_rules.clone();
+    for correlation in &compiled.correlations {
+        let heard = correlation.sources.iter().map(|source| match source {
+            Source::Rule(place) => of_rules.get(*place),
+            // An inner correlation comes before the one that listens to it.
+            Source::Correlation(place) => all.get(of_rules.len() + *place),
+        });
+        let heard: Vec<&RuleSource> = heard.flatten().collect();
+        let mut names: Vec<&str> = heard.iter().map(|one| one.log_source.as_str()).collect();
+        names.dedup();
+        let entry = RuleSource {
+            rule_id: correlation.meta.id.clone(),
+            log_source: names.join("; "),
+            seen: heard.iter().any(|one| one.seen),
+        };
+        all.push(entry);
+    }
+    all
+}
+
 struct Explainer<'a> {
     rules: &'a Arc<Compiled>,
     matcher: Matcher,

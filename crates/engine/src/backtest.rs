@@ -16,7 +16,7 @@ use tocsin_detect::Detector;
 use tocsin_model::{Finding, Timestamp};
 use tocsin_store::{EventStore, Filter, ScanRequest, Scanned, StoreError};
 
-pub use choose::{Chosen, Which, choose};
+pub use choose::{Chosen, TEXT_PATH, Which, choose, of_text, text_of};
 pub use report::{Day, Group, Report, RuleReport};
 
 use report::Tally;

@@ -42,6 +42,24 @@ pub struct Config {
     pub store: StoreConfig,
 }
 
+/// Directory of rules saved on the page, inside the data directory.
+const OWN_RULES: &str = "rules";
+
+impl Config {
+    /// Where rules that are saved on the page are kept; read like `content.rules`.
+    pub fn own_rules(&self) -> PathBuf {
+        self.server.data_dir.join(OWN_RULES)
+    }
+
+    /// Adds the directory of rules saved on the page to those that are read, once it is there.
+    pub(crate) fn read_own_rules(&mut self) {
+        let own = self.own_rules();
+        if own.is_dir() && !self.content.rules.contains(&own) {
+            self.content.rules.push(own);
+        }
+    }
+}
+
 /// Data directory and web address.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -6,9 +6,12 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tocsin_content::{Diagnostic, FileKind, Pack, PackFile};
 use tocsin_detect::{RuleSet, Tables};
+use tocsin_model::Event;
 use tocsin_parse::Parser;
 
 use crate::config::{ContentConfig, DetectConfig};
+
+pub use tocsin_detect::{RuleSource, TestResult};
 
 /// Which rules to load.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +83,25 @@ impl Content {
         let (rules, found) = tocsin_detect::load(&rule_files, &tables, &options);
         diagnostics.extend(found);
         Self { packs, parser, rules, rule_files, tables, options, diagnostics }
+    }
+
+    /// For every rule what it reads, and whether one of some events is of that.
+    pub fn log_sources(&self, events: &[Event]) -> Vec<RuleSource> {
+        tocsin_detect::log_sources(&self.rules, events)
+    }
+
+    /// Compiles some rule files with the tables of this content.
+    pub fn compile_rules(&self, files: &[PackFile]) -> (RuleSet, Vec<Diagnostic>) {
+        tocsin_detect::load(files, &self.tables, &self.options)
+    }
+
+    /// Runs the tests in some rule files; `read` parses a line with the named source.
+    pub fn run_tests(
+        &self,
+        files: &[PackFile],
+        read: &mut dyn FnMut(Option<&str>, &str) -> Result<Event, String>,
+    ) -> Vec<TestResult> {
+        tocsin_detect::run_tests(files, &self.tables, &self.options, read)
     }
 
     /// The longest cooldown of any rule, or the default when that is longer.

@@ -67,11 +67,13 @@ impl Engine {
     ///
     /// # Errors
     /// When the data directory, an address or a channel's configuration cannot be used.
-    pub async fn start(config: Config, content: Content) -> Result<Self, StartError> {
+    pub async fn start(mut config: Config, content: Content) -> Result<Self, StartError> {
         let data_dir = config.server.data_dir.clone();
         let unusable =
             |cause: String| StartError::DataDir { path: data_dir.display().to_string(), cause };
         make_private(&data_dir).map_err(|error| unusable(error.to_string()))?;
+        make_private(&config.own_rules()).map_err(|error| unusable(error.to_string()))?;
+        config.read_own_rules();
         let store_options = tocsin_store::Options {
             writer_bytes_max: config.store.writer_bytes,
             ..tocsin_store::Options::default()

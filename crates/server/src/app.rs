@@ -23,6 +23,7 @@ use utoipa_axum::routes;
 
 use crate::error::ApiError;
 use crate::guard::Hosts;
+use crate::known::Known;
 use crate::limits::{
     INGEST_MEMORY_KIB_MAX, INGEST_REQUESTS_MAX, INGEST_WAIT_MAX, REQUESTS_MAX, STREAMS_MAX,
 };
@@ -45,6 +46,8 @@ pub struct App {
     pub overviews: [Cache<overview::Overview>; overview::RANGES.len()],
     /// The status.
     pub status: Cache<status::Status>,
+    /// Content with its files, and what rules read.
+    pub known: Known,
     /// Memory for ingest bodies.
     pub ingest_memory: Memory,
     /// Who may send events.
@@ -71,6 +74,7 @@ impl App {
             senders,
             overviews: Default::default(),
             status: Cache::default(),
+            known: Known::default(),
             ingest_memory: Memory::new(INGEST_MEMORY_KIB_MAX, INGEST_WAIT_MAX),
             acknowledged: AtomicU64::new(0),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
@@ -227,8 +231,13 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(history::fields::values))
         .routes(routes!(history::backtests::list, history::backtests::start))
         .routes(routes!(history::backtests::one, history::backtests::cancel))
-        .routes(routes!(rules::list))
+        .routes(routes!(rules::list, rules::own::save))
+        .routes(routes!(rules::one, rules::own::remove))
+        .routes(routes!(rules::own::draft))
+        .routes(routes!(rules::own::check))
+        .routes(routes!(sources::list))
         .routes(routes!(sources::unparsed))
+        .routes(routes!(sources::parse))
         .routes(routes!(status::status))
         .routes(routes!(status::health))
         .routes(routes!(stream::stream));

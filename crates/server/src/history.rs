@@ -4,7 +4,7 @@
 //! In: requests. Out: JSON. A search ends when its client leaves. Never writes anything.
 
 pub mod backtests;
-mod documents;
+pub mod documents;
 pub mod elastic;
 pub mod fields;
 pub mod search;

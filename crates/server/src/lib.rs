@@ -4,7 +4,8 @@
 //! its description at `/api/openapi.json` and `/docs`), `/metrics`, live messages, and the web
 //! page. Events also come in as Elasticsearch, Splunk, Loki and OTLP take them, on listeners of
 //! their own if configured. One file a resource. Never touches a stage except through the handle,
-//! never holds up the pipeline, and shows things on loopback addresses only.
+//! never holds up the pipeline, writes no file but rules saved on the page, and shows things on
+//! loopback addresses only.
 
 mod app;
 mod senders;
@@ -30,6 +31,7 @@ mod events;
 mod exceptions;
 mod history;
 mod ingest;
+mod known;
 mod metrics;
 mod overview;
 mod rules;

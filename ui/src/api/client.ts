@@ -8,17 +8,25 @@ export class ApiError extends Error {
   readonly status: number;
   /** What to look for in the server's log. */
   readonly requestId: string | null;
+  /** Which part of the query is wrong: byte offsets into its UTF-8 form. */
+  readonly place: Place | null;
 
-  constructor(message: string, status: number, requestId: string | null) {
+  constructor(message: string, status: number, requestId: string | null, place: Place | null = null) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.requestId = requestId;
+    this.place = place;
   }
 }
 
+export interface Place {
+  start: number;
+  end: number;
+}
+
 interface ErrorBody {
-  error?: { message?: unknown; request_id?: unknown };
+  error?: { message?: unknown; request_id?: unknown; start?: unknown; end?: unknown };
 }
 
 async function errorOf(answer: Response): Promise<ApiError> {
@@ -30,10 +38,12 @@ async function errorOf(answer: Response): Promise<ApiError> {
   }
   const message = body.error?.message;
   const requestId = body.error?.request_id;
+  const { start, end } = body.error ?? {};
   return new ApiError(
     typeof message === 'string' && message !== '' ? message : t.error.status(answer.status),
     answer.status,
     typeof requestId === 'string' ? requestId : null,
+    typeof start === 'number' && typeof end === 'number' ? { start, end } : null,
   );
 }
 
@@ -51,9 +61,14 @@ export async function getJson<T>(
 }
 
 /** Sends `body` as JSON; what comes back. */
-export async function sendJson<T>(method: 'PATCH' | 'POST', path: string, body: unknown): Promise<T> {
+export async function sendJson<T>(
+  method: 'PATCH' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
   const headers = { accept: 'application/json', 'content-type': 'application/json' };
-  return ask<T>(path, { method, headers, body: JSON.stringify(body) });
+  return ask<T>(path, { method, headers, body: JSON.stringify(body) }, signal);
 }
 
 async function ask<T>(url: string, init: RequestInit, signal?: AbortSignal): Promise<T> {

@@ -14,7 +14,7 @@ import { stream } from '../live/stream';
 import { ApiError, getJson, sendJson } from './client';
 import type { Activity, Alert, AlertChange, AlertPage, BySeverity, Overview, Range, SystemStatus } from './types';
 
-const API = '/api/v1';
+export const API = '/api/v1';
 
 /** Alerts per page of the list. */
 export const PAGE_ALERTS = 100;

@@ -21,6 +21,9 @@ function subscribe(listener: () => void) {
   };
 }
 
+/** The time now, for what is asked once. */
+export const nowMs = () => Date.now();
+
 /** The time in milliseconds, at most a second old. */
 export const useNow = () => useSyncExternalStore(subscribe, () => now);
 

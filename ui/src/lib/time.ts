@@ -95,3 +95,12 @@ export const perSecond = (n: number) => (n < 10 ? rate.format(n) : plain.format(
 
 const COMPACT_FROM = 100_000;
 export const big = (n: number) => (n < COMPACT_FROM ? plain.format(n) : compact.format(n));
+
+const share = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumSignificantDigits: 3 });
+export const percent = (part: number) => share.format(part);
+
+/** `Nov 20 14:03:35.042`: as near as an event's row needs it. */
+export function preciseTime(ms: number, zone: Zone): string {
+  if (!Number.isFinite(ms)) return '–';
+  return `${date(ms, zone)} ${clock(ms, zone)}.${String(new Date(ms).getMilliseconds()).padStart(3, '0')}`;
+}

@@ -29,7 +29,12 @@ export interface ChartProps {
   stacked?: boolean;
   asTable: boolean;
   onPick?: (from: number, to: number) => void;
+  /** A stretch was drawn over the chart: its whole buckets. */
+  onBrush?: (from: number, to: number) => void;
 }
+
+/** A drag shorter than this is a click, pixels. */
+const BRUSH_PX_MIN = 4;
 
 const DAY_S = 86_400;
 
@@ -97,7 +102,24 @@ function seriesOf(line: Line, css: (name: string) => string): uPlot.Series {
   return { ...common, width: 1.5, dash: [5, 3] };
 }
 
-function options(props: ChartProps, zone: Zone, box: HTMLElement, hover: (plot: uPlot) => void): uPlot.Options {
+/** When something was last drawn over; the click that ends it is no click. */
+let brushedAt = 0;
+const BRUSH_CLICK_MS = 100;
+
+/** What was drawn over, in whole buckets. */
+function brushed(plot: uPlot, props: ChartProps) {
+  const { left, width } = plot.select;
+  if (width < BRUSH_PX_MIN) return;
+  const first = props.starts[0] ?? 0;
+  const bucket = (at: number) => first + Math.floor((at - first) / props.width) * props.width;
+  const from = bucket(plot.posToVal(left, 'x'));
+  const to = bucket(plot.posToVal(left + width, 'x')) + props.width;
+  plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  brushedAt = performance.now();
+  props.onBrush?.(from, to);
+}
+
+function options(props: ChartProps, zone: Zone, box: HTMLElement, hover: (plot: uPlot) => void, brush: (plot: uPlot) => void): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const css = (name: string) => style.getPropertyValue(name).trim();
   const axis: uPlot.Axis = {
@@ -118,13 +140,13 @@ function options(props: ChartProps, zone: Zone, box: HTMLElement, hover: (plot: 
       x: { range: (_, low, high) => [low - props.width / 2, high + props.width / 2] },
       y: { range: (_, __, high) => [0, Math.max(4, high * 1.08)] },
     },
-    cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+    cursor: { y: false, drag: { x: props.onBrush !== undefined, y: false, setScale: false }, points: { show: false } },
     axes: [
       { ...axis, grid: { show: false }, values: axisLabels(zone), space: 64, size: 24 },
       { ...axis, size: 38, space: 26, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7], values: (_, splits) => splits.map((value) => (value >= 10_000 ? `${value / 1000}k` : number(value))) },
     ],
     series: [{}, ...props.lines.map((line) => seriesOf(line, css))],
-    hooks: { setCursor: [hover] },
+    hooks: { setCursor: [hover], setSelect: [brush] },
   };
 }
 
@@ -142,7 +164,7 @@ function usePlot(props: ChartProps, hover: (plot: uPlot) => void) {
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const made = new uPlot(options(latest.current, zone, element, hover), plotted(latest.current), element);
+    const made = new uPlot(options(latest.current, zone, element, hover, (drawn) => brushed(drawn, latest.current)), plotted(latest.current), element);
     plot.current = made;
     const observer = new ResizeObserver(() => {
       made.setSize({ width: element.clientWidth, height: element.clientHeight });
@@ -232,6 +254,7 @@ export function Chart(props: ChartProps) {
     last === undefined ? t.none : fullTime((last + props.width) * 1000, zone),
   );
   const pick = () => {
+    if (performance.now() - brushedAt < BRUSH_CLICK_MS) return;
     const start = at === null ? undefined : props.starts[at.index];
     if (start !== undefined) props.onPick?.(start, start + props.width);
   };

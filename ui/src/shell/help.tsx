@@ -24,6 +24,14 @@ const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['z']], t.help.undo],
   [[['g', 'o']], t.help.goOverview],
   [[['g', 'a']], t.help.goAlerts],
+  [[['g', 's']], t.help.goSearch],
+  [[['g', 'r']], t.help.goRules],
+  [[['g', 'h']], t.help.goSources],
+  [[['Enter'], ['o']], t.help.expand],
+  [[['r']], t.help.again],
+  [[['l']], t.help.live],
+  [[['s']], t.help.saveRule],
+  [[['['], [']']], t.help.shift],
   [[['?']], t.help.help],
 ];
 

@@ -7,6 +7,7 @@ import { usePrefs } from '../lib/prefs';
 import { age, zoneName } from '../lib/time';
 import { stream, useStream } from '../live/stream';
 import { Icon, Logo } from '../parts/icons';
+import { ValueMenu } from '../parts/value';
 import { t } from '../strings';
 import { DisplayMenu } from './display';
 import { HealthPill } from './health';
@@ -16,6 +17,9 @@ import { Help } from './help';
 const SCREENS = [
   { name: 'overview', path: '/overview' },
   { name: 'alerts', path: '/alerts' },
+  { name: 'search', path: '/search' },
+  { name: 'rules', path: '/rules' },
+  { name: 'sources', path: '/sources' },
 ] as const;
 
 function Rail() {
@@ -57,7 +61,7 @@ function StaleBanner() {
 export function Shell({ children }: { children: ReactNode }) {
   const [, navigate] = useLocation();
   const stale = useStream().phase === 'stale';
-  useKeys({ 'g o': () => navigate('/overview'), 'g a': () => navigate('/alerts') });
+  useKeys({ 'g o': () => navigate('/overview'), 'g a': () => navigate('/alerts'), 'g s': () => navigate('/search'), 'g r': () => navigate('/rules'), 'g h': () => navigate('/sources') });
   return (
     <>
       <a className="skip" href="#main">{t.skip}</a>
@@ -70,7 +74,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <DisplayMenu />
       </header>
       <StaleBanner />
-      <main id="main" tabIndex={-1} className={stale ? 'stale' : ''}>{children}</main>
+      <main id="main" tabIndex={-1} className={stale ? 'stale' : ''}>{children}<ValueMenu /></main>
     </>
   );
 }

@@ -41,7 +41,7 @@ impl Chosen {
 }
 
 /// Path of rules that are given as text, for people.
-const TEXT_PATH: &str = "the rule";
+pub const TEXT_PATH: &str = "the rule";
 
 /// Chooses rules.
 ///
@@ -66,21 +66,42 @@ pub fn choose(content: &Content, which: &Which) -> Result<Chosen, String> {
             })
         }
         Which::Text(text) => {
-            let file = PackFile {
-                kind: FileKind::Rule,
-                path: TEXT_PATH.to_owned(),
-                inner: TEXT_PATH.to_owned(),
-                bytes: text.clone().into_bytes(),
-            };
-            let mut files = vec![file];
-            files.extend(content.rule_files.iter().cloned());
-            let documents = documents(&files);
-            let own = |at: &usize| documents[*at].file.path == TEXT_PATH;
-            let starts: Vec<usize> = (0..documents.len()).filter(own).collect();
-            let closure = closure(&documents, starts);
-            of_files(content, &closure, |rule| rule.path == TEXT_PATH)
+            of_files(content, &of_text(content, text), |rule| rule.path == TEXT_PATH)
         }
     }
+}
+
+/// The documents that a rule given as text is made of: its own, those that it refers to, filters.
+pub fn of_text(content: &Content, text: &str) -> Vec<PackFile> {
+    let file = PackFile {
+        kind: FileKind::Rule,
+        path: TEXT_PATH.to_owned(),
+        inner: TEXT_PATH.to_owned(),
+        bytes: text.as_bytes().to_vec(),
+    };
+    let mut files = vec![file];
+    files.extend(content.rule_files.iter().cloned());
+    let documents = documents(&files);
+    let own = |at: &usize| documents[*at].file.path == TEXT_PATH;
+    let starts: Vec<usize> = (0..documents.len()).filter(own).collect();
+    closure(&documents, starts)
+}
+
+/// The text of a rule, and of those that it refers to.
+pub fn text_of(content: &Content, meta: &RuleMeta) -> Vec<PackFile> {
+    let documents = documents(&content.rule_files);
+    let Some(start) = documents.iter().position(|document| document.is(meta)) else {
+        return Vec::new();
+    };
+    let own = documents[start].file.clone();
+    let rest = closure(&documents, vec![start]).into_iter();
+    let rest = rest.filter(|file| file.bytes != own.bytes && !is_filter(file));
+    std::iter::once(own.clone()).chain(rest).collect()
+}
+
+fn is_filter(file: &PackFile) -> bool {
+    let nodes = yaml::parse(&file.text()).unwrap_or_default();
+    nodes.first().is_some_and(|node| node.get("filter").is_some())
 }
 
 fn of_files(

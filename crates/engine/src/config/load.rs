@@ -130,8 +130,9 @@ pub fn read(
         }
     }
     lists::widen(&schema, &mut root);
-    let config = decode(&mut root, &mut |error| errors.push(locate(&error, &name, &used)));
+    let mut config = decode(&mut root, &mut |error| errors.push(locate(&error, &name, &used)));
     let settings = settings(&config, &root, &used);
+    config.read_own_rules();
     let written = Written { file: name, root, variables: used };
     (Loaded { config, settings, written }, errors)
 }

@@ -121,7 +121,7 @@ fn each_alert(
 }
 
 /// Nested ECS JSON as an event.
-fn event_of(json: &Json) -> Event {
+pub fn event_of(json: &Json) -> Event {
     let mut event = Event::default();
     let text = |path: &str| json.pointer(path).and_then(Json::as_str);
     event.set_original(text("/event/original").unwrap_or(""));

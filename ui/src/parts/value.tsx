@@ -1,0 +1,141 @@
+/**
+ * A value of a field that can be worked with: a click or Enter opens a menu with what there is to
+ * do. One menu for the page, in the top layer. In: field and value. Out: another address.
+ */
+import { useEffect, useRef, useSyncExternalStore, type KeyboardEvent, type MouseEvent } from 'react';
+import { useLocation } from 'wouter';
+import { copy } from '../lib/copy';
+import { entityPath } from '../lib/event';
+import { printFilter } from '../lib/filter';
+import { clause, excluding, including } from '../lib/kql';
+import { NO_SEARCH, parseSearch, searchPath, type SearchState } from '../lib/search';
+import { w } from '../words/search';
+import { Icon, type IconName } from './icons';
+import { Text } from './text';
+
+interface Asked {
+  field: string;
+  value: string;
+  anchor: HTMLElement;
+}
+
+let asked: Asked | undefined;
+const listeners = new Set<() => void>();
+
+function show(next: Asked | undefined) {
+  asked = next;
+  for (const listener of listeners) listener();
+}
+
+const subscribe = (listener: () => void) => {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+};
+
+/** The longest value drawn at once; the rest is behind a button where it matters. */
+const SHOWN_CHARS = 300;
+
+export function Value({ field, value, className }: { field: string; value: string; className?: string }) {
+  const open = (event: MouseEvent<HTMLButtonElement>) => {
+    event.stopPropagation();
+    show({ field, value, anchor: event.currentTarget });
+  };
+  const text = value.length > SHOWN_CHARS ? `${value.slice(0, SHOWN_CHARS)}…` : value;
+  return (
+    <button type="button" className={`value ${className ?? ''}`} aria-haspopup="menu" onClick={open}>
+      {text === '' ? '""' : <Text text={text} />}
+    </button>
+  );
+}
+
+/** The search that is on the page, or the one to start with. */
+function searchNow(): SearchState {
+  return location.pathname === '/search' ? parseSearch(location.search) : NO_SEARCH;
+}
+
+interface Act {
+  name: string;
+  icon: IconName;
+  to?: string;
+  does?: () => void;
+}
+
+function actsOf({ field, value }: Asked): Act[] {
+  const now = searchNow();
+  const one = clause(field, value);
+  const entity = entityPath(field, value);
+  return [
+    { name: w.value.include, icon: 'plus', to: searchPath({ ...now, q: including(now.q, one) }) },
+    { name: w.value.exclude, icon: 'minus', to: searchPath({ ...now, q: excluding(now.q, one) }) },
+    { name: w.value.only, icon: 'search', to: searchPath({ ...now, q: one }) },
+    { name: w.value.group, icon: 'chart', to: searchPath({ ...now, by: field }) },
+    { name: w.value.alerts, icon: 'alerts', to: `/alerts${printFilter({ q: value })}` },
+    ...(entity === undefined ? [] : [{ name: w.value.entity, icon: 'arrow' as const, to: entity }]),
+    { name: w.value.copy, icon: 'copy', does: () => void copy(value) },
+  ];
+}
+
+const MENU_WIDTH_PX = 240;
+const EDGE_PX = 8;
+
+/** Puts the menu beside what was clicked, inside the window. */
+function place(menu: HTMLElement, anchor: HTMLElement) {
+  const box = anchor.getBoundingClientRect();
+  const height = menu.offsetHeight;
+  const below = box.bottom + 4;
+  menu.style.left = `${Math.max(EDGE_PX, Math.min(box.left, innerWidth - MENU_WIDTH_PX - EDGE_PX))}px`;
+  menu.style.top = `${below + height < innerHeight - EDGE_PX ? below : Math.max(EDGE_PX, box.top - height - 4)}px`;
+}
+
+/** Drawn once, by the frame of the page. */
+export function ValueMenu() {
+  const current = useSyncExternalStore(subscribe, () => asked);
+  const menu = useRef<HTMLDivElement>(null);
+  const [, navigate] = useLocation();
+  useEffect(() => {
+    const element = menu.current;
+    if (!current || !element) return;
+    element.showPopover();
+    place(element, current.anchor);
+    element.querySelector('button')?.focus();
+  }, [current]);
+  if (!current) return null;
+  const leave = () => {
+    show(undefined);
+    if (current.anchor.isConnected) current.anchor.focus();
+  };
+  const run = (act: Act) => {
+    leave();
+    act.does?.();
+    if (act.to !== undefined) navigate(act.to);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const items = [...(menu.current?.querySelectorAll('button') ?? [])];
+    const at = items.findIndex((item) => item === document.activeElement);
+    const by = event.key === 'ArrowDown' || event.key === 'j' ? 1 : event.key === 'ArrowUp' || event.key === 'k' ? -1 : 0;
+    if (event.key === 'Escape' || event.key === 'Tab') leave();
+    else if (by !== 0) items[(at + by + items.length) % items.length]?.focus();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <div
+      ref={menu}
+      popover="manual"
+      role="menu"
+      tabIndex={-1}
+      className="menu value-menu"
+      aria-label={w.value.menu(current.value.slice(0, SHOWN_CHARS))}
+      onKeyDown={onKeyDown}
+      onBlur={(event) => !event.currentTarget.contains(event.relatedTarget) && show(undefined)}
+    >
+      <p className="mono" role="presentation"><span className="field"><Text text={current.field} /></span> <Text text={current.value.slice(0, SHOWN_CHARS)} /></p>
+      {actsOf(current).map((act) => (
+        <button key={act.name} type="button" role="menuitem" tabIndex={-1} onClick={() => run(act)}>
+          <Icon name={act.icon} size={13} />{act.name}
+        </button>
+      ))}
+    </div>
+  );
+}
