@@ -121,9 +121,11 @@ impl Headers {
 impl Header<'_> {
     /// Remembers the columns that a line names after its `prefix`; whether it is such a line.
     pub(crate) fn learn(&self, line: &str, prefix: &str, separator: u8) -> bool {
-        let Some(names) = line.strip_prefix(prefix).filter(|_| !prefix.is_empty()) else {
+        let Some(rest) = line.strip_prefix(prefix).filter(|_| !prefix.is_empty()) else {
             return false;
         };
+        // What is no comment is the first column's name.
+        let names = if prefix.starts_with('#') { rest } else { line };
         let names = names.trim_matches([' ', '\t', '\r']).split(char::from(separator));
         let names: Columns = names.take(COLUMNS_MAX).map(str::to_owned).collect();
         self.headers.remember(self.source, self.path, names);

@@ -261,7 +261,8 @@ pub struct Kv {
 pub struct Csv {
     /// Names of the columns in order; `-` for one that is left out.
     pub columns: Vec<String>,
-    /// What a line begins with that names the columns of those after it in the same input.
+    /// What a line begins with that names the columns of those after it in the same input; without
+    /// a `#` it is the first column's name itself.
     #[serde(default)]
     pub header: String,
     /// What stands between columns, one character; `,` unless said.
