@@ -8,8 +8,10 @@ mod events;
 mod history;
 mod lines;
 mod measure;
+mod mixed;
 mod sigma;
 mod sources;
+mod store;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +37,7 @@ enum What {
     Parse,
     /// Lines through every shipped rule.
     Detect,
-    /// Lines through every rule and into the store.
+    /// Mixed events over syslog into a running server, then questions and backtests.
     Store,
     /// All of them.
     All,
@@ -56,9 +58,9 @@ pub struct Args {
     /// Sigma rules to measure detection with, instead of those beside the checkout.
     #[arg(long)]
     rules: Option<PathBuf>,
-    /// How many structured events.
-    #[arg(long, default_value_t = EVENTS)]
-    events: u64,
+    /// How many structured events; default 300,000, and 2,000,000 into the store.
+    #[arg(long)]
+    events: Option<u64>,
     /// Compare with rsigma on the same events, installing it where it is missing.
     #[arg(long)]
     rsigma: bool,
@@ -89,23 +91,37 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     let dir = target_dir().join("bench");
     std::fs::create_dir_all(&dir)?;
-    let file = lines::sshd(&dir, args.lines)?;
-    heading(&format!("{} sshd lines, {}", args.lines, file.display()));
-    let mut figures = ours(args, &tocsin, &file, &dir)?;
-    if args.what == What::Parse {
-        figures.extend(sources::run(&tocsin, &dir)?);
-    }
-    if !args.no_others && matches!(args.what, What::Detect | What::All) {
-        install::for_bench()?;
-        figures.extend(others(args, &file, &dir)?);
+    let rules = args.rules.as_deref();
+    let mut figures = Vec::new();
+    if args.what != What::Store {
+        figures.extend(measure_lines(args, &tocsin, &dir)?);
     }
     if matches!(args.what, What::Detect | What::All) {
-        let rules = args.rules.as_deref();
-        figures.extend(sigma::run(&tocsin, rules, args.events, args.rsigma, &dir)?);
+        let events = args.events.unwrap_or(EVENTS);
+        figures.extend(sigma::run(&tocsin, rules, events, args.rsigma, &dir)?);
+    }
+    if matches!(args.what, What::Store | What::All) {
+        let events = args.events.unwrap_or(store::EVENTS);
+        figures.extend(store::run(&tocsin, rules, events, &dir)?);
     }
     print(&figures);
     history::compare_and_add(&target_dir().join("bench-history.ndjson"), &figures)?;
     Ok(true)
+}
+
+/// A file of lines, through our stages and through other tools.
+fn measure_lines(args: &Args, tocsin: &Path, dir: &Path) -> Result<Vec<Figure>> {
+    let file = lines::sshd(dir, args.lines)?;
+    heading(&format!("{} sshd lines, {}", args.lines, file.display()));
+    let mut figures = ours(args, tocsin, &file, dir)?;
+    if args.what == What::Parse {
+        figures.extend(sources::run(tocsin, dir)?);
+    }
+    if !args.no_others && matches!(args.what, What::Detect | What::All) {
+        install::for_bench()?;
+        figures.extend(others(args, &file, dir)?);
+    }
+    Ok(figures)
 }
 
 fn ours(args: &Args, tocsin: &Path, file: &Path, dir: &Path) -> Result<Vec<Figure>> {
@@ -135,7 +151,7 @@ fn ours(args: &Args, tocsin: &Path, file: &Path, dir: &Path) -> Result<Vec<Figur
             Ok(command)
         })?);
     }
-    if wanted(What::Store) {
+    if args.what == What::All {
         figures.push(best("into the store", &mut || {
             let data = fresh(dir, "data")?;
             let mut command = Command::new(tocsin);

@@ -1,4 +1,4 @@
-//! The little HTTP that xtask needs: one GET on loopback.
+//! The little HTTP that xtask needs: one question on loopback.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
@@ -29,13 +29,35 @@ pub fn get_as(address: &str, path: &str, accept: &str) -> Result<String> {
     stream.set_write_timeout(Some(TIMEOUT))?;
     // HTTP/1.0, so that the body comes whole and the connection ends with it.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: {accept}\r\n\r\n")?;
+    body_of(stream, path)
+}
+
+/// Body of the answer to `POST http://{address}{path}` with JSON.
+///
+/// # Errors
+/// When nobody answers in time, or with anything but 200.
+pub fn post(address: &str, path: &str, body: &str, timeout: Duration) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_nodelay(true)?;
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body.as_bytes())?;
+    body_of(stream, path)
+}
+
+fn body_of(stream: TcpStream, path: &str) -> Result<String> {
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
     let status = head.split(' ').nth(1).unwrap_or("");
     if status != "200" {
-        bail!("GET {path} answered {status}");
+        bail!("{path} answered {status}: {body}");
     }
     Ok(body.to_owned())
 }

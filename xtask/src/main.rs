@@ -1,6 +1,6 @@
 //! `cargo xtask`: the commands of development, one file each. `demo` and `test` are what README
 //! promises; `ci` is what runs before a change lands; `tidy` keeps the house as
-//! ARCHITECTURE.md says it is; `bench` measures speed. Never part of what users run.
+//! ARCHITECTURE.md says it is; `bench` measures speed; `soak` kills the server often. Never part of what users run.
 
 mod bench;
 mod ci;
@@ -11,6 +11,7 @@ mod http;
 mod install;
 mod outcome;
 mod process;
+mod soak;
 mod test;
 mod tidy;
 mod ui;
@@ -39,6 +40,8 @@ enum Command {
     Tidy(tidy::Args),
     /// Measure speed in a release build, beside other tools on the same file.
     Bench(bench::Args),
+    /// Kill the server a hundred times under load and count what it stored and told.
+    Soak(soak::Args),
     /// Mutate rules, conditions, events and sources until something breaks.
     Fuzz(fuzz::Args),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
     };
     match result {

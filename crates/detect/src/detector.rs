@@ -1,10 +1,11 @@
 //! [`Detector`]: events in by event time, findings out. Matches each event against the rules and
 //! hands what matched to the correlations.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Serialize;
-use tocsin_model::{Event, Finding, Timestamp};
+use tocsin_model::{Event, EventId, Finding, Timestamp};
 
 use crate::compile::Compiled;
 use crate::correlate::Correlator;
@@ -147,13 +148,29 @@ impl Detector {
 
     /// The state of all windows, to be restored after a restart.
     pub fn snapshot(&self) -> Vec<u8> {
-        self.correlator.snapshot()
+        self.correlator.snapshot(true)
+    }
+
+    /// The same with the ids of events in place of the events, for who can find them again.
+    pub fn snapshot_by_id(&self) -> Vec<u8> {
+        self.correlator.snapshot(false)
     }
 
     /// Takes over the state that [`Detector::snapshot`] gave; windows of rules that have changed
     /// or are gone are dropped.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.correlator.restore(bytes).map_err(Error::Snapshot)
+        self.restore_with(bytes, &mut |_, _| Vec::new())
+    }
+
+    /// Takes over the state that [`Detector::snapshot_by_id`] gave. `find` gives events by their
+    /// ids; all of them were received at the time beside them or later. An event that is not
+    /// found counts, and is shown by its id and times alone.
+    pub fn restore_with(
+        &mut self,
+        bytes: &[u8],
+        find: &mut dyn FnMut(&HashSet<EventId>, Timestamp) -> Vec<Event>,
+    ) -> Result<(), Error> {
+        self.correlator.restore(bytes, find).map_err(Error::Snapshot)
     }
 
     /// Takes new rules; windows of unchanged rules stay.

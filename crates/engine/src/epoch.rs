@@ -2,7 +2,7 @@
 //!
 //! An epoch is everything between two commits. Its end is saved in this order: alerts and notices
 //! to the catalog (repeatable: ids are derived, counts absolute), the state of detection and
-//! alerts to a file of its own, then the events with the input positions, the ledgers and the
+//! alerts to a file of its own (events in windows by their ids: they are stored), then the events with the input positions, the ledgers and the
 //! epoch's number in one index commit. A crash before that commit repeats the epoch from its
 //! start and comes to the same alerts; a crash after it goes on from its end.
 

@@ -399,7 +399,7 @@ impl Pipeline {
             ..Payload::default()
         };
         let state = State {
-            detector: self.parts.detector.snapshot(),
+            detector: self.parts.detector.snapshot_by_id(),
             alerts: self.parts.alerts.snapshot(),
         };
         let epoch = std::mem::take(&mut self.epoch);

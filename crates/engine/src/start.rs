@@ -1,5 +1,6 @@
 //! [`Engine`]: opens the data directory, starts every stage and stops them in order.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tocsin_alert::Alerts;
 use tocsin_catalog::Catalog;
 use tocsin_collect::{Collector, Journal, Stats};
 use tocsin_detect::Detector;
-use tocsin_model::Timestamp;
+use tocsin_model::{EventId, Timestamp};
 use tocsin_notify::Notifier;
 use tocsin_store::{Embedded, EventStore};
 use tokio::sync::{broadcast, mpsc};
@@ -264,7 +265,13 @@ fn restore(
     }
     match opened.states.load(opened.payload.epoch) {
         Ok(Some(state)) => {
-            if let Err(error) = detector.restore(&state.detector) {
+            let mut find = |ids: &HashSet<EventId>, since| {
+                opened.store.events(ids, since).unwrap_or_else(|error| {
+                    tracing::warn!("events of open windows: {error}; their alerts tell less");
+                    Vec::new()
+                })
+            };
+            if let Err(error) = detector.restore_with(&state.detector, &mut find) {
                 tracing::warn!("{error}");
             }
             if let Err(error) = alerts.restore(&state.alerts) {

@@ -97,6 +97,15 @@ pub struct Event {
     items: Vec<Stored>,
 }
 
+/// An element of a list that is added.
+#[derive(Debug, Clone)]
+pub enum Item<'v> {
+    /// The text at this place of [`Event::text`].
+    Piece(Range<usize>),
+    /// A value, which is copied.
+    Value(Value<'v>),
+}
+
 /// The most text one event can hold, in bytes; what is over is cut.
 pub const EVENT_TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -123,6 +132,13 @@ impl Event {
         self.original_len = line.len() as u32;
     }
 
+    /// Sets all text of the event, as [`Event::text`] gave it: its first `original_len` bytes are
+    /// the raw line. Like [`Event::set_original`], it must be called first.
+    pub fn set_text(&mut self, text: &str, original_len: usize) {
+        self.set_original(text);
+        self.original_len = text.floor_char_boundary(original_len) as u32;
+    }
+
     /// All text of the event in one piece: the raw line, then what is no part of it. Every value
     /// that is text is a part of this.
     pub fn text(&self) -> &str {
@@ -141,6 +157,33 @@ impl Event {
             let stored = Stored::Str { start: range.start as u32, len: range.len() as u32 };
             self.add(field, stored);
         }
+    }
+
+    /// Adds a field whose text is a part of [`Event::text`], without copying; a range that is out
+    /// of bounds or cuts a character adds nothing.
+    pub fn push_piece(&mut self, field: FieldId, range: Range<usize>) {
+        if let Some(stored) = self.piece(range) {
+            self.add(field, stored);
+        }
+    }
+
+    /// Adds a list, the texts of which may be parts of [`Event::text`] (see
+    /// [`Event::push_piece`]).
+    pub fn push_pieces<'v>(&mut self, field: FieldId, items: impl IntoIterator<Item = Item<'v>>) {
+        let items = items.into_iter();
+        let stored: Vec<Stored> = items
+            .filter_map(|item| match item {
+                Item::Piece(range) => self.piece(range),
+                Item::Value(value) => Some(self.store(value)),
+            })
+            .collect();
+        let list = self.store_items(&stored);
+        self.add(field, list);
+    }
+
+    fn piece(&self, range: Range<usize>) -> Option<Stored> {
+        let stored = Stored::Str { start: range.start as u32, len: range.len() as u32 };
+        self.text.get(range).map(|_| stored)
     }
 
     /// Adds a text field.

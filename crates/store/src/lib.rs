@@ -31,6 +31,8 @@ pub use request::{
 };
 pub use scan::{ScanRequest, ScanSink, Scanned};
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 use tocsin_model::{Event, EventId, Timestamp};
 
@@ -53,6 +55,10 @@ pub trait EventStore: Send + Sync {
 
     /// One event as nested ECS JSON, as [`Event::to_json`] gave it.
     fn get(&self, id: EventId) -> Result<Option<Json>>;
+
+    /// The events of these ids as they were appended, in any order; those that arrived before
+    /// `since` may be left out.
+    fn events(&self, ids: &HashSet<EventId>, since: Timestamp) -> Result<Vec<Event>>;
 
     /// Events and aggregates.
     fn search(&self, request: &SearchRequest) -> Result<SearchResponse>;

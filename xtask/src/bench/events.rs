@@ -118,11 +118,16 @@ fn head(out: &mut impl Write, id: u32, number: u64, random: &mut Random) -> Resu
     Ok(())
 }
 
-fn process(out: &mut impl Write, number: u64, random: &mut Random) -> Result<()> {
-    head(out, 1, number, random)?;
+/// Program, parent and arguments of a process that was started.
+pub fn started(number: u64, random: &mut Random) -> (&'static str, &'static str, String) {
     let from = if number % ATTACK_EVERY == ATTACK_EVERY - 1 { ATTACKS } else { ORDINARY };
     let (image, parent, arguments) = from[random.below(from.len() as u64) as usize];
-    let arguments = arguments.replace('#', &random.below(1_000_000).to_string());
+    (image, parent, arguments.replace('#', &random.below(1_000_000).to_string()))
+}
+
+fn process(out: &mut impl Write, number: u64, random: &mut Random) -> Result<()> {
+    head(out, 1, number, random)?;
+    let (image, parent, arguments) = started(number, random);
     let file = image.rsplit('\\').next().unwrap_or(image);
     let json = |text: &str| serde_json::Value::from(text).to_string();
     write!(

@@ -25,6 +25,7 @@ use crate::rule::correlation::CorrelationKind;
 use crate::spans::spans;
 use entry::{Entry, Key};
 use group::{Group, Hit};
+pub(crate) use saved::Find;
 
 /// Matches between two looks for groups that nothing can come of any more.
 const SWEEP_EVERY: u64 = 8192;
@@ -331,12 +332,12 @@ impl Correlator {
         self.bytes = self.bytes.saturating_sub(freed);
     }
 
-    pub(crate) fn snapshot(&self) -> Vec<u8> {
-        saved::save(self)
+    pub(crate) fn snapshot(&self, whole: bool) -> Vec<u8> {
+        saved::save(self, whole)
     }
 
-    pub(crate) fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
-        saved::restore(self, bytes)
+    pub(crate) fn restore(&mut self, bytes: &[u8], find: &mut Find<'_>) -> Result<(), String> {
+        saved::restore(self, bytes, find)
     }
 
     /// Takes new rules; correlations that are the same keep their windows.

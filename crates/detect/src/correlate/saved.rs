@@ -1,7 +1,10 @@
 //! Saving windows and taking them back, as versioned JSON. What cannot be found again (a rule
 //! that changed or is gone) is dropped.
+//!
+//! Events are saved whole, or by their ids alone where whoever saves can find them again: then
+//! what is written does not grow with them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,103 +16,209 @@ use super::entry::{Entry, Key};
 use super::group::Group;
 use super::{Correlator, identity};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The version before: its events were always whole, and rules stood with every entry.
+const VERSION_WHOLE: u32 = 1;
 
-#[derive(Serialize, Deserialize)]
+/// Gives events by their ids, as far as it finds them. Beside them when the first of them was
+/// received.
+pub(crate) type Find<'a> = dyn FnMut(&HashSet<EventId>, Timestamp) -> Vec<Event> + 'a;
+
+#[derive(Serialize)]
+struct Saving<'a> {
+    version: u32,
+    newest: i64,
+    correlations: Vec<SavingCorrelation<'a>>,
+    /// Ids of the rules that entries name by their places.
+    rules: Vec<&'a str>,
+    events: Vec<SavedEvent>,
+}
+
+#[derive(Serialize)]
+struct SavingCorrelation<'a> {
+    id: String,
+    fingerprint: u64,
+    groups: Vec<SavingGroup<'a>>,
+}
+
+#[derive(Serialize)]
+struct SavingGroup<'a> {
+    key: &'a Key,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided: Option<i64>,
+    touched: i64,
+    entries: Vec<SavingEntry<'a>>,
+}
+
+#[derive(Serialize)]
+struct SavingEntry<'a> {
+    time: i64,
+    bits: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    reset: bool,
+    #[serde(skip_serializing_if = "is_empty")]
+    value: &'a [Box<str>],
+    #[serde(skip_serializing_if = "is_empty")]
+    carry: &'a [Option<Box<str>>],
+    event: usize,
+    rule: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a [Contribution]>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fired: bool,
+}
+
+fn is_empty<T>(list: &&[T]) -> bool {
+    list.is_empty()
+}
+
+#[derive(Deserialize)]
 struct Saved {
     version: u32,
     newest: i64,
+    #[serde(default)]
+    rules: Vec<String>,
     events: Vec<SavedEvent>,
     correlations: Vec<SavedCorrelation>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SavedCorrelation {
     id: String,
     fingerprint: u64,
     groups: Vec<SavedGroup>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SavedGroup {
     key: Key,
+    #[serde(default)]
     decided: Option<i64>,
     #[serde(default)]
     touched: i64,
     entries: Vec<SavedEntry>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SavedEntry {
     time: i64,
     bits: u64,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     reset: bool,
+    #[serde(default)]
     value: Key,
+    #[serde(default)]
     carry: Box<[Option<Box<str>>]>,
     event: usize,
-    rule: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: SavedRule,
+    #[serde(default)]
     evidence: Option<Vec<Contribution>>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     fired: bool,
 }
 
-/// An event, each once although several entries may share it.
+/// A rule by its place among the rules, or as the version before named it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SavedRule {
+    Place(usize),
+    Id(String),
+}
+
+/// An event, each once although several entries may share it. Without fields and raw line when
+/// it is found again by its id.
 #[derive(Serialize, Deserialize)]
 struct SavedEvent {
     id: String,
     time: i64,
     received: i64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     original: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     fields: Vec<(String, Json)>,
 }
 
-pub(super) fn save(correlator: &Correlator) -> Vec<u8> {
-    let mut events = Vec::new();
-    let mut places: HashMap<*const Event, usize> = HashMap::new();
+/// Places of what many entries share.
+struct Shared<'a> {
+    whole: bool,
+    events: Vec<SavedEvent>,
+    event_places: ahash::HashMap<*const Event, usize>,
+    rules: Vec<&'a str>,
+    rule_places: ahash::HashMap<*const RuleMeta, usize>,
+}
+
+pub(super) fn save(correlator: &Correlator, whole: bool) -> Vec<u8> {
+    let mut shared = Shared {
+        whole,
+        events: Vec::new(),
+        event_places: ahash::HashMap::default(),
+        rules: Vec::new(),
+        rule_places: ahash::HashMap::default(),
+    };
     let mut correlations = Vec::new();
     for (correlation, groups) in correlator.rules.correlations.iter().zip(&correlator.groups) {
         if groups.is_empty() {
             continue;
         }
         let (id, fingerprint) = identity(correlation);
-        let mut saved: Vec<SavedGroup> = groups
-            .iter()
-            .map(|(key, group)| SavedGroup {
-                key: key.clone(),
-                decided: group.decided,
-                touched: group.touched,
-                entries: group
-                    .entries
-                    .iter()
-                    .map(|entry| {
-                        let event = *places.entry(Arc::as_ptr(&entry.event)).or_insert_with(|| {
-                            events.push(save_event(&entry.event));
-                            events.len() - 1
-                        });
-                        save_entry(entry, event)
-                    })
-                    .collect(),
-            })
-            .collect();
-        saved.sort_by(|left, right| left.key.cmp(&right.key));
-        correlations.push(SavedCorrelation { id, fingerprint, groups: saved });
+        let mut sorted: Vec<_> = groups.iter().collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+        let saved = sorted.into_iter().map(|(key, group)| SavingGroup {
+            key,
+            decided: group.decided,
+            touched: group.touched,
+            entries: group.entries.iter().map(|entry| shared.entry(entry)).collect(),
+        });
+        correlations.push(SavingCorrelation { id, fingerprint, groups: saved.collect() });
     }
-    let saved = Saved { version: VERSION, newest: correlator.newest, events, correlations };
+    let Shared { events, rules, .. } = shared;
+    let newest = correlator.newest;
+    let saved = Saving { version: VERSION, newest, correlations, rules, events };
     serde_json::to_vec(&saved).unwrap_or_default()
 }
 
-pub(super) fn restore(correlator: &mut Correlator, bytes: &[u8]) -> Result<(), String> {
+impl<'a> Shared<'a> {
+    fn entry(&mut self, entry: &'a Entry) -> SavingEntry<'a> {
+        let whole = self.whole;
+        let events = &mut self.events;
+        let event = *self.event_places.entry(Arc::as_ptr(&entry.event)).or_insert_with(|| {
+            events.push(save_event(&entry.event, whole));
+            events.len() - 1
+        });
+        let rules = &mut self.rules;
+        let rule = *self.rule_places.entry(Arc::as_ptr(&entry.rule)).or_insert_with(|| {
+            rules.push(&entry.rule.id);
+            rules.len() - 1
+        });
+        SavingEntry {
+            time: entry.time,
+            bits: entry.bits,
+            reset: entry.reset,
+            value: &entry.value,
+            carry: &entry.carry,
+            event,
+            rule,
+            evidence: entry.evidence.as_deref(),
+            fired: entry.fired,
+        }
+    }
+}
+
+pub(super) fn restore(
+    correlator: &mut Correlator,
+    bytes: &[u8],
+    find: &mut Find<'_>,
+) -> Result<(), String> {
     let saved: Saved = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if saved.version != VERSION {
+    if ![VERSION, VERSION_WHOLE].contains(&saved.version) {
         return Err(format!("version {} is not {VERSION}", saved.version));
     }
-    let events: Vec<Arc<Event>> = saved.events.iter().map(|saved| Arc::new(event(saved))).collect();
+    let events = events(&saved.events, find);
     let rules = Arc::clone(&correlator.rules);
     let metas: HashMap<&str, &Arc<RuleMeta>> =
         rules.metas.iter().map(|meta| (meta.id.as_str(), meta)).collect();
     correlator.newest = saved.newest;
+    let rule_ids = saved.rules;
     for one in saved.correlations {
         let wanted = (one.id, one.fingerprint);
         let place = rules.correlations.iter().position(|known| identity(known) == wanted);
@@ -118,11 +227,12 @@ pub(super) fn restore(correlator: &mut Correlator, bytes: &[u8]) -> Result<(), S
             let mut group =
                 Group { decided: saved.decided, touched: saved.touched, ..Group::default() };
             for saved in saved.entries {
-                let (Some(event), Some(rule)) =
-                    (events.get(saved.event), metas.get(saved.rule.as_str()))
-                else {
-                    continue;
+                let rule = match &saved.rule {
+                    SavedRule::Place(place) => rule_ids.get(*place).map(String::as_str),
+                    SavedRule::Id(id) => Some(id.as_str()),
                 };
+                let rule = rule.and_then(|id| metas.get(id));
+                let (Some(event), Some(rule)) = (events.get(saved.event), rule) else { continue };
                 group.insert(Entry {
                     time: saved.time,
                     bits: saved.bits,
@@ -143,28 +253,33 @@ pub(super) fn restore(correlator: &mut Correlator, bytes: &[u8]) -> Result<(), S
     Ok(())
 }
 
-fn save_entry(entry: &Entry, event: usize) -> SavedEntry {
-    SavedEntry {
-        time: entry.time,
-        bits: entry.bits,
-        reset: entry.reset,
-        value: entry.value.clone(),
-        carry: entry.carry.clone(),
-        event,
-        rule: entry.rule.id.clone(),
-        evidence: entry.evidence.as_ref().map(|evidence| evidence.to_vec()),
-        fired: entry.fired,
-    }
+fn save_event(event: &Event, whole: bool) -> SavedEvent {
+    let (original, fields) = match whole {
+        false => (String::new(), Vec::new()),
+        true => {
+            let fields = event.iter().map(|(id, value)| (id.name().to_owned(), value.to_json()));
+            (event.original().to_owned(), fields.collect())
+        }
+    };
+    let (time, received) = (event.time.0, event.received.0);
+    SavedEvent { id: event.id.to_string(), time, received, original, fields }
 }
 
-fn save_event(event: &Event) -> SavedEvent {
-    SavedEvent {
-        id: event.id.to_string(),
-        time: event.time.0,
-        received: event.received.0,
-        original: event.original().to_owned(),
-        fields: event.iter().map(|(id, value)| (id.name().to_owned(), value.to_json())).collect(),
+/// The events, in their order. One that is not found again is nothing but its id and times.
+fn events(saved: &[SavedEvent], find: &mut Find<'_>) -> Vec<Arc<Event>> {
+    let mut all: Vec<Event> = saved.iter().map(event).collect();
+    let bare = |event: &&Event| event.original().is_empty() && event.is_empty();
+    let wanted: HashSet<EventId> = all.iter().filter(bare).map(|event| event.id).collect();
+    if let Some(first) = all.iter().filter(bare).map(|event| event.received).min() {
+        let found = find(&wanted, first).into_iter().map(|event| (event.id, event));
+        let mut found: HashMap<EventId, Event> = found.collect();
+        for event in &mut all {
+            if let Some(found) = found.remove(&event.id) {
+                *event = found;
+            }
+        }
     }
+    all.into_iter().map(Arc::new).collect()
 }
 
 fn event(saved: &SavedEvent) -> Event {

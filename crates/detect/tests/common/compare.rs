@@ -1,7 +1,7 @@
 //! The engine beside the plain evaluators: rules, events and streams in; an error that says where
 //! they differ out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tocsin_content::yaml;
 use tocsin_detect::{Detector, Options};
-use tocsin_model::{Finding, Timestamp};
+use tocsin_model::{Event, EventId, Finding, Timestamp};
 
 use super::generate::LISTS;
 use super::generate_streams::{LATENESS, Plan};
@@ -105,9 +105,19 @@ fn run(text: &str, items: &[Item], restart: usize) -> Vec<Found> {
     let mut findings: Vec<Finding> = Vec::new();
     for (place, item) in items.iter().enumerate() {
         if place == restart {
-            let saved = detector.snapshot();
+            let before = items[..place]
+                .iter()
+                .map(|item| super::event(&item.json, Timestamp(item.time), item.number));
+            let before: Vec<Event> = before.collect();
+            let (saved, by_id) = (detector.snapshot(), detector.snapshot_by_id());
             detector = Detector::new(rules.clone(), &options);
             detector.restore(&saved).unwrap();
+            let mut other = Detector::new(rules.clone(), &options);
+            let mut find = |ids: &HashSet<EventId>, _| {
+                before.iter().filter(|event| ids.contains(&event.id)).cloned().collect()
+            };
+            other.restore_with(&by_id, &mut find).unwrap();
+            assert_eq!(other.snapshot(), detector.snapshot());
         }
         let event = super::event(&item.json, Timestamp(item.time), item.number);
         detector.process(&event, &mut findings);

@@ -49,6 +49,13 @@ pub(super) fn read_back(store: &dyn EventStore) -> Result<(), String> {
         let got = told("get", store.get(event.id))?;
         expect("event", got, Some(event.to_json()))?;
     }
+    let mut wanted: Vec<Event> = corpus().into_iter().step_by(3).collect();
+    let ids = wanted.iter().map(|event| event.id).chain([EventId { stream: 8, offset: 0 }]);
+    let mut got = told("events", store.events(&ids.collect(), Timestamp(0)))?;
+    wanted.sort_by_key(|event| event.id);
+    got.sort_by_key(|event| event.id);
+    let json = |events: &[Event]| events.iter().map(Event::to_json).collect::<Vec<_>>();
+    expect("events by id", json(&got), json(&wanted))?;
     expect("no such", told("get", store.get(EventId { stream: 7, offset: 99 }))?, None)?;
     expect("no such", told("get", store.get(EventId { stream: 8, offset: 0 }))?, None)
 }

@@ -8,7 +8,7 @@ use tantivy::{DateTime, TantivyDocument};
 use tocsin_model::{Event, FieldId, Value, field};
 
 use crate::embedded::schema::Fields;
-use crate::embedded::source;
+use crate::embedded::source::Encoder;
 use crate::embedded::tokens::{LINE_END, MESSAGE_START};
 use crate::matcher::is_present;
 use crate::test::{Canon, Class, KEYWORD_BYTES_MAX, canon, class_of};
@@ -34,6 +34,7 @@ pub(crate) struct Builder {
     fields: Fields,
     ways: Vec<Way>,
     dynamic_names: HashSet<String>,
+    encoder: Encoder,
     source: Vec<u8>,
     text: String,
     /// Values that were kept but not (wholly) indexed.
@@ -47,6 +48,7 @@ impl Builder {
             fields,
             ways: Vec::new(),
             dynamic_names: names,
+            encoder: Encoder::new(),
             source: Vec::new(),
             text: String::new(),
             unindexed: 0,
@@ -62,7 +64,7 @@ impl Builder {
     pub(crate) fn document(&mut self, event: &Event) -> TantivyDocument {
         let mut document = TantivyDocument::new();
         self.source.clear();
-        source::encode(event, &mut self.source);
+        self.encoder.encode(event, &self.fields, &mut self.source);
         document.add_bytes(self.fields.source, &self.source);
         document.add_u64(self.fields.stream, event.id.stream);
         document.add_u64(self.fields.offset, event.id.offset);

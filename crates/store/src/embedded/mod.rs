@@ -15,8 +15,11 @@ mod compile;
 mod document;
 mod evaluate;
 mod fault;
+mod gather;
 mod keys;
+mod merging;
 mod partition;
+mod pick;
 mod queue;
 mod scan;
 mod schema;
@@ -29,7 +32,7 @@ mod writer;
 
 pub use evaluate::Evaluator;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -234,6 +237,10 @@ impl EventStore for Embedded {
             }
             Ok(None)
         })
+    }
+
+    fn events(&self, ids: &HashSet<EventId>, since: Timestamp) -> Result<Vec<Event>> {
+        self.guarded(|| pick::pick(&self.partitions(), ids, since))
     }
 
     fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use tantivy::columnar::ColumnIndex;
 use tantivy::directory::MmapDirectory;
 use tantivy::index::SegmentId;
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::indexer::IndexWriterOptions;
 use tantivy::schema::{Document, Value as _};
 use tantivy::{
     DateTime, DocAddress, DocId, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher,
@@ -22,16 +22,13 @@ use tocsin_model::{EventId, Timestamp};
 
 use crate::embedded::Options;
 use crate::embedded::fault::explain;
+use crate::embedded::merging::Tiers;
 use crate::embedded::schema::{self, Fields, INGESTED, OFFSET, STREAM, TIMESTAMP};
 use crate::embedded::source::{self, Head};
 use crate::error::{Result, StoreError};
 
 /// Blocks of stored events that a reader keeps uncompressed, per segment.
 const STORED_BLOCKS_CACHED: usize = 4;
-/// Segments that are merged together at least.
-const MERGE_SEGMENTS_MIN: usize = 8;
-/// Segments above this many events are not merged any more.
-const MERGE_DOCUMENTS_MAX: usize = 2_000_000;
 
 /// Number and day of a partition, as in the name of its directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -162,10 +159,7 @@ impl Partition {
                     .build(),
             )
             .map_err(|error| explain(&self.path, &error))?;
-        let mut policy = LogMergePolicy::default();
-        policy.set_min_num_segments(MERGE_SEGMENTS_MIN);
-        policy.set_max_docs_before_merge(MERGE_DOCUMENTS_MAX);
-        writer.set_merge_policy(Box::new(policy));
+        writer.set_merge_policy(Box::new(Tiers));
         Ok(writer)
     }
 
@@ -238,7 +232,8 @@ impl Partition {
         let head = head(searcher.segment_reader(address.segment_ord), address.doc_id);
         let head = head.map_err(fail)?;
         let bytes = document.get_first(self.fields.source).and_then(|value| value.as_bytes());
-        let event = head.zip(bytes).and_then(|(head, bytes)| source::decode(head, bytes));
+        let event =
+            head.zip(bytes).and_then(|(head, bytes)| source::decode(head, bytes, &self.fields));
         event.ok_or_else(|| StoreError::Damaged {
             path: self.path.clone(),
             reason: "a stored event cannot be read".to_owned(),

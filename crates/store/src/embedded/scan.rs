@@ -24,7 +24,7 @@ use crate::embedded::fault::explain;
 use crate::embedded::partition::Partition;
 use crate::embedded::schema::{INGESTED, OFFSET, STREAM, TIMESTAMP};
 use crate::embedded::search::query_of;
-use crate::embedded::source::{Head, Names, decode_event};
+use crate::embedded::source::{Head, Shapes, decode_event};
 use crate::error::{Result, StoreError};
 use crate::plan::plan;
 use crate::scan::{ScanRequest, ScanSink, Scanned};
@@ -74,9 +74,9 @@ pub(crate) fn scan(
 }
 
 /// A partition as it was when the scan began.
-struct Held<'a> {
-    partition: &'a Partition,
-    searcher: Searcher,
+pub(super) struct Held<'a> {
+    pub(super) partition: &'a Partition,
+    pub(super) searcher: Searcher,
 }
 
 /// From the first time (included) to the last (not), nanoseconds.
@@ -94,7 +94,7 @@ fn span_of(held: &[Held<'_>], request: &ScanRequest) -> Option<(i64, i64)> {
 }
 
 /// Where an event is: time, segment over all partitions, document.
-type Place = (i64, u32, DocId);
+pub(super) type Place = (i64, u32, DocId);
 
 struct Going<'a, 'r> {
     held: &'a [Held<'a>],
@@ -222,7 +222,7 @@ fn read_chunks(
     (reader, readers): (usize, usize),
     sender: &SyncSender<Result<Vec<Event>>>,
 ) {
-    let mut opened = Opened { held, segments: BTreeMap::new(), names: Names::default() };
+    let mut opened = Opened::new(held);
     for chunk in places.chunks(CHUNK_EVENTS).skip(reader).step_by(readers) {
         if sender.send(opened.read(chunk)).is_err() {
             return;
@@ -231,24 +231,28 @@ fn read_chunks(
 }
 
 /// Segments that one thread has open.
-struct Opened<'a> {
+pub(super) struct Opened<'a> {
     held: &'a [Held<'a>],
     segments: BTreeMap<u32, Segment<'a>>,
-    names: Names,
 }
 
 struct Segment<'a> {
     partition: &'a Partition,
     source: Field,
     store: StoreReader,
+    shapes: Shapes,
     stream: Column<u64>,
     offset: Column<u64>,
     received: Column<DateTime>,
 }
 
 impl<'a> Opened<'a> {
+    pub(super) fn new(held: &'a [Held<'a>]) -> Self {
+        Self { held, segments: BTreeMap::new() }
+    }
+
     /// The events of a chunk, in its order. Each block of a segment is unpacked once.
-    fn read(&mut self, chunk: &[Place]) -> Result<Vec<Event>> {
+    pub(super) fn read(&mut self, chunk: &[Place]) -> Result<Vec<Event>> {
         let mut order: Vec<usize> = (0..chunk.len()).collect();
         order.sort_unstable_by_key(|at| (chunk[*at].1, chunk[*at].2));
         let mut events = vec![Event::default(); chunk.len()];
@@ -266,7 +270,7 @@ impl<'a> Opened<'a> {
         time: Timestamp,
         event: &mut Event,
     ) -> Result<()> {
-        let Self { held, segments, names } = self;
+        let Self { held, segments } = self;
         let segment = match segments.entry(number) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => entry.insert(open(held, number)?),
@@ -281,12 +285,14 @@ impl<'a> Opened<'a> {
         let received = segment.received.first(doc).map_or(0, DateTime::into_timestamp_nanos);
         let head = Head { id, time, received: Timestamp(received) };
         let source = bytes.0.iter().find(|(field, _)| *field == segment.source);
-        source.and_then(|(_, bytes)| decode_event(head, bytes, names, event)).ok_or_else(|| {
-            StoreError::Damaged {
+        source
+            .and_then(|(_, bytes)| {
+                decode_event(head, bytes, &mut segment.shapes, &partition.fields, event)
+            })
+            .ok_or_else(|| StoreError::Damaged {
                 path: partition.path.clone(),
                 reason: "a stored event cannot be read".to_owned(),
-            }
-        })
+            })
     }
 }
 
@@ -305,6 +311,7 @@ fn open<'a>(held: &'a [Held<'a>], number: u32) -> Result<Segment<'a>> {
                 partition,
                 source: partition.fields.source,
                 store: segment.get_store_reader(1)?,
+                shapes: Shapes::default(),
                 stream: columns.u64(STREAM)?,
                 offset: columns.u64(OFFSET)?,
                 received: columns.date(INGESTED)?,

@@ -51,6 +51,8 @@ pub(crate) struct Fields {
     pub ingested: Field,
     pub timestamp: Field,
     typed: HashMap<String, Field>,
+    /// Names by the numbers of the fields.
+    by_number: Vec<String>,
     fast: Vec<bool>,
 }
 
@@ -60,8 +62,9 @@ impl Fields {
     pub(crate) fn of(schema: &Schema) -> Option<Self> {
         let field = |name| schema.get_field(name).ok();
         let mut typed = HashMap::new();
-        let mut fast = Vec::new();
+        let (mut fast, mut by_number) = (Vec::new(), Vec::new());
         for (field, entry) in schema.fields() {
+            by_number.push(entry.name().to_owned());
             fast.push(entry.is_fast());
             if !entry.name().starts_with('_') {
                 typed.insert(entry.name().to_owned(), field);
@@ -77,8 +80,14 @@ impl Fields {
             ingested: field(INGESTED)?,
             timestamp: field(TIMESTAMP)?,
             typed,
+            by_number,
             fast,
         })
+    }
+
+    /// The name of the field with this number.
+    pub(crate) fn name(&self, number: usize) -> Option<&str> {
+        self.by_number.get(number).map(String::as_str)
     }
 
     /// The typed field of this name.

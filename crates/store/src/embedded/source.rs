@@ -1,21 +1,33 @@
 //! The stored form of an event: everything that [`Event::to_json`] would say, compactly.
 //!
-//! A version byte, all field names in one piece (events of one kind have the same piece, which the
-//! block compression then stores once), the values, the raw line. Text that is a part of the raw
-//! line is stored as its place there. Identity and times are in columns of the index and given
-//! back to [`decode`].
+//! A version byte; the *shape*: number and type of each field, the same bytes for events of one
+//! kind; the values, texts as their places in the event's text; the raw line's length and the
+//! text. Places tell how far a text is from the end of the one before, so that lines of one form
+//! differ in few bytes and the block compression finds the rest. Fields are numbered as in the
+//! index's schema; names that it does not have are spelt. Identity and times are in columns of
+//! the index and given back to [`decode`].
+
+mod old;
+mod reader;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use tocsin_model::event::insert_nested;
+use tocsin_model::event::{Item, insert_nested};
 use tocsin_model::{Event, EventId, FieldId, Timestamp, Value, field};
 
+use crate::embedded::schema::Fields;
+use reader::Reader;
+
 /// Version of the form.
-const VERSION: u8 = 1;
-/// The most pieces of field names that are remembered.
-const NAMES_KNOWN_MAX: usize = 10_000;
+const VERSION: u8 = 2;
+/// The version before; see [`old`].
+const VERSION_OLD: u8 = 1;
+/// The most shapes that are remembered.
+const SHAPES_KNOWN_MAX: usize = 10_000;
+/// How deep lists in lists are read.
+const DEPTH_MAX: usize = 4;
 
 const NULL: u8 = 0;
 const FALSE: u8 = 1;
@@ -24,70 +36,117 @@ const INT: u8 = 3;
 const UINT: u8 = 4;
 const FLOAT: u8 = 5;
 const TEXT: u8 = 6;
-const PART: u8 = 7;
-const LIST: u8 = 8;
-const OBJECT: u8 = 9;
+const LIST: u8 = 7;
+const OBJECT: u8 = 8;
 
-/// Appends the stored form of the event.
-pub(crate) fn encode(event: &Event, out: &mut Vec<u8>) {
-    out.push(VERSION);
-    put(out, event.len() as u64);
-    for (id, _) in event.iter() {
-        let name = id.name().as_bytes();
-        put(out, name.len() as u64);
-        out.extend_from_slice(name);
-    }
-    let original = event.original();
-    for (_, value) in event.iter() {
-        encode_value(value, original, out);
-    }
-    out.extend_from_slice(original.as_bytes());
+/// Writes stored forms for one index.
+pub(crate) struct Encoder {
+    /// Number of each field in the schema, one more; 0 where it is not known yet.
+    numbers: Vec<u32>,
+    values: Vec<u8>,
 }
 
-fn encode_value(value: Value<'_>, original: &str, out: &mut Vec<u8>) {
+/// A name that the schema does not have.
+const SPELT: u32 = 1;
+
+impl Encoder {
+    pub(crate) fn new() -> Self {
+        Self { numbers: Vec::new(), values: Vec::new() }
+    }
+
+    /// Appends the stored form of the event.
+    pub(crate) fn encode(&mut self, event: &Event, fields: &Fields, out: &mut Vec<u8>) {
+        out.push(VERSION);
+        put(out, event.len() as u64);
+        self.values.clear();
+        let mut places = Places::of(event);
+        for (id, value) in event.iter() {
+            let number = self.number(id, fields);
+            if number == SPELT {
+                let name = id.name().as_bytes();
+                put(out, 0);
+                put(out, name.len() as u64);
+                out.extend_from_slice(name);
+            } else {
+                put(out, u64::from(number - SPELT));
+            }
+            out.push(tag(value));
+            places.put_value(value, &mut self.values);
+        }
+        out.extend_from_slice(&self.values);
+        put(out, event.original().len() as u64);
+        out.extend_from_slice(event.text().as_bytes());
+    }
+
+    fn number(&mut self, id: FieldId, fields: &Fields) -> u32 {
+        if self.numbers.len() <= id.index() {
+            self.numbers.resize(id.index() + 64, 0);
+        }
+        let known = &mut self.numbers[id.index()];
+        if *known == 0 {
+            let number = fields.typed(id.name()).map(|field| field.field_id() + 1);
+            *known = number.unwrap_or(0) + SPELT;
+        }
+        *known
+    }
+}
+
+fn tag(value: Value<'_>) -> u8 {
     match value {
-        Value::Null => out.push(NULL),
-        Value::Bool(false) => out.push(FALSE),
-        Value::Bool(true) => out.push(TRUE),
-        Value::Object => out.push(OBJECT),
-        Value::Int(number) => {
-            out.push(INT);
-            put_signed(out, number);
-        }
-        Value::UInt(number) => {
-            out.push(UINT);
-            put(out, number);
-        }
-        Value::Float(number) => {
-            out.push(FLOAT);
-            out.extend_from_slice(&number.to_bits().to_le_bytes());
-        }
-        Value::Str(text) => match place_in(text, original) {
-            Some(start) => {
-                out.push(PART);
-                put(out, start);
-                put(out, text.len() as u64);
-            }
-            None => {
-                out.push(TEXT);
-                put(out, text.len() as u64);
-                out.extend_from_slice(text.as_bytes());
-            }
-        },
-        Value::List(list) => {
-            out.push(LIST);
-            put(out, list.len() as u64);
-            for item in list.iter() {
-                encode_value(item, original, out);
-            }
-        }
+        Value::Null => NULL,
+        Value::Bool(false) => FALSE,
+        Value::Bool(true) => TRUE,
+        Value::Int(_) => INT,
+        Value::UInt(_) => UINT,
+        Value::Float(_) => FLOAT,
+        Value::Str(_) => TEXT,
+        Value::List(_) => LIST,
+        Value::Object => OBJECT,
     }
 }
 
-/// Where `text` lies in `original`, when it is a part of it in memory.
-fn place_in(text: &str, original: &str) -> Option<u64> {
-    let start = (text.as_ptr() as usize).checked_sub(original.as_ptr() as usize)?;
-    (start + text.len() <= original.len()).then_some(start as u64)
+/// Places of texts, each told from the one before.
+struct Places<'a> {
+    text: &'a str,
+    original: usize,
+    /// Where the last text of the raw line ended.
+    end: usize,
+}
+
+impl<'a> Places<'a> {
+    fn of(event: &'a Event) -> Self {
+        Self { text: event.text(), original: event.original().len(), end: 0 }
+    }
+
+    fn put_value(&mut self, value: Value<'_>, out: &mut Vec<u8>) {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Object => {}
+            Value::Int(number) => put_signed(out, number),
+            Value::UInt(number) => put(out, number),
+            Value::Float(number) => out.extend_from_slice(&number.to_bits().to_le_bytes()),
+            Value::Str(text) => self.put_place(text, out),
+            Value::List(list) => {
+                put(out, list.len() as u64);
+                for item in list.iter() {
+                    out.push(tag(item));
+                    self.put_value(item, out);
+                }
+            }
+        }
+    }
+
+    /// Every text of an event is a part of [`Event::text`].
+    fn put_place(&mut self, text: &str, out: &mut Vec<u8>) {
+        let start = (text.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+        if start >= self.original {
+            put(out, ((start - self.original) as u64) << 1 | 1);
+        } else {
+            let step = start as i64 - self.end as i64;
+            put(out, (((step << 1) ^ (step >> 63)) as u64) << 1);
+            self.end = start + text.len();
+        }
+        put(out, text.len() as u64);
+    }
 }
 
 fn put(out: &mut Vec<u8>, mut number: u64) {
@@ -110,214 +169,226 @@ pub(crate) struct Head {
     pub received: Timestamp,
 }
 
+/// A field of a shape: its name, its number in this process (none beyond the limit of names:
+/// then it is kept, but no rule can ask for it), and its type.
+struct Shaped {
+    name: Box<str>,
+    id: Option<FieldId>,
+    tag: u8,
+}
+
+/// Shapes that were read before, of one index.
+#[derive(Default)]
+pub(crate) struct Shapes {
+    known: HashMap<Box<[u8]>, Arc<[Shaped]>>,
+}
+
+impl Shapes {
+    fn read(&mut self, reader: &mut Reader<'_>, fields: &Fields) -> Option<Arc<[Shaped]>> {
+        let start = reader.bytes;
+        skip_shape(reader)?;
+        let piece = &start[..start.len() - reader.bytes.len()];
+        if let Some(known) = self.known.get(piece) {
+            return Some(Arc::clone(known));
+        }
+        let shape = read_shape(&mut Reader { bytes: piece }, fields)?;
+        if self.known.len() >= SHAPES_KNOWN_MAX {
+            self.known.clear();
+        }
+        self.known.insert(piece.into(), Arc::clone(&shape));
+        Some(shape)
+    }
+}
+
+fn skip_shape(reader: &mut Reader<'_>) -> Option<()> {
+    for _ in 0..reader.size()? {
+        if reader.number()? == 0 {
+            let len = reader.size()?;
+            reader.take(len)?;
+        }
+        reader.byte()?;
+    }
+    Some(())
+}
+
+fn read_shape(reader: &mut Reader<'_>, fields: &Fields) -> Option<Arc<[Shaped]>> {
+    let count = reader.size()?;
+    let mut shape = Vec::with_capacity(count.min(1024));
+    for _ in 0..count {
+        let name = match reader.size()?.checked_sub(1) {
+            Some(number) => fields.name(number)?,
+            None => {
+                let len = reader.size()?;
+                std::str::from_utf8(reader.take(len)?).ok()?
+            }
+        };
+        shape.push(Shaped { name: name.into(), id: FieldId::intern(name), tag: reader.byte()? });
+    }
+    Some(shape.into())
+}
+
 /// Reads the stored form as nested ECS JSON; `None` when the bytes are not one.
-pub(crate) fn decode(head: Head, bytes: &[u8]) -> Option<Json> {
+pub(crate) fn decode(head: Head, bytes: &[u8], fields: &Fields) -> Option<Json> {
     let mut reader = Reader { bytes };
-    let names = reader.names()?;
-    let values = reader.values(names.len())?;
-    let original = std::str::from_utf8(reader.bytes).ok()?;
+    if reader.byte()? == VERSION_OLD {
+        return old::decode(head, &mut reader);
+    }
+    let mut body = Body::read(bytes, &mut Shapes::default(), fields)?;
     let mut root = Map::new();
     root.insert("@timestamp".to_owned(), Json::String(head.time.to_string()));
-    for (name, value) in names.into_iter().zip(values) {
-        if name != field::TIMESTAMP.name() && !matches!(value, Raw::Scalar(Value::Object)) {
-            insert_nested(&mut root, name, value.json(original)?);
+    for field in Arc::clone(&body.shape).iter() {
+        let value = body.values.value(field.tag, 0)?;
+        if &*field.name != field::TIMESTAMP.name() && !matches!(value, Raw::Value(Value::Object)) {
+            insert_nested(&mut root, &field.name, value.json(body.text)?);
         }
     }
+    Some(finish_json(root, head, body.text.get(..body.original)?))
+}
+
+fn finish_json(mut root: Map<String, Json>, head: Head, original: &str) -> Json {
     if !original.is_empty() {
         insert_nested(&mut root, "event.original", original.into());
     }
     insert_nested(&mut root, "event.id", head.id.to_string().into());
     insert_nested(&mut root, "event.ingested", head.received.to_string().into());
-    Some(Json::Object(root))
-}
-
-/// Field names that were read before, by the piece of bytes that they are in: events of one kind
-/// have the same piece.
-#[derive(Default)]
-pub(crate) struct Names {
-    known: HashMap<Box<[u8]>, Arc<[Option<FieldId>]>>,
-}
-
-impl Names {
-    fn read(&mut self, reader: &mut Reader<'_>) -> Option<Arc<[Option<FieldId>]>> {
-        let start = reader.bytes;
-        let mut ahead = Reader { bytes: start };
-        ahead.skip_names()?;
-        let piece = &start[..start.len() - ahead.bytes.len()];
-        if let Some(known) = self.known.get(piece) {
-            reader.bytes = ahead.bytes;
-            return Some(known.clone());
-        }
-        let ids: Arc<[Option<FieldId>]> =
-            reader.names()?.into_iter().map(FieldId::intern).collect();
-        if self.known.len() >= NAMES_KNOWN_MAX {
-            self.known.clear();
-        }
-        self.known.insert(piece.into(), ids.clone());
-        Some(ids)
-    }
+    Json::Object(root)
 }
 
 /// Reads the stored form as the event that it was made of; `None` when the bytes are not one.
 pub(crate) fn decode_event(
     head: Head,
     bytes: &[u8],
-    names: &mut Names,
+    shapes: &mut Shapes,
+    fields: &Fields,
     event: &mut Event,
 ) -> Option<()> {
     let mut reader = Reader { bytes };
-    let ids = names.read(&mut reader)?;
-    let values = reader.values(ids.len())?;
+    if reader.byte()? == VERSION_OLD {
+        return old::decode_event(head, &mut reader, event);
+    }
+    let mut body = Body::read(bytes, shapes, fields)?;
     event.clear();
-    event.set_original(std::str::from_utf8(reader.bytes).ok()?);
-    event.id = head.id;
-    event.time = head.time;
-    event.received = head.received;
-    for (id, value) in ids.iter().zip(values) {
-        // A name beyond the limit of names: it is kept, but no rule can ask for it.
-        let Some(id) = *id else { continue };
+    event.set_text(body.text, body.original);
+    (event.id, event.time, event.received) = (head.id, head.time, head.received);
+    for field in Arc::clone(&body.shape).iter() {
+        let value = body.values.value(field.tag, 0)?;
+        let Some(id) = field.id else { continue };
         match value {
-            Raw::Scalar(value) => event.push(id, value),
-            Raw::Part(start, len) => event.push_part(id, start..start.checked_add(len)?),
-            Raw::List(items) => {
-                let original = std::str::from_utf8(reader.bytes).ok()?;
-                let items: Option<Vec<Value<'_>>> =
-                    items.iter().map(|item| item.scalar(original)).collect();
-                event.push_list(id, items?);
+            Raw::Value(value) => event.push(id, value),
+            Raw::Place(start, len) => {
+                let range = start..start.checked_add(len)?;
+                body.text.get(range.clone())?;
+                event.push_piece(id, range);
             }
+            Raw::List(items) => event.push_pieces(id, items.into_iter().map(Raw::item)),
         }
     }
     Some(())
 }
 
-/// A value as stored.
-enum Raw<'a> {
-    /// No list.
-    Scalar(Value<'a>),
-    Part(usize, usize),
-    List(Vec<Raw<'a>>),
+/// The parts of a stored form.
+struct Body<'a> {
+    shape: Arc<[Shaped]>,
+    values: Decoder<'a>,
+    /// Bytes of the raw line, the first of the text.
+    original: usize,
+    text: &'a str,
 }
 
-impl<'a> Raw<'a> {
-    /// The value; of a list in a list nothing is left.
-    fn scalar(&self, original: &'a str) -> Option<Value<'a>> {
-        Some(match self {
-            Self::Scalar(value) => *value,
-            Self::Part(start, len) => Value::Str(original.get(*start..start.checked_add(*len)?)?),
-            Self::List(_) => Value::Null,
-        })
-    }
-
-    fn json(self, original: &str) -> Option<Json> {
-        Some(match self {
-            Self::Scalar(Value::Object) => Json::Object(Map::new()),
-            Self::Scalar(value) => value.to_json(),
-            Self::Part(start, len) => original.get(start..start.checked_add(len)?)?.into(),
-            Self::List(items) => {
-                Json::Array(items.into_iter().map(|i| i.json(original)).collect::<Option<_>>()?)
-            }
-        })
-    }
-}
-
-struct Reader<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.bytes.split_first()?;
-        self.bytes = rest;
-        Some(*first)
-    }
-
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.bytes.split_at_checked(len)?;
-        self.bytes = rest;
-        Some(taken)
-    }
-
-    fn head(&mut self) -> Option<usize> {
-        if self.byte()? != VERSION {
+impl<'a> Body<'a> {
+    fn read(bytes: &'a [u8], shapes: &mut Shapes, fields: &Fields) -> Option<Self> {
+        let mut reader = Reader { bytes };
+        if reader.byte()? != VERSION {
             return None;
         }
-        usize::try_from(self.number()?).ok()
-    }
-
-    fn names(&mut self) -> Option<Vec<&'a str>> {
-        let count = self.head()?;
-        let mut names = Vec::with_capacity(count.min(1024));
-        for _ in 0..count {
-            let len = usize::try_from(self.number()?).ok()?;
-            names.push(std::str::from_utf8(self.take(len)?).ok()?);
+        let shape = shapes.read(&mut reader, fields)?;
+        // The text comes last, so the values are gone through twice.
+        let values = reader.bytes;
+        let mut ahead = Decoder { reader, end: 0, original: 0 };
+        for field in shape.iter() {
+            ahead.value(field.tag, 0)?;
         }
-        Some(names)
+        let original = ahead.reader.size()?;
+        let text = std::str::from_utf8(ahead.reader.bytes).ok()?;
+        let values = Decoder { reader: Reader { bytes: values }, end: 0, original };
+        text.get(..original)?;
+        Some(Self { shape, values, original, text })
+    }
+}
+
+/// A value as stored.
+enum Raw {
+    /// Neither text nor list.
+    Value(Value<'static>),
+    Place(usize, usize),
+    List(Vec<Raw>),
+}
+
+impl Raw {
+    fn json(self, text: &str) -> Option<Json> {
+        Some(match self {
+            Self::Value(Value::Object) => Json::Object(Map::new()),
+            Self::Value(value) => value.to_json(),
+            Self::Place(start, len) => text.get(start..start.checked_add(len)?)?.into(),
+            Self::List(items) => {
+                Json::Array(items.into_iter().map(|i| i.json(text)).collect::<Option<_>>()?)
+            }
+        })
     }
 
-    fn skip_names(&mut self) -> Option<()> {
-        for _ in 0..self.head()? {
-            let len = usize::try_from(self.number()?).ok()?;
-            self.take(len)?;
+    /// As the element of a list; of a list in a list nothing is left.
+    fn item(self) -> Item<'static> {
+        match self {
+            Self::Value(value) => Item::Value(value),
+            Self::Place(start, len) => Item::Piece(start..start.saturating_add(len)),
+            Self::List(_) => Item::Value(Value::Null),
         }
-        Some(())
     }
+}
 
-    fn values(&mut self, count: usize) -> Option<Vec<Raw<'a>>> {
-        let mut values = Vec::with_capacity(count.min(1024));
-        for _ in 0..count {
-            values.push(self.value(0)?);
-        }
-        Some(values)
-    }
+struct Decoder<'a> {
+    reader: Reader<'a>,
+    end: usize,
+    original: usize,
+}
 
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn signed(&mut self) -> Option<i64> {
-        let number = self.number()?;
-        Some((number >> 1) as i64 ^ -((number & 1) as i64))
-    }
-
-    fn value(&mut self, depth: usize) -> Option<Raw<'a>> {
-        let scalar = |value| Some(Raw::Scalar(value));
-        Some(match self.byte()? {
-            NULL => return scalar(Value::Null),
-            FALSE => return scalar(Value::Bool(false)),
-            TRUE => return scalar(Value::Bool(true)),
-            OBJECT => return scalar(Value::Object),
-            INT => Raw::Scalar(Value::Int(self.signed()?)),
-            UINT => Raw::Scalar(Value::UInt(self.number()?)),
-            FLOAT => {
-                let bits = u64::from_le_bytes(self.take(8)?.try_into().ok()?);
-                Raw::Scalar(Value::Float(f64::from_bits(bits)))
-            }
-            TEXT => {
-                let len = usize::try_from(self.number()?).ok()?;
-                Raw::Scalar(Value::Str(std::str::from_utf8(self.take(len)?).ok()?))
-            }
-            PART => {
-                let start = usize::try_from(self.number()?).ok()?;
-                Raw::Part(start, usize::try_from(self.number()?).ok()?)
-            }
-            LIST if depth < 4 => {
-                let count = usize::try_from(self.number()?).ok()?;
+impl Decoder<'_> {
+    fn value(&mut self, tag: u8, depth: usize) -> Option<Raw> {
+        Some(Raw::Value(match tag {
+            NULL => Value::Null,
+            FALSE => Value::Bool(false),
+            TRUE => Value::Bool(true),
+            OBJECT => Value::Object,
+            INT => Value::Int(self.reader.signed()?),
+            UINT => Value::UInt(self.reader.number()?),
+            FLOAT => Value::Float(self.reader.float()?),
+            TEXT => return self.place(),
+            LIST if depth < DEPTH_MAX => {
+                let count = self.reader.size()?;
                 let mut items = Vec::with_capacity(count.min(1024));
                 for _ in 0..count {
-                    items.push(self.value(depth + 1)?);
+                    let tag = self.reader.byte()?;
+                    items.push(self.value(tag, depth + 1)?);
                 }
-                Raw::List(items)
+                return Some(Raw::List(items));
             }
             _ => return None,
-        })
+        }))
+    }
+
+    fn place(&mut self) -> Option<Raw> {
+        let (code, len) = (self.reader.number()?, self.reader.size()?);
+        if code & 1 == 1 {
+            let start = self.original.checked_add(usize::try_from(code >> 1).ok()?)?;
+            return Some(Raw::Place(start, len));
+        }
+        let step = code >> 1;
+        let step = (step >> 1) as i64 ^ -((step & 1) as i64);
+        let start = usize::try_from((self.end as i64).checked_add(step)?).ok();
+        // Before the length of the raw line is known, places are not looked at.
+        let start = start.unwrap_or_default();
+        self.end = start.checked_add(len)?;
+        Some(Raw::Place(start, len))
     }
 }
 
@@ -327,20 +398,22 @@ mod tests {
     use tocsin_model::{FieldId, field};
 
     use super::*;
+    use crate::embedded::schema::current_fields;
 
     fn check(event: &Event) {
+        let fields = current_fields().unwrap();
         let mut bytes = Vec::new();
-        encode(event, &mut bytes);
+        Encoder::new().encode(event, fields, &mut bytes);
         let head = Head { id: event.id, time: event.time, received: event.received };
-        assert_eq!(decode(head, &bytes), Some(event.to_json()));
-        let (mut names, mut back) = (Names::default(), Event::default());
+        assert_eq!(decode(head, &bytes, fields), Some(event.to_json()));
+        let (mut shapes, mut back) = (Shapes::default(), Event::default());
         for _ in 0..2 {
-            assert_eq!(decode_event(head, &bytes, &mut names, &mut back), Some(()));
+            assert_eq!(decode_event(head, &bytes, &mut shapes, fields, &mut back), Some(()));
             assert_eq!(back.to_json(), event.to_json());
         }
         for len in 0..bytes.len() {
-            let _ = decode(head, &bytes[..len]);
-            let _ = decode_event(head, &bytes[..len], &mut names, &mut back);
+            let _ = decode(head, &bytes[..len], fields);
+            let _ = decode_event(head, &bytes[..len], &mut shapes, fields, &mut back);
         }
     }
 
@@ -370,15 +443,17 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut bytes = bytes;
-            let _ = decode(Head::default(), &bytes);
-            let (mut names, mut event) = (Names::default(), Event::default());
-            let _ = decode_event(Head::default(), &bytes, &mut names, &mut event);
-            if let Some(first) = bytes.first_mut() {
-                *first = VERSION;
+            let (mut bytes, fields) = (bytes, current_fields().unwrap());
+            let _ = decode(Head::default(), &bytes, fields);
+            let (mut shapes, mut event) = (Shapes::default(), Event::default());
+            let _ = decode_event(Head::default(), &bytes, &mut shapes, fields, &mut event);
+            for version in [VERSION_OLD, VERSION] {
+                if let Some(first) = bytes.first_mut() {
+                    *first = version;
+                }
+                let _ = decode(Head::default(), &bytes, fields);
+                let _ = decode_event(Head::default(), &bytes, &mut shapes, fields, &mut event);
             }
-            let _ = decode(Head::default(), &bytes);
-            let _ = decode_event(Head::default(), &bytes, &mut names, &mut event);
         }
     }
 }

@@ -7,21 +7,17 @@ use std::sync::Arc;
 
 use tantivy::IndexWriter;
 use tantivy::indexer::UserOperation;
-use tocsin_model::{Event, Timestamp};
+use tocsin_model::{Event, Timestamp, field};
 
 use crate::embedded::Options;
 use crate::embedded::document::Builder;
 use crate::embedded::fault::{explain, of_io};
+use crate::embedded::gather::{Batch, Gatherer};
 use crate::embedded::partition::{Partition, PartitionName, Payload, day_of};
 use crate::embedded::queue::{Queue, Queued, enqueue};
 use crate::embedded::seal;
 use crate::error::Result;
 
-/// The most documents handed to an indexing thread at once. Few events between two commits go to
-/// one thread, and become one segment.
-const BATCH_DOCUMENTS_MAX: usize = 512;
-/// The most bytes of stored events handed to an indexing thread at once.
-const BATCH_BYTES_MAX: usize = 512 * 1024;
 /// The most bytes of stored events that wait for an indexing thread; the documents they belong
 /// to take some times as much memory.
 const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -45,7 +41,19 @@ pub(crate) struct Writer {
 struct Open {
     index: IndexWriter<Queued>,
     builder: Builder,
+    gathered: Gatherer,
     queue: Arc<Queue>,
+}
+
+impl Open {
+    /// Gives documents to an indexing thread.
+    fn hand_over(&mut self, batch: Batch) -> tantivy::Result<()> {
+        if batch.documents.is_empty() {
+            return Ok(());
+        }
+        let queued = enqueue(&self.queue, batch.documents, batch.bytes);
+        self.index.run(queued.into_iter().map(UserOperation::Add)).map(|_| ())
+    }
 }
 
 impl Writer {
@@ -135,16 +143,11 @@ impl Writer {
         self.pending += events.len() as u64;
         let path = self.newest.as_ref().map_or(self.dir.clone(), |newest| newest.path.clone());
         let Some(open) = self.opened()? else { return Ok(()) };
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        for (place, event) in events.iter().enumerate() {
-            batch.push(open.builder.document(event));
-            bytes += open.builder.bytes();
-            let last = place + 1 == events.len();
-            if last || batch.len() == BATCH_DOCUMENTS_MAX || bytes >= BATCH_BYTES_MAX {
-                let queued = enqueue(&open.queue, std::mem::take(&mut batch), bytes);
-                bytes = 0;
-                let operations: Vec<_> = queued.into_iter().map(UserOperation::Add).collect();
-                open.index.run(operations).map_err(|error| explain(&path, &error))?;
+        for event in events {
+            let document = open.builder.document(event);
+            let kind = event.get_str(field::EVENT_DATASET).unwrap_or_default();
+            if let Some(batch) = open.gathered.add(kind, document, open.builder.bytes()) {
+                open.hand_over(batch).map_err(|error| explain(&path, &error))?;
             }
         }
         Ok(())
@@ -157,7 +160,8 @@ impl Writer {
             let index = newest.writer(&self.options)?;
             let builder = Builder::new(newest.fields.clone(), newest.dynamic_names()?);
             let queue = Queue::new(QUEUE_BYTES_MAX);
-            self.open = Some(Open { index, builder, queue });
+            let gathered = Gatherer::default();
+            self.open = Some(Open { index, builder, gathered, queue });
         }
         Ok(self.open.as_mut())
     }
@@ -195,7 +199,9 @@ impl Writer {
         let text = serde_json::to_string(next)
             .map_err(|error| crate::StoreError::BadRequest(format!("payload: {error}")))?;
         let Some(open) = self.opened()? else { return Ok(()) };
-        let committed = open.index.prepare_commit().and_then(|mut commit| {
+        let rest = open.gathered.rest();
+        let committed = open.hand_over(rest).and_then(|()| {
+            let mut commit = open.index.prepare_commit()?;
             commit.set_payload(&text);
             commit.commit()
         });
