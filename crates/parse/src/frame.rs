@@ -324,6 +324,15 @@ fn host_and_tag(text: &str) -> (Head<'_>, &str) {
         head.host = Some(Cow::Borrowed(bare));
         rest = text[end..].trim_start_matches(' ');
     }
+    // UniFi's devices write their name with model and version, consoles write it twice.
+    if let Some(name) = first.strip_suffix(':').filter(|name| is_device(name)) {
+        head.host = Some(Cow::Borrowed(name));
+        rest = text[end..].trim_start_matches(' ');
+    } else if let Some(after) = head.host.as_deref().and_then(|host| rest.strip_prefix(host))
+        && let Some(after) = after.strip_prefix("[-]:")
+    {
+        rest = after.trim_start_matches(' ');
+    }
     if let Some((tag, pid, body)) = behind_relay(&head, rest) {
         head.tag = Some(Cow::Borrowed(tag));
         head.pid = Some(Cow::Borrowed(pid));
@@ -377,6 +386,13 @@ fn is_host(word: &str) -> bool {
         && word.len() <= HOST_BYTES_MAX
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:%@/".contains(&byte))
         && !word.starts_with('%')
+}
+
+/// `U7PG2,7483c2b9d7c2,v4.3.28.11361`.
+fn is_device(name: &str) -> bool {
+    name.contains(',')
+        && name.len() <= HOST_BYTES_MAX
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b",.+-_".contains(&byte))
 }
 
 /// Leaves out what Solaris writes before a message: `[ID 800047 auth.info] `.
