@@ -25,6 +25,7 @@ const MESSAGE: &[&str] = &[
     "AuditData",
     "_raw",
     "Message",
+    "short_message",
 ];
 /// Keys that hold the program.
 const PROGRAM: &[&str] = &[
@@ -43,6 +44,8 @@ const PROGRAM: &[&str] = &[
     "syslog_program",
     "syslog.appname",
     "journald.process.name",
+    "_application_name",
+    "application_name",
 ];
 /// Keys that hold the host.
 const HOST: &[&str] = &[

@@ -161,7 +161,7 @@ fn structured(text: &str) -> Option<(Option<&str>, &str)> {
 /// `Nov 21 00:11:50 vm sshd[1]: …` and Cisco's `Nov 21 2026 00:11:50 host : …`.
 fn bsd<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
     let read = time::bsd(text.as_bytes(), clock)?;
-    let rest = &text[read.len..];
+    let rest = without_facility(&text[read.len..]);
     // Cisco ends the time with a colon and leaves the host out.
     if let Some(body) = rest.strip_prefix(':') {
         let head = Head { frame: "rfc3164", time: Some(read.time), ..Head::default() };
@@ -333,6 +333,14 @@ fn host_and_tag(text: &str) -> (Head<'_>, &str) {
     {
         rest = after.trim_start_matches(' ');
     }
+    // AIX: a relay names the sender in words.
+    if let Some((sender, after)) =
+        rest.strip_prefix("Message forwarded from ").and_then(|rest| rest.split_once(": "))
+        && is_host(sender)
+    {
+        head.host = Some(Cow::Borrowed(sender));
+        rest = after;
+    }
     if let Some((tag, pid, body)) = behind_relay(&head, rest) {
         head.tag = Some(Cow::Borrowed(tag));
         head.pid = Some(Cow::Borrowed(pid));
@@ -368,6 +376,8 @@ fn tag(text: &str) -> Option<(&str, Option<&str>, &str)> {
             }
             // Cisco's message code is part of the message.
             b'%' if at == 0 => return None,
+            // `polkitd(authority=local)`.
+            b'=' if text[..at].contains('(') => at += 1,
             byte if byte <= b' ' || b"=\"{}<>|,;[".contains(&byte) => return None,
             _ => at += 1,
         }
@@ -404,10 +414,17 @@ fn without_id(body: &str) -> &str {
     }
 }
 
-/// Whether a word is `facility.severity`, which some write between host and tag.
+/// Leaves out what BSD's syslogd writes before the host: ` <auth.info> vm sshd[1]: …`.
+fn without_facility(text: &str) -> &str {
+    let inside = text.strip_prefix(" <").and_then(|rest| rest.split_once('>'));
+    inside.filter(|(word, _)| is_priority(word)).map_or(text, |(_, rest)| rest)
+}
+
+/// Whether a word is `facility.severity`, which some write between host and tag; AIX writes
+/// `auth|security:info`.
 fn is_priority(word: &str) -> bool {
-    let Some((facility, severity)) = word.split_once('.') else { return false };
-    FACILITIES.contains(&facility) && is_level(severity)
+    let Some((facility, severity)) = word.split_once(['.', ':']) else { return false };
+    facility.split('|').any(|facility| FACILITIES.contains(&facility)) && is_level(severity)
 }
 
 /// `message repeated 3 times: [ … ]` → 3 and what is inside.

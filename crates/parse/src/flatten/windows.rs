@@ -7,6 +7,7 @@ const WRAPPERS: &[&str] = &[
     "winlog.event_data.",
     "winlog.user_data.",
     "Event.System.",
+    "body.event_data.",
     "event_data.",
     "EventData.",
 ];
@@ -29,8 +30,22 @@ fn capital(name: &str) -> String {
     first.into_iter().chain(letters).collect()
 }
 
+/// Paths of the collector of OpenTelemetry.
+const OTEL: &[(&str, &str)] = &[
+    ("body.channel", "Channel"),
+    ("body.computer", "Computer"),
+    ("body.event_id.id", "EventID"),
+    ("body.provider.name", "Provider_Name"),
+    ("body.system_time", "TimeCreated_SystemTime"),
+    ("body.record_id", "EventRecordID"),
+];
+
 /// The flat name for a path; `None` when it is no Windows field.
 pub(super) fn flat_name(path: &str) -> Option<String> {
+    if let Some((_, known)) = OTEL.iter().find(|(long, _)| *long == path) {
+        return Some((*known).to_owned());
+    }
+    let path = path.strip_prefix("data.").filter(|path| path.starts_with("win.")).unwrap_or(path);
     let small = path.strip_prefix("win.system.").or_else(|| path.strip_prefix("win.eventdata."));
     if let Some(small) = small.filter(|small| !small.is_empty()) {
         return Some(capital(small));
@@ -63,6 +78,10 @@ mod tests {
             ("winlog.channel", None),
             ("win.system.eventID", Some("EventID")),
             ("win.eventdata.targetUserName", Some("TargetUserName")),
+            ("data.win.eventdata.ipAddress", Some("IpAddress")),
+            ("data.user", None),
+            ("body.event_data.IpAddress", Some("IpAddress")),
+            ("body.event_id.id", Some("EventID")),
             ("Event.Other", None),
         ];
         for (path, expected) in table {

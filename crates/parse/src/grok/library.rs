@@ -43,6 +43,7 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     ),
     ("CTIME", r"[A-Z][a-z][a-z] [A-Z][a-z][a-z] +\d+ \d\d:\d\d:\d\d(?:\.\d+)?(?: [A-Z]+)? \d{4}"),
     ("FASTTIME", r"\d\d/\d\d(?:/\d{2,4})?-\d\d:\d\d:\d\d(?:\.\d+)?"),
+    ("ZONETIME", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)? [A-Z]{2,5}"),
     ("IISTIME", r"\d+/\d+/\d+, \d+:\d\d:\d\d"),
     ("METHOD", r"[A-Z_]{3,}"),
     ("STATUS", r"[1-5]\d\d"),
