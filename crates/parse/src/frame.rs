@@ -439,6 +439,17 @@ fn unrepeat(body: &str) -> (Option<u32>, &str) {
     inside().map_or((None, body), |(count, inside)| (Some(count), inside))
 }
 
+/// What follows `web-1  | `, which `docker compose logs` writes before each line.
+pub(crate) fn compose(text: &str) -> Option<&str> {
+    let (name, inner) = text.split_once("| ")?;
+    let plain = name.trim_end_matches(' ');
+    let named = !plain.is_empty()
+        && plain.len() < name.len()
+        && plain.len() <= HOST_BYTES_MAX
+        && plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    named.then_some(inner)
+}
+
 /// `2026-11-21T00:11:50.123456789Z stdout F …`, as CRI runtimes write.
 pub(crate) fn cri<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
     let read = time::iso(text.as_bytes(), clock)?;

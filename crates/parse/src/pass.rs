@@ -80,7 +80,10 @@ impl<'p> Pass<'p> {
             let found = self.line(body, event, depth + 1);
             return found.or_else(|| self.framed(&Head::default(), body, event, FRAMES_MAX));
         }
-        self.bare(text, event)
+        self.bare(text, event).or_else(|| {
+            let inner = frame::compose(text)?;
+            self.line(inner, event, depth + 1)
+        })
     }
 
     /// Reads a body whose frame was taken off.

@@ -240,7 +240,7 @@ pub(crate) fn clf(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
     Some(Read { time, len: cursor.at })
 }
 
-/// `11/21/2026 00:11:50` and `11/21/2026 12:11:50 AM`, month first.
+/// `11/21/2026 00:11:50` and `11/21/2026 12:11:50 AM`, month first; `21/11/2026:00:11:50` is not.
 pub(crate) fn us(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
     let mut cursor = Cursor { bytes: text, at: 0 };
     let month = cursor.digits(2).or_else(|| cursor.digits(1))? as u32;
@@ -259,7 +259,11 @@ pub(crate) fn us(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
         None => 2000 + cursor.digits(2)?,
     };
     let _ = cursor.take(b',');
-    cursor.take_any(b" -T")?;
+    // Proxmox writes `21/11/2026:00:11:50`, day first.
+    let (month, day) = match cursor.take(b':') {
+        Some(()) => (day, month),
+        None => cursor.take_any(b" -T").map(|_| (month, day))?,
+    };
     let short = cursor.bytes.get(cursor.at + 1) == Some(&b':');
     let (seconds, nanos) = cursor.clock()?;
     let before = cursor.at;
