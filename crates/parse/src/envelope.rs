@@ -26,6 +26,9 @@ const MESSAGE: &[&str] = &[
     "_raw",
     "Message",
     "short_message",
+    "textPayload",
+    "jsonPayload.message",
+    "jsonPayload.MESSAGE",
 ];
 /// Keys that hold the program.
 const PROGRAM: &[&str] = &[

@@ -257,8 +257,12 @@ fn tagged<'t>(text: &'t str, read: Read, frame: &'static str) -> Option<(Head<'t
         return None;
     }
     let (head, body) = host_and_tag(rest);
-    let host = head.host.as_deref()?;
     head.tag.as_ref()?;
+    let Some(host) = head.host.as_deref() else {
+        // ESXi leaves the host out; a process id tells a program's name from other words.
+        let digits = head.pid.as_deref()?.bytes().all(|byte| byte.is_ascii_digit());
+        return digits.then_some((Head { frame, time: Some(read.time), ..head }, body));
+    };
     // `ip:port` and `user/ip` stand where a host would in logs of network services.
     let colons = host.bytes().filter(|byte| *byte == b':').count();
     if is_level(host) || colons == 1 || host.contains('/') {

@@ -58,6 +58,11 @@ const FRAMES: &[(&str, &str, &str)] = &[
         "2026-11-21T00:11:50Z",
     ),
     (
+        r#"{"textPayload":"Nov 21 00:11:50 vm sshd[5]: {}","timestamp":"2026-11-21T00:12:00Z","logName":"x"}"#,
+        "json > rfc3164",
+        "2026-11-21T00:11:50Z",
+    ),
+    (
         "2026-11-21T00:12:00.5Z stdout F Nov 21 00:11:50 vm sshd[5]: {}",
         "cri > rfc3164",
         "2026-11-21T00:11:50Z",
