@@ -208,6 +208,46 @@ impl Catalog {
         })
     }
 
+    /// Deliveries of a channel (or all) that were given up wait again, as if they were new; only
+    /// these `keys`, or all when there are none. How many.
+    pub fn outbox_retry(&self, channel: Option<&str>, keys: &[String]) -> Result<u64> {
+        let now = crate::now().0;
+        let keys_json = serde_json::to_string(keys).unwrap_or_default();
+        self.write(|transaction| {
+            let changed = transaction.execute(
+                "UPDATE outbox SET state = 'pending', attempts = 0, next_try = 0, created = ?1,
+                 updated = ?1
+                 WHERE state = 'dead' AND (?2 IS NULL OR channel = ?2)
+                 AND (?3 OR key IN (SELECT value FROM json_each(?4)))",
+                params![now, channel, keys.is_empty(), keys_json],
+            )?;
+            Ok(changed as u64)
+        })
+    }
+
+    /// Deliveries that were given up, of a channel (or all), the newest first, and how many there
+    /// are.
+    pub fn outbox_dead_list(
+        &self,
+        channel: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<OutboxItem>, u64)> {
+        let total = self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT count(*) FROM outbox WHERE state = 'dead'
+                 AND (?1 IS NULL OR channel = ?1)",
+            )?;
+            statement.query_row([channel], |row| whole(row, 0))
+        })?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM outbox WHERE state = 'dead' AND (?1 IS NULL OR channel = ?1)
+             ORDER BY seq DESC LIMIT ?2"
+        );
+        let rows = self.rows(&sql, params![channel, limit as i64])?;
+        // One that cannot be read was given up for that.
+        Ok((rows.into_iter().filter_map(Result::ok).collect(), total))
+    }
+
     /// When the next delivery is due; `None` when nothing waits.
     pub fn outbox_next_due(&self) -> Result<Option<Timestamp>> {
         self.read(|connection| {

@@ -1,12 +1,12 @@
 //! Channels: in goes a [`Message`], out comes the service's answer, or why there is none. Each
 //! kind of channel is one file; none knows of queues, retries or limits.
 
-pub mod discord;
 pub mod email;
 mod http;
 pub mod log;
-pub mod slack;
+mod service;
 mod stdout;
+mod syslog;
 mod tls;
 pub mod webhook;
 
@@ -62,8 +62,8 @@ pub(crate) enum Channel {
     Log(Arc<log::LogChannel>),
     Stdout(stdout::StdoutChannel),
     Webhook(Box<webhook::WebhookChannel>),
-    Slack(slack::SlackChannel),
-    Discord(discord::DiscordChannel),
+    Service(Box<service::ServiceChannel>),
+    Syslog(syslog::SyslogChannel),
     Email(Box<email::EmailChannel>),
 }
 
@@ -74,6 +74,11 @@ impl Channel {
         config: &ChannelConfig,
         data_dir: &Path,
     ) -> Result<Self, NotifyError> {
+        if let Some(service) = config.service() {
+            return service::ServiceChannel::new(name, config.kind(), service)
+                .map(|channel| Self::Service(Box::new(channel)))
+                .map_err(|error| error.in_channel(name));
+        }
         let built = match config {
             ChannelConfig::Log(config) => {
                 let path = crate::trial::log_path(name, config, data_dir);
@@ -84,13 +89,13 @@ impl Channel {
             }
             ChannelConfig::Webhook(config) => webhook::WebhookChannel::new(name, config)
                 .map(|channel| Channel::Webhook(Box::new(channel))),
-            ChannelConfig::Slack(config) => slack::SlackChannel::new(config).map(Channel::Slack),
-            ChannelConfig::Discord(config) => {
-                discord::DiscordChannel::new(config).map(Channel::Discord)
-            }
             ChannelConfig::Email(config) => {
                 email::EmailChannel::new(config).map(|channel| Channel::Email(Box::new(channel)))
             }
+            ChannelConfig::Syslog(config) => {
+                syslog::SyslogChannel::new(config).map(Channel::Syslog)
+            }
+            other => Err(NotifyError::Config(format!("{} has no template", other.kind()))),
         };
         built.map_err(|error| error.in_channel(name))
     }
@@ -113,8 +118,8 @@ impl Channel {
         match self {
             Self::Log(_) | Self::Stdout(_) => self.send_all(vec![message.clone()]).await,
             Self::Webhook(channel) => channel.send(message).await,
-            Self::Slack(channel) => channel.send(message).await,
-            Self::Discord(channel) => channel.send(message).await,
+            Self::Service(channel) => channel.send(message).await,
+            Self::Syslog(channel) => channel.send(message).await,
             Self::Email(channel) => channel.send(message).await,
         }
     }

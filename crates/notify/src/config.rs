@@ -8,7 +8,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::secret::Secret;
 
+mod mail;
 mod raw;
+mod syslog;
+
+pub use mail::{EmailConfig, MailTls};
+pub use syslog::{SyslogConfig, SyslogFormat, SyslogProtocol};
 
 /// Who is told of alerts, and how. The alert log needs no entry here: it is always on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,10 +57,24 @@ pub enum ChannelConfig {
     Stdout(StdoutConfig),
     /// Alerts as JSON to any HTTP address.
     Webhook(WebhookConfig),
-    /// A Slack incoming webhook.
-    Slack(SlackConfig),
-    /// A Discord webhook.
-    Discord(DiscordConfig),
+    /// A Slack incoming webhook: url.
+    Slack(ServiceConfig),
+    /// A Discord webhook: url.
+    Discord(ServiceConfig),
+    /// A webhook of a Microsoft Teams workflow: url.
+    Teams(ServiceConfig),
+    /// PagerDuty: token.
+    Pagerduty(ServiceConfig),
+    /// Opsgenie: token.
+    Opsgenie(ServiceConfig),
+    /// A Telegram bot: token, target.
+    Telegram(ServiceConfig),
+    /// ntfy: target.
+    Ntfy(ServiceConfig),
+    /// A Prometheus Alertmanager: url.
+    Alertmanager(ServiceConfig),
+    /// Syslog messages to another collector.
+    Syslog(SyslogConfig),
     /// E-mail.
     Email(EmailConfig),
 }
@@ -76,31 +95,71 @@ impl ChannelConfig {
             Self::Webhook(_) => "webhook",
             Self::Slack(_) => "slack",
             Self::Discord(_) => "discord",
+            Self::Teams(_) => "teams",
+            Self::Pagerduty(_) => "pagerduty",
+            Self::Opsgenie(_) => "opsgenie",
+            Self::Telegram(_) => "telegram",
+            Self::Ntfy(_) => "ntfy",
+            Self::Alertmanager(_) => "alertmanager",
+            Self::Syslog(_) => "syslog",
             Self::Email(_) => "email",
+        }
+    }
+
+    /// What it says as a service with a template.
+    pub(crate) fn service(&self) -> Option<&ServiceConfig> {
+        match self {
+            Self::Slack(config)
+            | Self::Discord(config)
+            | Self::Teams(config)
+            | Self::Pagerduty(config)
+            | Self::Opsgenie(config)
+            | Self::Telegram(config)
+            | Self::Ntfy(config)
+            | Self::Alertmanager(config) => Some(config),
+            Self::Log(_)
+            | Self::Stdout(_)
+            | Self::Webhook(_)
+            | Self::Syslog(_)
+            | Self::Email(_) => None,
+        }
+    }
+
+    /// What it is told of: the least severity, the route, and its rate limit; no limit for
+    /// channels that reach no person directly.
+    fn told(&self) -> (MinSeverity, &RouteConfig, Option<RateLimit>) {
+        match self {
+            Self::Log(config) => (config.min_severity, &config.route, None),
+            Self::Stdout(config) => (config.min_severity, &config.route, None),
+            Self::Syslog(config) => (config.min_severity, &config.route, None),
+            Self::Webhook(config) => (config.min_severity, &config.route, Some(config.rate_limit)),
+            Self::Email(config) => (config.min_severity, &config.route, Some(config.rate_limit)),
+            Self::Slack(config)
+            | Self::Discord(config)
+            | Self::Teams(config)
+            | Self::Pagerduty(config)
+            | Self::Opsgenie(config)
+            | Self::Telegram(config)
+            | Self::Ntfy(config)
+            | Self::Alertmanager(config) => {
+                (config.min_severity, &config.route, Some(config.rate_limit))
+            }
         }
     }
 
     /// The least severity it is told of.
     pub fn min_severity(&self) -> MinSeverity {
-        match self {
-            Self::Log(config) => config.min_severity,
-            Self::Stdout(config) => config.min_severity,
-            Self::Webhook(config) => config.min_severity,
-            Self::Slack(config) => config.min_severity,
-            Self::Discord(config) => config.min_severity,
-            Self::Email(config) => config.min_severity,
-        }
+        self.told().0
+    }
+
+    /// Which alerts it is told of, beside the severity.
+    pub fn route(&self) -> &RouteConfig {
+        self.told().1
     }
 
     /// Its rate limit; `None` for channels that reach no person directly.
     pub fn rate_limit(&self) -> Option<RateLimit> {
-        match self {
-            Self::Log(_) | Self::Stdout(_) => None,
-            Self::Webhook(config) => Some(config.rate_limit),
-            Self::Slack(config) => Some(config.rate_limit),
-            Self::Discord(config) => Some(config.rate_limit),
-            Self::Email(config) => Some(config.rate_limit),
-        }
+        self.told().2
     }
 }
 
@@ -132,6 +191,28 @@ impl From<MinSeverity> for tocsin_model::Severity {
             MinSeverity::High => Self::High,
             MinSeverity::Critical => Self::Critical,
         }
+    }
+}
+
+/// Which alerts a channel is told of, beside the least severity.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RouteConfig {
+    /// A condition on the alert in the query language, for example `host.name: db-*`. Default
+    /// every alert.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// Hours of the week, for example `mon-fri 08:00-18:00`, `sat,sun`, `22:00-06:00`; alerts
+    /// outside them are not told of here. Default always.
+    pub hours: Vec<String>,
+    /// Time zone of the hours, as an IANA name. Default the machine's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+impl RouteConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -169,6 +250,9 @@ pub struct LogConfig {
     /// Least severity: informational, low, medium, high or critical. Default low; the channel
     /// named `log` takes everything whatever is said here.
     pub min_severity: MinSeverity,
+    /// Which alerts, beside the severity. Default all.
+    #[serde(skip_serializing_if = "RouteConfig::is_default")]
+    pub route: RouteConfig,
 }
 
 /// Alerts on standard output.
@@ -179,6 +263,9 @@ pub struct StdoutConfig {
     pub format: StdoutFormat,
     /// Least severity: informational, low, medium, high or critical. Default low.
     pub min_severity: MinSeverity,
+    /// Which alerts, beside the severity. Default all.
+    #[serde(skip_serializing_if = "RouteConfig::is_default")]
+    pub route: RouteConfig,
 }
 
 /// Form of an alert on standard output.
@@ -205,6 +292,10 @@ pub struct WebhookConfig {
     /// Environment variable that holds the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_env: Option<String>,
+    /// File with the body as a template: Jinja that gives JSON, as docs/channels.md describes.
+    /// Default none: the usual body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<PathBuf>,
     /// Headers to send with each request, for example `Authorization: Bearer …`. Default none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, Secret>,
@@ -225,6 +316,9 @@ pub struct WebhookConfig {
     pub timeout_seconds: u64,
     /// Least severity: informational, low, medium, high or critical. Default low.
     pub min_severity: MinSeverity,
+    /// Which alerts, beside the severity. Default all.
+    #[serde(skip_serializing_if = "RouteConfig::is_default")]
+    pub route: RouteConfig,
     /// Rate limit.
     pub rate_limit: RateLimit,
 }
@@ -235,6 +329,7 @@ impl Default for WebhookConfig {
             url: None,
             url_file: None,
             url_env: None,
+            template: None,
             headers: BTreeMap::new(),
             signing_secret: None,
             signing_secret_file: None,
@@ -242,6 +337,7 @@ impl Default for WebhookConfig {
             ca_file: None,
             timeout_seconds: TIMEOUT_SECONDS,
             min_severity: MinSeverity::default(),
+            route: RouteConfig::default(),
             rate_limit: RateLimit::default(),
         }
     }
@@ -249,12 +345,12 @@ impl Default for WebhookConfig {
 
 const TIMEOUT_SECONDS: u64 = 15;
 
-/// A Slack incoming webhook.
+/// A service that is told over HTTP as its template says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct SlackConfig {
-    /// Webhook address, https://hooks.slack.com/services/…. It is a secret. One of url, url_file
-    /// and url_env is needed.
+pub struct ServiceConfig {
+    /// Address: the webhook's for slack, discord and teams (it is a secret then), the server's for
+    /// alertmanager and an ntfy of your own; else the service's usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<Secret>,
     /// File that holds the address.
@@ -263,6 +359,19 @@ pub struct SlackConfig {
     /// Environment variable that holds the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_env: Option<String>,
+    /// Token: the routing key of pagerduty, the API key of opsgenie, the bot's token of telegram,
+    /// an access token of ntfy or alertmanager.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+    /// File that holds the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// Environment variable that holds the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_env: Option<String>,
+    /// Whom to tell there: the chat's id of telegram, the topic of ntfy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// PEM file with certificates to trust beside the usual ones. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
@@ -270,130 +379,27 @@ pub struct SlackConfig {
     pub timeout_seconds: u64,
     /// Least severity: informational, low, medium, high or critical. Default low.
     pub min_severity: MinSeverity,
+    /// Which alerts, beside the severity. Default all.
+    #[serde(skip_serializing_if = "RouteConfig::is_default")]
+    pub route: RouteConfig,
     /// Rate limit.
     pub rate_limit: RateLimit,
 }
 
-impl Default for SlackConfig {
+impl Default for ServiceConfig {
     fn default() -> Self {
         Self {
             url: None,
             url_file: None,
             url_env: None,
+            token: None,
+            token_file: None,
+            token_env: None,
+            target: None,
             ca_file: None,
             timeout_seconds: TIMEOUT_SECONDS,
             min_severity: MinSeverity::default(),
-            rate_limit: RateLimit::default(),
-        }
-    }
-}
-
-/// A Discord webhook.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct DiscordConfig {
-    /// Webhook address, https://discord.com/api/webhooks/…. It is a secret. One of url, url_file
-    /// and url_env is needed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<Secret>,
-    /// File that holds the address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url_file: Option<PathBuf>,
-    /// Environment variable that holds the address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url_env: Option<String>,
-    /// PEM file with certificates to trust beside the usual ones. Default none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
-    /// Seconds that one delivery may take, at most 600. Default 15.
-    pub timeout_seconds: u64,
-    /// Least severity: informational, low, medium, high or critical. Default low.
-    pub min_severity: MinSeverity,
-    /// Rate limit.
-    pub rate_limit: RateLimit,
-}
-
-impl Default for DiscordConfig {
-    fn default() -> Self {
-        Self {
-            url: None,
-            url_file: None,
-            url_env: None,
-            ca_file: None,
-            timeout_seconds: TIMEOUT_SECONDS,
-            min_severity: MinSeverity::default(),
-            rate_limit: RateLimit::default(),
-        }
-    }
-}
-
-/// How a mail connection is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum MailTls {
-    /// Begins in plain text and must switch to TLS before anything is said.
-    #[default]
-    Starttls,
-    /// TLS from the start.
-    Tls,
-    /// Not encrypted; only to this machine.
-    None,
-}
-
-/// E-mail over SMTP.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct EmailConfig {
-    /// Mail server. Needed.
-    pub host: String,
-    /// Its port. Default 587 for starttls, 465 for tls, 25 for none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    /// Encryption: `starttls` (demanded, never skipped), `tls`, or `none` (only to a loopback
-    /// address). Default starttls.
-    pub tls: MailTls,
-    /// Sender, `tocsin@example.com` or `Tocsin <tocsin@example.com>`. Needed.
-    pub from: String,
-    /// Recipients, each gets every mail. At least one is needed.
-    pub to: Vec<String>,
-    /// User to log in as. Default none: no login.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// Password to log in with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password: Option<Secret>,
-    /// File that holds the password.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_file: Option<PathBuf>,
-    /// Environment variable that holds the password.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password_env: Option<String>,
-    /// PEM file with certificates to trust beside the usual ones. Default none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
-    /// Seconds that one delivery may take, at most 600. Default 15.
-    pub timeout_seconds: u64,
-    /// Least severity: informational, low, medium, high or critical. Default low.
-    pub min_severity: MinSeverity,
-    /// Rate limit.
-    pub rate_limit: RateLimit,
-}
-
-impl Default for EmailConfig {
-    fn default() -> Self {
-        Self {
-            host: String::new(),
-            port: None,
-            tls: MailTls::default(),
-            from: String::new(),
-            to: Vec::new(),
-            user: None,
-            password: None,
-            password_file: None,
-            password_env: None,
-            ca_file: None,
-            timeout_seconds: TIMEOUT_SECONDS,
-            min_severity: MinSeverity::default(),
+            route: RouteConfig::default(),
             rate_limit: RateLimit::default(),
         }
     }

@@ -15,6 +15,7 @@ use crate::channel::Channel;
 use crate::config::{ChannelConfig, LogConfig, NotifyConfig};
 use crate::error::NotifyError;
 use crate::outbox::Outbox;
+use crate::route::Route;
 use crate::view::{AlertView, Message};
 use crate::worker::{ChannelStats, Patience, Worker};
 
@@ -62,21 +63,22 @@ impl Notifier {
                 return Err(NotifyError::Config(message).in_channel(&name));
             }
             let page_url = config.page_url.clone();
-            let worker = Worker::new(name.clone(), channel, &channel_config, patience, page_url);
+            let route = Route::new(channel_config.route());
+            let route = route.map_err(|error| error.in_channel(&name))?;
+            let worker =
+                Worker::new(name.clone(), channel, &channel_config, route, patience, page_url);
             workers.insert(name, Arc::new(worker));
         }
         Ok(Self { workers, outbox, page_url: config.page_url.clone() })
     }
 
-    /// The notices that an alert is due: one for each channel whose least severity it reaches.
+    /// The notices that an alert is due: one for each channel whose least severity it reaches and whose route
+    /// takes it.
     /// What is historical is only logged. To be saved in the same transaction as the alert.
-    pub fn notices(&self, alert: &Alert, kind: NoticeKind, _now: Timestamp) -> Vec<Notice> {
+    pub fn notices(&self, alert: &Alert, kind: NoticeKind, now: Timestamp) -> Vec<Notice> {
         self.workers
             .iter()
-            .filter(|(name, worker)| {
-                name.as_str() == LOG_CHANNEL
-                    || (!alert.historical && alert.severity >= worker.min_severity())
-            })
+            .filter(|(name, worker)| name.as_str() == LOG_CHANNEL || worker.takes(alert, now))
             .map(|(name, _)| Notice { channel: name.clone(), kind, alert: alert.clone() })
             .collect()
     }

@@ -1,6 +1,9 @@
-//! [`Outbox`]: where notices wait until they are delivered, durably.
+//! [`Outbox`]: where notices wait until they are delivered, durably; [`DeadLetters`]: those that
+//! were given up.
 
-use tocsin_catalog::{Catalog, CatalogError};
+use std::path::Path;
+
+use tocsin_catalog::{Catalog, CatalogError, OutboxItem};
 use tocsin_model::{Notice, Timestamp};
 
 /// Why an outbox refused.
@@ -74,6 +77,39 @@ impl Outbox for Catalog {
         let counts = self.outbox_counts()?;
         let waiting = counts.by_channel.into_iter().filter(|(_, [pending, ..])| *pending > 0);
         Ok(waiting.map(|(channel, _)| channel).collect())
+    }
+}
+
+/// Deliveries of a data directory (which may be in use) that were given up.
+pub struct DeadLetters(Catalog);
+
+impl DeadLetters {
+    /// Those of a data directory.
+    ///
+    /// # Errors
+    /// When there is no catalog in it that can be used.
+    pub fn open(data_dir: &Path) -> Result<Self, CatalogError> {
+        Catalog::open(data_dir).map(Self)
+    }
+
+    /// The newest of a channel (or all), and how many there are.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn list(
+        &self,
+        channel: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<OutboxItem>, u64), CatalogError> {
+        self.0.outbox_dead_list(channel, limit)
+    }
+
+    /// Lets them wait again, only these keys, or all when there are none; how many.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub fn retry(&self, channel: Option<&str>, keys: &[String]) -> Result<u64, CatalogError> {
+        self.0.outbox_retry(channel, keys)
     }
 }
 

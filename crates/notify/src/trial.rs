@@ -14,6 +14,7 @@ use crate::channel::log::LogChannel;
 use crate::config::{ChannelConfig, LogConfig, NotifyConfig};
 use crate::error::NotifyError;
 use crate::notifier::{check_name, test_alert};
+use crate::route::Route;
 use crate::view::{AlertView, Message};
 
 /// What keeps channels from being used, with the name of each. Nothing is made or sent.
@@ -25,6 +26,7 @@ pub fn faults(config: &NotifyConfig, data_dir: &Path) -> Vec<(String, String)> {
     }
     for (name, channel) in &config.channels {
         let mut fault = check_name(name, channel).err().map(message);
+        fault = fault.or_else(|| Route::new(channel.route()).err().map(message));
         match channel {
             ChannelConfig::Log(log) => {
                 let path = log_path(name, log, data_dir);

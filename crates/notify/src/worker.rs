@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tocsin_model::{Severity, Timestamp};
+use tocsin_model::{Alert, Severity, Timestamp};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,7 @@ use crate::channel::{Channel, Failure, SendError};
 use crate::config::ChannelConfig;
 use crate::limit::Limiter;
 use crate::outbox::{Due, Outbox, OutboxError};
+use crate::route::Route;
 use crate::view::{AlertView, Message};
 
 mod clock;
@@ -39,8 +40,8 @@ pub const MESSAGE_TRIES_MAX: u32 = 5;
 const STOP_GRACE: Duration = Duration::from_millis(800);
 /// The longest span over which notices are gathered for a summary.
 const SUMMARY_AFTER_MAX: Duration = Duration::from_secs(7 * 86_400);
-/// The longest sleep: clocks of machines may jump.
-const SLEEP_MAX: Duration = Duration::from_secs(3600);
+/// The longest sleep: clocks of machines may jump, and other processes let notices wait again.
+const SLEEP_MAX: Duration = Duration::from_secs(30);
 
 /// What a channel did since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +70,7 @@ pub(crate) struct Worker {
     name: String,
     channel: Channel,
     min_severity: Severity,
+    route: Route,
     patience: Patience,
     page_url: Option<String>,
     summary_after: Duration,
@@ -115,6 +117,7 @@ impl Worker {
         name: String,
         channel: Channel,
         config: &ChannelConfig,
+        route: Route,
         patience: Patience,
         page_url: Option<String>,
     ) -> Self {
@@ -124,6 +127,7 @@ impl Worker {
             name,
             channel,
             min_severity: config.min_severity().into(),
+            route,
             patience,
             page_url,
             summary_after: Duration::from_secs(summary).min(SUMMARY_AFTER_MAX),
@@ -133,8 +137,9 @@ impl Worker {
         }
     }
 
-    pub(crate) fn min_severity(&self) -> Severity {
-        self.min_severity
+    /// Whether the channel is told of an alert at a time.
+    pub(crate) fn takes(&self, alert: &Alert, now: Timestamp) -> bool {
+        !alert.historical && alert.severity >= self.min_severity && self.route.takes(alert, now)
     }
 
     pub(crate) fn wake(&self) {

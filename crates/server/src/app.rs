@@ -34,7 +34,7 @@ use crate::{
     alerts, docs, elastic, error, events, exceptions, guard, history, ingest, limit, metrics,
     overview, page, rules, sources,
 };
-use crate::{loki, otlp, splunk, status, stream, triage};
+use crate::{loki, notices, otlp, splunk, status, stream, triage};
 
 /// Shared by all handlers.
 pub struct App {
@@ -224,6 +224,9 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(exceptions::list, exceptions::add))
         .routes(routes!(exceptions::preview))
         .routes(routes!(exceptions::remove))
+        .routes(routes!(notices::dead))
+        .routes(routes!(notices::retry))
+        .routes(routes!(notices::test))
         .routes(routes!(events::search))
         .routes(routes!(events::one))
         .routes(routes!(history::search::search))

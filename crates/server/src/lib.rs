@@ -33,6 +33,7 @@ mod history;
 mod ingest;
 mod known;
 mod metrics;
+mod notices;
 mod overview;
 mod rules;
 mod sources;

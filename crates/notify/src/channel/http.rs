@@ -1,4 +1,4 @@
-//! What webhook, Slack and Discord share: one POST, and how to read its answer.
+//! What the webhook and services share: one POST, and how to read its answer.
 
 use std::error::Error as _;
 use std::path::Path;
@@ -82,6 +82,13 @@ impl HttpPost {
             .build()
             .map_err(|error| wrong(&format!("http cannot be set up: {}", chain(error))))?;
         Ok(Self { client, url, secrets })
+    }
+
+    /// Keeps a text out of answers.
+    pub(crate) fn hide(&mut self, secret: &str) {
+        if secret.len() >= SECRET_BYTES_MIN {
+            self.secrets.push(secret.to_owned());
+        }
     }
 
     /// The address, for building others from it.

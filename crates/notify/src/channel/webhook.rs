@@ -10,6 +10,7 @@
 //! With a signing secret the request is signed as Standard Webhooks describes: `webhook-signature`
 //! is `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -20,11 +21,12 @@ use serde_json::{Value as Json, json};
 use sha2::Sha256;
 use tocsin_model::Timestamp;
 
-use super::SendError;
 use super::http::{HttpPost, PlainHttp};
+use super::{Failure, SendError};
 use crate::config::WebhookConfig;
 use crate::error::NotifyError;
 use crate::secret::Secret;
+use crate::template::{Settings, TEMPLATE_BYTES_MAX, Template};
 use crate::view::Message;
 
 /// Version of the body's shape.
@@ -34,6 +36,7 @@ pub(crate) struct WebhookChannel {
     name: String,
     post: HttpPost,
     key: Option<Vec<u8>>,
+    template: Option<Template>,
 }
 
 impl WebhookChannel {
@@ -68,16 +71,37 @@ impl WebhookChannel {
             config.timeout_seconds,
         )?;
         let key = secret.map(|secret| signing_key(&secret)).transpose()?;
-        Ok(Self { name: name.to_owned(), post, key })
+        let template =
+            config.template.as_deref().map(|path| read_template(name, path)).transpose()?;
+        Ok(Self { name: name.to_owned(), post, key, template })
     }
 
     pub(crate) async fn send(&self, message: &Message) -> Result<String, SendError> {
-        let body = body(&self.name, message).to_string().into_bytes();
+        let body = match &self.template {
+            None => body(&self.name, message),
+            Some(template) => {
+                let body = template.render(message);
+                body.map_err(|answer| SendError { kind: Failure::Message, answer })?
+            }
+        };
+        let body = body.to_string().into_bytes();
         let now = Timestamp::from_system(SystemTime::now()).millis() / 1000;
         let headers = headers(message.key(), now, &body, self.key.as_deref())
             .map_err(|error| SendError::channel(error.to_string()))?;
         self.post.post(body, headers).await
     }
+}
+
+fn read_template(channel: &str, path: &Path) -> Result<Template, NotifyError> {
+    let unreadable = |why: String| {
+        NotifyError::Config(format!("template: {} cannot be used: {why}", path.display()))
+    };
+    let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    if size > TEMPLATE_BYTES_MAX {
+        return Err(unreadable(format!("it is larger than {TEMPLATE_BYTES_MAX} bytes")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    Template::new(&text, Settings { channel: channel.to_owned(), ..Settings::default() })
 }
 
 fn headers(

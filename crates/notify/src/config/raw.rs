@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
-use super::{ChannelConfig, MailTls, MinSeverity, RateLimit, StdoutFormat};
+use super::{ChannelConfig, MailTls, MinSeverity, RateLimit, RouteConfig, SyslogProtocol};
 use crate::secret::Secret;
 
 #[derive(Clone, Copy, Deserialize)]
@@ -19,7 +19,23 @@ enum Kind {
     Webhook,
     Slack,
     Discord,
+    Teams,
+    Pagerduty,
+    Opsgenie,
+    Telegram,
+    Ntfy,
+    Alertmanager,
+    Syslog,
     Email,
+}
+
+/// Forms of any channel.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Text,
+    Json,
+    Cef,
 }
 
 /// A secret on its way through.
@@ -55,7 +71,7 @@ macro_rules! raw_channel {
 
 raw_channel! {
     ca_file: PathBuf,
-    format: StdoutFormat,
+    format: Format,
     from: String,
     headers: BTreeMap<String, Plain>,
     host: String,
@@ -65,13 +81,20 @@ raw_channel! {
     password_file: PathBuf,
     path: PathBuf,
     port: u16,
+    protocol: SyslogProtocol,
     rate_limit: RateLimit,
+    route: RouteConfig,
     signing_secret: Plain,
     signing_secret_env: String,
     signing_secret_file: PathBuf,
+    target: String,
+    template: PathBuf,
     timeout_seconds: u64,
     tls: MailTls,
     to: Vec<String>,
+    token: Plain,
+    token_env: String,
+    token_file: PathBuf,
     url: Plain,
     url_env: String,
     url_file: PathBuf,
@@ -88,6 +111,13 @@ impl RawChannel {
             Kind::Webhook => ChannelConfig::Webhook(typed("webhook", keys)?),
             Kind::Slack => ChannelConfig::Slack(typed("slack", keys)?),
             Kind::Discord => ChannelConfig::Discord(typed("discord", keys)?),
+            Kind::Teams => ChannelConfig::Teams(typed("teams", keys)?),
+            Kind::Pagerduty => ChannelConfig::Pagerduty(typed("pagerduty", keys)?),
+            Kind::Opsgenie => ChannelConfig::Opsgenie(typed("opsgenie", keys)?),
+            Kind::Telegram => ChannelConfig::Telegram(typed("telegram", keys)?),
+            Kind::Ntfy => ChannelConfig::Ntfy(typed("ntfy", keys)?),
+            Kind::Alertmanager => ChannelConfig::Alertmanager(typed("alertmanager", keys)?),
+            Kind::Syslog => ChannelConfig::Syslog(typed("syslog", keys)?),
             Kind::Email => ChannelConfig::Email(typed("email", keys)?),
         })
     }

@@ -14,4 +14,6 @@ mod mail;
 mod mail_answers;
 mod names;
 mod payloads;
+mod schema;
 mod secrets;
+mod services;

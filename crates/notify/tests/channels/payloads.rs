@@ -7,14 +7,14 @@ use hmac::{Hmac, Mac};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tocsin_model::{Alert, Notice, NoticeKind, Severity};
-use tocsin_notify::channel::{discord, slack};
+use tocsin_notify::template::payload;
 use tocsin_notify::view::{AlertView, Message};
 use tocsin_simulate::catch::{CatchOptions, Catcher, CaughtMail};
 
 use crate::support::{PATIENCE, Running, alert, config};
 
 /// Texts that attackers would put into user names, addresses and URLs.
-fn hostile() -> Vec<String> {
+pub fn hostile() -> Vec<String> {
     let mut texts: Vec<String> = [
         "",
         "   ",
@@ -43,7 +43,7 @@ fn hostile() -> Vec<String> {
 }
 
 /// An alert that consists of this text wherever others can choose it.
-fn made_of(text: &str, number: u32) -> Alert {
+pub fn made_of(text: &str, number: u32) -> Alert {
     let mut alert = alert(number, Severity::High);
     alert.rule.title = text.to_owned();
     alert.rule.description = text.to_owned();
@@ -282,8 +282,8 @@ fn view(alert: Alert, link: bool) -> Message {
 fn a_mebibyte_of_anything_is_cut() {
     for text in hostile() {
         let message = view(made_of(&text, 0), true);
-        check_slack(&slack::payload(&message));
-        check_discord(&discord::payload(&message));
+        check_slack(&payload("slack", &message).unwrap());
+        check_discord(&payload("discord", &message).unwrap());
     }
     // Much white space at the end must cost no more than reading it.
     let begin = std::time::Instant::now();
@@ -298,7 +298,7 @@ proptest! {
     #[test]
     fn any_text_keeps_to_the_limits(text in ".{0,400}", times in 1usize..30, link: bool) {
         let message = view(made_of(&text.repeat(times), 0), link);
-        check_slack(&slack::payload(&message));
-        check_discord(&discord::payload(&message));
+        check_slack(&payload("slack", &message).unwrap());
+        check_discord(&payload("discord", &message).unwrap());
     }
 }

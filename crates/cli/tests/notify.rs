@@ -1,0 +1,61 @@
+//! Deliveries that a service refuses are given up, listed with its answer, and sent when they are
+//! tried again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod support;
+
+use std::io::Write;
+
+use serde_json::json;
+use support::{Server, Setup, json_lines, output, tocsin, wait_for};
+use tocsin_simulate::catch::{CatchOptions, Catcher};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_refused_is_sent_when_it_is_tried_again() {
+    let catcher = Catcher::start(CatchOptions::on_free_ports()).await.unwrap();
+    catcher.set_status(400);
+    let setup = Setup::new(&format!(
+        "collect:\n  discover: false\n  syslog: {{ udp: null, tcp: null }}\n  files:\n  \
+         - paths: [DIR/auth.log]\nnotify:\n  retry_ms_min: 1\n  retry_ms_max: 10\n  channels:\n    \
+         pager:\n      type: pagerduty\n      token: '0123456789'\n      url: http://{}/\n",
+        catcher.http_addr().unwrap()
+    ));
+    std::fs::write(setup.path("auth.log"), "").unwrap();
+    let server = Server::start(&setup.config);
+    let mut log = std::fs::OpenOptions::new().append(true).open(setup.path("auth.log")).unwrap();
+    for attempt in 0..8 {
+        let now = tocsin_model::Timestamp::from_system(std::time::SystemTime::now());
+        writeln!(
+            log,
+            "{now} web sshd[1]: Failed password for root from 192.0.2.1 port {attempt} ssh2"
+        )
+        .unwrap();
+    }
+    let notify = |arguments: &[&str]| {
+        let mut command = tocsin();
+        command.arg("notify").args(arguments).arg("--config").arg(&setup.config);
+        output(&mut command, b"")
+    };
+    let dead = wait_for("a delivery to be given up", || {
+        let dead = json_lines(&notify(&["dead", "--json"]).1);
+        (!dead.is_empty()).then_some(dead)
+    });
+    let answer = dead[0]["answer"].as_str().unwrap();
+    assert!(answer.starts_with("400") && !answer.contains("0123456789"), "{answer}");
+    assert_eq!((&dead[0]["channel"], &dead[0]["attempts"]), (&json!("pager"), &json!(5)));
+    let (code, _, err) = notify(&["retry", "no such key"]);
+    assert!(code == 2 && err.contains("no such delivery"), "{err}");
+    let (code, out, err) = notify(&["test", "pager"]);
+    assert!(code == 1 && err.contains("400"), "{out}{err}");
+
+    catcher.set_status(202);
+    let before = catcher.requests().len();
+    let (status, body) = server.ask("POST", "/api/v1/notices/retry", b"{}").unwrap();
+    assert_eq!((status, body.as_str()), (200, "{\"retried\":1}"));
+    wait_for("the notice", || (catcher.requests().len() > before).then_some(()));
+    let sent = &catcher.requests()[before];
+    assert_eq!((sent.status, &sent.body["event_action"]), (202, &json!("trigger")));
+    assert_eq!(sent.body["routing_key"], "0123456789");
+    assert!(json_lines(&notify(&["dead", "--json"]).1).is_empty());
+    server.terminate();
+}

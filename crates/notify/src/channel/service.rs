@@ -1,0 +1,133 @@
+//! A service that a template describes: Slack, Discord, Teams, PagerDuty, Opsgenie, Telegram,
+//! ntfy, Alertmanager. What tells them apart is in their templates; here it is only sent.
+
+use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::http::{HttpPost, PlainHttp};
+use super::{Failure, SendError};
+use crate::config::ServiceConfig;
+use crate::error::NotifyError;
+use crate::secret::Secret;
+use crate::template::{Definition, Settings, Template};
+use crate::view::Message;
+
+pub(crate) struct ServiceChannel {
+    template: Template,
+    post: HttpPost,
+}
+
+impl ServiceChannel {
+    pub(crate) fn new(
+        name: &str,
+        service: &str,
+        config: &ServiceConfig,
+    ) -> Result<Self, NotifyError> {
+        let definition = Definition::shipped(service)?;
+        let url = Secret::resolve(
+            "url",
+            config.url.as_ref(),
+            config.url_file.as_ref(),
+            config.url_env.as_deref(),
+        )?;
+        let token = Secret::resolve(
+            "token",
+            config.token.as_ref(),
+            config.token_file.as_ref(),
+            config.token_env.as_deref(),
+        )?;
+        let given = [
+            ("url", url.is_some()),
+            ("token", token.is_some()),
+            ("target", config.target.is_some()),
+        ];
+        check(service, &definition, given)?;
+        let settings = Settings {
+            channel: name.to_owned(),
+            token: token.as_ref().map_or_else(String::new, |token| token.reveal().to_owned()),
+            target: config.target.clone().unwrap_or_default(),
+        };
+        let url = address(&definition, url, &settings)?;
+        let plain = if definition.plain_http { PlainHttp::Anywhere } else { PlainHttp::Loopback };
+        let headers = headers(&definition, &settings)?;
+        let ca_file = config.ca_file.as_deref();
+        let mut post = HttpPost::new(url, plain, headers, ca_file, config.timeout_seconds)?;
+        post.hide(&settings.token);
+        let pairs = &definition.query;
+        let url = post.url_mut();
+        for (key, value) in pairs {
+            if !url.query_pairs().any(|(known, _)| known == *key) {
+                url.query_pairs_mut().append_pair(key, value);
+            }
+        }
+        Ok(Self { template: definition.compile(settings)?, post })
+    }
+
+    pub(crate) async fn send(&self, message: &Message) -> Result<String, SendError> {
+        let body = self.template.render(message);
+        let body = body.map_err(|answer| SendError { kind: Failure::Message, answer })?;
+        self.post.post(body.to_string().into_bytes(), HeaderMap::new()).await
+    }
+}
+
+/// What the service needs is there, and nothing that it has no use for.
+fn check(
+    service: &str,
+    definition: &Definition,
+    given: [(&str, bool); 3],
+) -> Result<(), NotifyError> {
+    let wrong = |why: String| Err(NotifyError::Config(why));
+    for (key, is_given) in given {
+        let needed = definition.needs.iter().any(|need| need == key);
+        if needed && !is_given {
+            let ways = match key {
+                "target" => "give target".to_owned(),
+                key => format!("give {key}, {key}_file or {key}_env"),
+            };
+            return wrong(format!("{key} is missing; {ways} ({})", definition.about));
+        }
+        let taken = needed || key == "url" || definition.takes.iter().any(|take| take == key);
+        if is_given && !taken {
+            return wrong(format!("{key} means nothing to {service}; remove it"));
+        }
+    }
+    Ok(())
+}
+
+fn address(
+    definition: &Definition,
+    given: Option<Secret>,
+    settings: &Settings,
+) -> Result<Option<Secret>, NotifyError> {
+    let base = given.or_else(|| definition.url.as_ref().map(Secret::new));
+    let (Some(base), Some(path)) = (&base, &definition.path) else { return Ok(base) };
+    let path = definition.fill(path, settings)?;
+    let odd = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '?' | '#' | '\\');
+    if path.contains(odd) {
+        let message = "token has characters that no token has".to_owned();
+        return Err(NotifyError::Config(message));
+    }
+    let base = base.reveal().trim().trim_end_matches('/');
+    // An address that has the path already is taken as it is.
+    if Url::parse(base).is_ok_and(|url| url.path().ends_with(path.trim_end_matches('/'))) {
+        return Ok(Some(Secret::new(base)));
+    }
+    Ok(Some(Secret::new(format!("{base}{path}"))))
+}
+
+fn headers(definition: &Definition, settings: &Settings) -> Result<HeaderMap, NotifyError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &definition.headers {
+        let value = definition.fill(value, settings)?;
+        if value.is_empty() {
+            continue;
+        }
+        let wrong = |_| NotifyError::Config(format!("header {name:?}: not with this token"));
+        let key = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| NotifyError::Config(format!("header {name:?} is no header name")))?;
+        let mut value = HeaderValue::from_str(&value).map_err(wrong)?;
+        value.set_sensitive(true);
+        headers.insert(key, value);
+    }
+    Ok(headers)
+}
