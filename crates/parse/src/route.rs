@@ -33,6 +33,8 @@ pub(crate) struct Route {
     /// Only when one of the source's messages fits.
     pub fits: bool,
     rest_of: Option<Rest>,
+    /// Found by words anywhere in the body, which whoever is logged there may send.
+    loose: bool,
 }
 
 /// What a record looks like to the router.
@@ -126,8 +128,16 @@ impl Router {
             let globs = self.program_globs.iter().filter(|(glob, _)| glob.text(tag));
             found.extend(globs.map(|(_, number)| *number));
         }
+        let named = !found.is_empty() && look.hint.is_none();
         if let Some(first) = look.body.as_bytes().first() {
             found.extend_from_slice(&self.by_first[usize::from(*first)]);
+        }
+        // What a known program says is its own, whatever words its clients put into it.
+        if named {
+            let loose = |number: &u16| {
+                self.routes.get(usize::from(*number)).is_some_and(|route| route.loose)
+            };
+            found.retain(|number| !loose(number));
         }
         found.sort_unstable();
         found.dedup();
@@ -203,6 +213,13 @@ fn route(source: u16, order: u32, entry: &Match) -> Result<Route, String> {
         framed: entry.framed,
         fits: entry.fits,
         rest_of: entry.rest_of,
+        loose: !entry.contains.all().is_empty()
+            && entry.program.all().is_empty()
+            && entry.prefix.all().is_empty()
+            && entry.json.is_empty()
+            && entry.path.all().is_empty()
+            && entry.hint.all().is_empty()
+            && !entry.fits,
     })
 }
 
