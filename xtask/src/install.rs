@@ -39,6 +39,8 @@ const NEEDS: &[Need] = &[
     },
     Need { program: "python3", package: "python3-venv", without: "public clients of shippers" },
     Need { program: "logger", package: "bsdutils", without: "syslog from a real client" },
+    Need { program: "nft", package: "nftables", without: "bans with a real firewall" },
+    Need { program: "ip", package: "iproute2", without: "bans with a real firewall" },
     Need { program: "sudo", package: "sudo", without: "the attack on a real sshd" },
     Need { program: "useradd", package: "passwd", without: "the attack on a real sshd" },
     Need { program: "nginx", package: "nginx-light", without: "logs of a real nginx" },

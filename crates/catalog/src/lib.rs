@@ -5,6 +5,7 @@
 //! alerts, counts, notices that are due. Never holds events and never delivers anything.
 
 mod alerts;
+mod bans;
 mod copy;
 mod counters;
 mod error;
@@ -15,6 +16,7 @@ mod schema;
 mod triage;
 mod values;
 
+pub use bans::{Ban, BanState, BanStep, NewBan};
 pub use copy::copy;
 pub use counters::{CounterKind, CounterRow};
 pub use error::{CatalogError, Result};

@@ -11,8 +11,12 @@ use crate::error::{CatalogError, Result, sort_error};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Each entry brings the schema from its index to the next. Only ever add to the end.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_bans.sql"),
+];
 
 /// Opens a connection; the first one makes the file and migrates.
 pub(crate) fn connect(path: &Path, migrate_it: bool) -> Result<Connection> {

@@ -2,6 +2,7 @@
 
 pub mod backtest;
 pub mod backup;
+pub mod ban;
 pub mod catch;
 pub mod check;
 pub mod config;

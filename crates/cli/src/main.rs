@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backtest, backup, catch, check, config, exception, explain, import, new, notify, parse, rules,
-    run, scan, search, simulate, sources,
+    backtest, backup, ban, catch, check, config, exception, explain, import, new, notify, parse,
+    rules, run, scan, search, simulate, sources,
 };
 
 /// The system's allocator costs more than matching does.
@@ -61,6 +61,8 @@ enum Command {
     Rules(rules::Args),
     /// Print the configuration in force and where each value came from.
     Config(config::Args),
+    /// Block addresses for a while, list bans and lift them.
+    Ban(ban::Args),
     /// Make, list and remove exceptions: what nobody is to be alerted of.
     Exception(exception::Args),
     /// Try out the channels that tell people.
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),
+        Command::Ban(args) => ban::run(args),
         Command::Exception(args) => exception::run(args),
         Command::Notify(args) => notify::run(args),
         Command::Simulate(args) => simulate::run(args),

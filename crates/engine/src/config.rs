@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tocsin_alert::AlertConfig;
 use tocsin_collect::CollectConfig;
 use tocsin_notify::NotifyConfig;
+use tocsin_respond::RespondConfig;
 
 pub use load::{Loaded, Origin, Setting, load, read};
 pub use reference::reference;
@@ -38,6 +39,8 @@ pub struct Config {
     pub alerts: AlertConfig,
     /// Who is told, and how.
     pub notify: NotifyConfig,
+    /// Blocking of attackers.
+    pub respond: RespondConfig,
     /// How events are kept.
     pub store: StoreConfig,
 }

@@ -10,6 +10,7 @@ use tocsin_catalog::Catalog;
 use tocsin_collect::{Collector, Journal, Stats};
 use tocsin_model::{Alert, Timestamp};
 use tocsin_notify::Notifier;
+use tocsin_respond::Responder;
 use tocsin_store::EventStore;
 use tokio::sync::broadcast;
 
@@ -42,6 +43,8 @@ pub struct Handle {
     pub journal: Arc<Journal>,
     /// Channels.
     pub notifier: Arc<Notifier>,
+    /// Bans.
+    pub responder: Arc<Responder>,
     /// Inputs.
     pub collector: Arc<Collector>,
     /// Counters of inputs.

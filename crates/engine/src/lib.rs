@@ -21,6 +21,7 @@ pub mod merge;
 pub mod offline;
 mod pipeline;
 pub mod reload;
+pub mod respond;
 mod start;
 mod under_way;
 mod unpack;

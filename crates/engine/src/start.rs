@@ -26,6 +26,7 @@ use crate::exceptions::ExceptionBook;
 use crate::handle::{Handle, LIVE_BACKLOG_MAX, Progress};
 use crate::pipeline::{Control, Parts, Pipeline};
 use crate::reload::{InForce, Reloader};
+use crate::respond;
 
 /// Batches that may wait between the inputs and the pipeline.
 const BATCHES_WAITING_MAX: usize = 64;
@@ -132,6 +133,9 @@ impl Engine {
         .await
         .map_err(|error| StartError::Stage(error.to_string()))?;
         let mut background = in_background(&config, &opened, &shutdown);
+        let responder = respond::responder(&config, opened.catalog.clone(), opened.store.clone());
+        let responder = Arc::new(responder.map_err(StartError::Stage)?);
+        respond::start(&responder, live.subscribe(), &mut background, &shutdown);
         let longest_cooldown = content.longest_cooldown(config.alerts.cooldown());
         let pipeline = Pipeline::new(Parts {
             worker: content.parser.worker(),
@@ -168,6 +172,7 @@ impl Engine {
             store: opened.store,
             journal: opened.journal,
             notifier: opened.notifier,
+            responder,
             collector: Arc::new(collector),
             inputs,
             progress,

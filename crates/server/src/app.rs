@@ -31,7 +31,7 @@ use crate::memory::Memory;
 use crate::query::Params;
 use crate::stream::Hub;
 use crate::{
-    alerts, docs, elastic, error, events, exceptions, guard, history, ingest, limit, metrics,
+    alerts, bans, docs, elastic, error, events, exceptions, guard, history, ingest, limit, metrics,
     overview, page, rules, sources,
 };
 use crate::{loki, notices, otlp, splunk, status, stream, triage};
@@ -135,6 +135,7 @@ pub async fn blocking<T: Send + 'static>(
     tags(
         (name = "alerts", description = "What was detected"),
         (name = "events", description = "What was collected"),
+        (name = "response", description = "What was done about it"),
         (name = "state", description = "How Tocsin is doing"),
     )
 )]
@@ -221,6 +222,9 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(alerts::one, triage::change))
         .routes(routes!(triage::change_many))
         .routes(routes!(triage::activity))
+        .routes(routes!(bans::list, bans::add))
+        .routes(routes!(bans::lift))
+        .routes(routes!(bans::activity))
         .routes(routes!(exceptions::list, exceptions::add))
         .routes(routes!(exceptions::preview))
         .routes(routes!(exceptions::remove))

@@ -27,6 +27,7 @@ mod query;
 
 // Resources.
 mod alerts;
+mod bans;
 mod events;
 mod exceptions;
 mod history;

@@ -138,9 +138,10 @@ mod tests {
         let path = dir.path().join("tocsin.yml");
         std::fs::write(&path, &text).unwrap();
         super::super::load(Some(&path), []).unwrap();
-        for section in
-            ["server:", "collect:", "content:", "detect:", "alerts:", "notify:", "store:"]
-        {
+        for section in [
+            "server:", "collect:", "content:", "detect:", "alerts:", "notify:", "respond:",
+            "store:",
+        ] {
             assert!(text.contains(&format!("\n{section}\n")), "{section}");
         }
     }

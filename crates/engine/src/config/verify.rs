@@ -36,6 +36,10 @@ pub fn verify(loaded: &Loaded) -> Vec<Diagnostic> {
             }
         }
     }
+    if let Err(message) = config.respond.check() {
+        let key = message.split([':', ' ']).next().unwrap_or("").trim_start_matches("respond.");
+        faults.push(loaded.fault(&["respond", key], message.clone()));
+    }
     for (path, message) in tocsin_collect::faults(&config.collect) {
         let path: Vec<&str> =
             std::iter::once("collect").chain(path.iter().map(String::as_str)).collect();

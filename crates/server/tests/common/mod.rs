@@ -21,7 +21,7 @@ use tocsin_model::{
 };
 use tocsin_notify::Notifier;
 use tocsin_server::{Server, serve};
-use tocsin_store::Embedded;
+use tocsin_store::{Embedded, EventStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc};
@@ -149,12 +149,15 @@ pub async fn handle(
         ..RuleMeta::default()
     };
     let exceptions = ExceptionBook::open(catalog.clone()).unwrap();
+    let store: Arc<dyn EventStore> = Arc::new(store.unwrap());
+    let responder = tocsin_engine::respond::responder(&config, catalog.clone(), store.clone());
     let handle = Handle {
         exceptions: Arc::new(exceptions),
         notifier: Arc::new(Notifier::new(&config.notify, dir.path(), catalog.clone()).unwrap()),
         config: Arc::new(config),
         catalog,
-        store: Arc::new(store.unwrap()),
+        store,
+        responder: Arc::new(responder.unwrap()),
         journal,
         collector: Arc::new(collector.await.unwrap()),
         inputs,

@@ -1,0 +1,383 @@
+//! A real attacker on a real sshd is shut out by a real nftables, in network namespaces of their
+//! own; an innocent is not, and the ban ends on time although Tocsin was killed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+use support::{Setup, output, skipped, tocsin, wait_for};
+
+const NEEDED: &[&str] = &[
+    "/usr/sbin/ip",
+    "/usr/sbin/nft",
+    "/usr/sbin/sshd",
+    "/usr/bin/ssh",
+    "/usr/bin/ssh-keygen",
+    "/usr/bin/sshpass",
+    "/usr/bin/curl",
+];
+const SERVER: &str = "203.0.113.1";
+const ATTACKER: &str = "203.0.113.66";
+const INNOCENT: &str = "203.0.113.7";
+/// How long a rule's ban lasts in this test, seconds.
+const BAN_SECONDS: u64 = 12;
+
+/// Three machines on one wire: the server, an attacker, somebody else.
+struct Wire {
+    names: [String; 3],
+}
+
+fn run(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+impl Wire {
+    fn new() -> Option<Self> {
+        let pid = std::process::id();
+        let wire = Self { names: ["s", "a", "i"].map(|name| format!("tocsin-{pid}-{name}")) };
+        let ip = |line: String| run(Command::new("ip").args(line.split(' ')));
+        let [server, attacker, innocent] = &wire.names;
+        let mut good = wire.names.iter().all(|name| ip(format!("netns add {name}")));
+        good &= ip(format!("-n {server} link add br0 type bridge"));
+        good &= ip(format!("-n {server} addr add {SERVER}/24 dev br0"));
+        for device in ["br0", "lo"] {
+            good &= ip(format!("-n {server} link set {device} up"));
+        }
+        for (name, address) in [(attacker, ATTACKER), (innocent, INNOCENT)] {
+            let end = &name[name.len() - 1..];
+            good &= ip(format!("-n {name} link add e0 type veth peer name v{end} netns {server}"));
+            good &= ip(format!("-n {server} link set v{end} master br0 up"));
+            good &= ip(format!("-n {name} addr add {address}/24 dev e0"));
+            good &= ip(format!("-n {name} link set e0 up"));
+        }
+        good.then_some(wire)
+    }
+
+    fn on(&self, place: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.names[place]]).arg(program);
+        command
+    }
+
+    /// Whether somebody reaches the server's sshd.
+    fn reaches(&self, place: usize) -> bool {
+        let mut command = self.on(place, "timeout");
+        run(command.args(["1", "bash", "-c", &format!("exec 3<>/dev/tcp/{SERVER}/22")]))
+    }
+
+    /// Addresses in the firewall.
+    fn blocked(&self) -> String {
+        let mut command = self.on(0, "nft");
+        let out = command.args(["list", "set", "inet", "tocsin", "blocked4"]).output().unwrap();
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        for name in &self.names {
+            run(Command::new("ip").args(["netns", "del", name]));
+        }
+    }
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn sshd(wire: &Wire, dir: &Path) -> Running {
+    let key = |name: &str| {
+        let path = dir.join(name);
+        let mut command = Command::new("ssh-keygen");
+        assert!(run(command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path)));
+        path
+    };
+    let (host, user) = (key("host_key"), key("user_key"));
+    let user = format!("{}.pub", user.display());
+    let config = format!(
+        "Port 22\nListenAddress {SERVER}\nHostKey {}\nPidFile none\nUsePAM no\nStrictModes no\n\
+         PermitRootLogin yes\nPasswordAuthentication yes\nAuthorizedKeysFile {user}\nUseDNS no\n\
+         Subsystem sftp internal-sftp\n",
+        host.display()
+    );
+    fs::write(dir.join("sshd_config"), config).unwrap();
+    fs::create_dir_all("/run/sshd").unwrap();
+    let log = fs::File::create(dir.join("sshd.log")).unwrap();
+    let mut command = wire.on(0, "/usr/sbin/sshd");
+    command.args(["-D", "-e", "-f"]).arg(dir.join("sshd_config"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    let running = Running(command.spawn().unwrap());
+    wait_for("sshd", || wire.reaches(2).then_some(()));
+    running
+}
+
+fn ssh(wire: &Wire, place: usize, dir: &Path, wrong: bool) -> bool {
+    let mut command = wire.on(place, if wrong { "sshpass" } else { "ssh" });
+    if wrong {
+        command.args(["-p", "wrong", "ssh", "-o", "PreferredAuthentications=password"]);
+    } else {
+        command.arg("-i").arg(dir.join("user_key")).args(["-o", "BatchMode=yes"]);
+    }
+    command.args([
+        "-o",
+        "StrictHostKeyChecking=no",
+        "-o",
+        "UserKnownHostsFile=/dev/null",
+        "-o",
+        "NumberOfPasswordPrompts=1",
+        "-o",
+        "ConnectTimeout=2",
+        "-F",
+        "none",
+        &format!("root@{SERVER}"),
+        "true",
+    ]);
+    run(&mut command)
+}
+
+/// `tocsin run` on the server.
+struct Tocsin<'w> {
+    wire: &'w Wire,
+    child: Running,
+    url: String,
+}
+
+impl<'w> Tocsin<'w> {
+    fn start(wire: &'w Wire, setup: &Setup) -> Self {
+        let said = setup.path("said");
+        let mut command = wire.on(0, env!("CARGO_BIN_EXE_tocsin"));
+        command.args(["run", "--config"]).arg(&setup.config);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(fs::File::create(&said).unwrap());
+        let child = Running(command.spawn().unwrap());
+        let url = wait_for("the server's address", || {
+            let said = fs::read_to_string(&said).ok()?;
+            let (_, rest) = said.split_once("http://")?;
+            let (address, _) = rest.split_once('/')?;
+            Some(format!("http://{address}/api/v1"))
+        });
+        Self { wire, child, url }
+    }
+
+    /// Status and JSON.
+    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Json) {
+        let mut command = self.wire.on(0, "curl");
+        command.args(["-s", "-X", method, "-w", "\n%{http_code}"]);
+        if !body.is_empty() {
+            command.args(["-H", "content-type: application/json", "-d", body]);
+        }
+        let out = command.arg(format!("{}{path}", self.url)).output().unwrap();
+        let out = String::from_utf8(out.stdout).unwrap();
+        let (body, status) = out.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), serde_json::from_str(body).unwrap_or_default())
+    }
+
+    /// State and note of the newest ban of an address.
+    fn ban(&self, address: &str) -> Option<Json> {
+        let (_, list) = self.ask("GET", "/bans?state=all", "");
+        list["bans"].as_array()?.iter().find(|ban| ban["address"] == address).cloned()
+    }
+
+    fn kill(mut self) {
+        self.child.0.kill().unwrap();
+        self.child.0.wait().unwrap();
+    }
+}
+
+fn can() -> bool {
+    let root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let missing: Vec<&&str> = NEEDED.iter().filter(|path| !Path::new(path).exists()).collect();
+    if !root || !missing.is_empty() {
+        skipped(&format!("bans with a real firewall need root (is: {root}) and {missing:?}"));
+        return false;
+    }
+    true
+}
+
+#[test]
+fn an_attacker_is_shut_out_and_let_in_again() {
+    if !can() {
+        return;
+    }
+    let Some(wire) = Wire::new() else {
+        return skipped("this machine lets nobody make network namespaces");
+    };
+    let setup = Setup::new(&format!(
+        "collect:\n  discover: false\n  syslog: {{ udp: null, tcp: null }}\n  files:\n    \
+         - paths: [DIR/sshd.log]\nrespond:\n  mode: enforce\n  for_seconds: {BAN_SECONDS}\n"
+    ));
+    let dir = setup.dir.path();
+    let _sshd = sshd(&wire, dir);
+    let server = Tocsin::start(&wire, &setup);
+
+    // Somebody who mistypes once and gets in.
+    ssh(&wire, 2, dir, true);
+    assert!(ssh(&wire, 2, dir, false), "{}", fs::read_to_string(dir.join("sshd.log")).unwrap());
+    let failures = || {
+        let log = fs::read_to_string(dir.join("sshd.log")).unwrap();
+        log.lines()
+            .filter(|line| line.contains("Failed password") && line.contains(ATTACKER))
+            .count()
+    };
+    let (mut fifth, mut out) = (None, None);
+    std::thread::scope(|scope| {
+        let attack = scope.spawn(|| {
+            for _ in 0..40 {
+                ssh(&wire, 1, dir, true);
+                if wire.blocked().contains(ATTACKER) {
+                    break;
+                }
+            }
+        });
+        while out.is_none() && !attack.is_finished() {
+            if fifth.is_none() && failures() >= 5 {
+                fifth = Some(Instant::now());
+            }
+            if wire.blocked().contains(ATTACKER) {
+                out = Some(Instant::now());
+            }
+        }
+    });
+    let out = out.or_else(|| wire.blocked().contains(ATTACKER).then(Instant::now)).expect("a ban");
+    let after = fifth.map_or(Duration::ZERO, |fifth| out.saturating_duration_since(fifth));
+    println!("blocked {} ms after the fifth failure, of {}", after.as_millis(), failures());
+    assert!(!wire.reaches(1), "the attacker is still let in");
+    assert!(wire.reaches(2), "the innocent is shut out");
+    let ban = wait_for("the ban in the API", || server.ban(ATTACKER));
+    assert_eq!((&ban["state"], &ban["by"]), (&"active".into(), &"detection".into()), "{ban}");
+    assert!(server.ban(INNOCENT).is_none());
+
+    server.kill();
+    assert!(!wire.reaches(1), "the ban does not outlive the process");
+    wait_for("the end of the ban without Tocsin", || wire.reaches(1).then_some(()));
+    let made = Instant::now().duration_since(out);
+    assert!(made >= Duration::from_secs(BAN_SECONDS - 2), "over after {made:?}");
+
+    let server = Tocsin::start(&wire, &setup);
+    let expired = || server.ban(ATTACKER).filter(|ban| ban["state"] == "expired");
+    wait_for("the ban to be over", expired);
+    by_hand(&wire, &setup, server);
+}
+
+fn by_hand(wire: &Wire, setup: &Setup, server: Tocsin<'_>) {
+    let wish = |address: &str| {
+        format!(
+            "{{\"address\":\"{address}\",\"lasts\":\"1h\",\"reason\":\"a test\",\"by\":\"anna\"}}"
+        )
+    };
+    // Guard rails: its own address, loopback, somebody who logged in well (an hour ago or more
+    // counts, so this one is told by the log's past), and nonsense.
+    for (address, status, why) in [
+        (SERVER, 409, "an address of this machine"),
+        ("127.0.0.1", 409, "never blocked"),
+        ("10.0.0.1", 409, "private network"),
+        ("everybody", 400, "is none, like 192.0.2.1"),
+    ] {
+        let (code, answer) = server.ask("POST", "/bans", &wish(address));
+        assert_eq!(code, status, "{address}: {answer}");
+        assert!(answer.to_string().contains(why), "{address}: {answer}");
+    }
+    let (code, ban) = server.ask("POST", "/bans", &wish(ATTACKER));
+    assert_eq!((code, &ban["state"]), (201, &"active".into()), "{ban}");
+    assert!(!wire.reaches(1));
+    let (code, again) = server.ask("POST", "/bans", &wish(ATTACKER));
+    assert!(code == 400 && again.to_string().contains("banned already"), "{again}");
+
+    // Somebody flushes the firewall while Tocsin is down.
+    server.kill();
+    assert!(run(wire.on(0, "nft").args(["flush", "ruleset"])));
+    assert!(wire.reaches(1));
+    let server = Tocsin::start(wire, setup);
+    wait_for("the ban to be made again", || (!wire.reaches(1)).then_some(()));
+
+    // Undone with one request, and by the command line.
+    let path = format!("/bans/{}?by=anna&reason=a+colleague", ban["id"]);
+    let (code, lifted) = server.ask("DELETE", &path, "");
+    assert_eq!((code, &lifted["state"]), (200, &"lifted".into()), "{lifted}");
+    assert!(wire.reaches(1));
+    let (_, steps) = server.ask("GET", &format!("/bans/{}/activity", ban["id"]), "");
+    let states: Vec<&str> =
+        steps.as_array().unwrap().iter().map(|step| step["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["wanted", "active", "unwanted", "lifted"], "{steps}");
+
+    let ban = |args: &[&str], input: &str| {
+        let mut command = tocsin();
+        command.arg("ban").args(args).arg("--config").arg(&setup.config);
+        output(&mut command, input.as_bytes())
+    };
+    let (code, _, said) =
+        ban(&["import", "-"], &format!("[{{'sshd': ['{ATTACKER}', '10.9.9.9']}}]"));
+    assert!(code == 0 && said.contains("private network"), "{said}");
+    wait_for("the ban taken over", || (!wire.reaches(1)).then_some(()));
+    let (_, listed, _) = ban(&["list", "--json"], "");
+    let number = support::json_lines(&listed)[0]["id"].to_string();
+    let (code, out, said) = ban(&["lift", &number], "");
+    assert!(code == 0 && out.contains("let in again"), "{said}");
+    wait_for("the ban lifted by the command line", || wire.reaches(1).then_some(()));
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_do() {
+    let setup = Setup::new(
+        "collect:\n  discover: false\n  syslog: { udp: null, tcp: null }\n  files:\n    \
+         - { paths: [DIR/auth.log], start: beginning }\n",
+    );
+    let log: PathBuf = setup.path("auth.log");
+    let mut file = fs::File::create(&log).unwrap();
+    let server = support::Server::start(&setup.config);
+    let bans = || server.get("/api/v1/bans?state=all").unwrap_or_default();
+    let stamp = || {
+        let out = Command::new("date").args(["-u", "+%FT%TZ"]).output().unwrap();
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    };
+    // One whom a rule may ban and one of a private network.
+    for address in ["198.51.100.9", "192.168.7.7"] {
+        for port in 1..8 {
+            let line = format!("Failed password for root from {address} port {port} ssh2");
+            writeln!(file, "{} vm sshd[5]: {line}", stamp()).unwrap();
+        }
+    }
+    let both = wait_for("both to be considered", || {
+        let list = bans();
+        (list["bans"].as_array()?.len() >= 2).then_some(list)
+    });
+    assert_eq!(both["mode"], "dry_run");
+    for ban in both["bans"].as_array().unwrap() {
+        let (state, note) = match ban["address"].as_str().unwrap() {
+            "198.51.100.9" => ("planned", ""),
+            _ => ("refused", "private network"),
+        };
+        assert_eq!(ban["state"], state, "{ban}");
+        assert!(ban["note"].as_str().unwrap_or("").contains(note), "{ban}");
+    }
+}
+
+#[test]
+fn settings_that_make_no_sense_are_told() {
+    for (text, told) in [
+        ("respond: { mode: shoot }", "use one of off, dry_run, enforce"),
+        ("respond: { severity: huge }", "severity: \"huge\" is none of informational"),
+        ("respond: { allow: [everybody] }", "\"everybody\" is neither"),
+        ("respond: { with: script }", "needs the path of a program"),
+        ("respond: { for_seconds: 0 }", "a second at least"),
+    ] {
+        let setup = Setup::new(&format!("{text}\n"));
+        let (code, out, said) =
+            output(tocsin().args(["check", "--config"]).arg(&setup.config), b"");
+        assert!(code != 0 && format!("{out}{said}").contains(told), "{text}: {out}{said}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Response: Alert → an address is blocked, for a while.
+//!
+//! In: alerts that were raised, wishes of people. Out: bans, first in the catalog, then in a
+//! firewall, lifted on time whatever happens to this process. Never blocks what the guard rails
+//! protect, and by default blocks nothing at all: it says what it would have blocked.
+
+mod config;
+mod firewall;
+mod guard;
+mod network;
+mod responder;
+
+pub use config::{FirewallKind, Mode, RespondConfig};
+pub use firewall::{Firewall, FirewallError};
+pub use guard::{Guard, Refusal};
+pub use network::Network;
+pub use responder::{More, Protects, RespondError, Responder, Wish};
