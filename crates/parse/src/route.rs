@@ -218,8 +218,7 @@ fn route(source: u16, order: u32, entry: &Match) -> Result<Route, String> {
             && entry.prefix.all().is_empty()
             && entry.json.is_empty()
             && entry.path.all().is_empty()
-            && entry.hint.all().is_empty()
-            && !entry.fits,
+            && entry.hint.all().is_empty(),
     })
 }
 
