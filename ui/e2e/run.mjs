@@ -2,6 +2,7 @@
 //   npm run e2e -- --base http://127.0.0.1:7514     against a running server
 //   npm run e2e:mock                                against the stand-in, with the tests of states
 // --only WORDS runs the tests whose name contains them. Exits 1 when one fails.
+import { ACCOUNTS } from './accounts.mjs';
 import { launch } from './browser.mjs';
 import { CONTENT } from './content.mjs';
 import { startMock } from './mock.mjs';
@@ -24,7 +25,7 @@ if (base === undefined) {
 }
 
 /** What only the real server can answer. */
-const REAL = [...SEARCH, ...CONTENT];
+const REAL = [...SEARCH, ...CONTENT, ...ACCOUNTS];
 
 const only = option('only') ?? '';
 const tests = [...PAGES, ...(mock ? STATES : REAL)].filter(([name]) => name.includes(only));

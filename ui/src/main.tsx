@@ -3,6 +3,7 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { lazy, StrictMode, Suspense } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Link, Redirect, Route, Switch } from 'wouter';
+import { useMe, watchSession } from './api/accounts';
 import { queryClient, startLiveQueries } from './api/queries';
 import { startPrefs } from './lib/prefs';
 import { stream } from './live/stream';
@@ -16,6 +17,9 @@ const loadAlerts = () => import('./screens/alerts/alerts');
 const loadSearch = () => import('./screens/search/search');
 const loadSources = () => import('./screens/sources/sources');
 const loadRules = () => import('./screens/rules/rules');
+const loadSettings = () => import('./screens/settings/settings');
+const Settings = lazy(async () => ({ default: (await loadSettings()).Settings }));
+const Door = lazy(async () => ({ default: (await import('./screens/settings/signin')).Door }));
 const Overview = lazy(async () => ({ default: (await loadOverview()).Overview }));
 const Alerts = lazy(async () => ({ default: (await loadAlerts()).Alerts }));
 const Search = lazy(async () => ({ default: (await loadSearch()).Search }));
@@ -34,25 +38,37 @@ function NotFound() {
   );
 }
 
+/** The page, or the door in front of it. */
+function Entrance() {
+  const me = useMe().data;
+  if (me?.accounts && me.name === null) {
+    return <Suspense fallback={null}><Door setup={me.setup} /></Suspense>;
+  }
+  return <Screens />;
+}
+
 function App() {
+  return <QueryClientProvider client={queryClient}><Entrance /></QueryClientProvider>;
+}
+
+function Screens() {
   return (
-    <QueryClientProvider client={queryClient}>
-      <Shell>
-        <Guard>
-          <Suspense fallback={<Skeleton rows={12} />}>
-            <Switch>
-              <Route path="/"><Redirect to="/overview" replace /></Route>
-              <Route path="/overview"><Overview /></Route>
-              <Route path="/alerts/:id?">{({ id }) => <Alerts id={id} />}</Route>
-              <Route path="/search"><Search /></Route>
-              <Route path="/rules/:id?">{({ id }) => <Rules id={id} />}</Route>
-              <Route path="/sources"><Sources /></Route>
-              <Route><NotFound /></Route>
-            </Switch>
-          </Suspense>
-        </Guard>
-      </Shell>
-    </QueryClientProvider>
+    <Shell>
+      <Guard>
+        <Suspense fallback={<Skeleton rows={12} />}>
+          <Switch>
+            <Route path="/"><Redirect to="/overview" replace /></Route>
+            <Route path="/overview"><Overview /></Route>
+            <Route path="/alerts/:id?">{({ id }) => <Alerts id={id} />}</Route>
+            <Route path="/search"><Search /></Route>
+            <Route path="/rules/:id?">{({ id }) => <Rules id={id} />}</Route>
+            <Route path="/sources"><Sources /></Route>
+            <Route path="/settings/:tab?">{({ tab }) => <Settings tab={tab} />}</Route>
+            <Route><NotFound /></Route>
+          </Switch>
+        </Suspense>
+      </Guard>
+    </Shell>
   );
 }
 
@@ -60,7 +76,8 @@ const root = document.getElementById('root');
 if (root) {
   startPrefs();
   startLiveQueries();
+  watchSession();
   stream.start();
-  setTimeout(() => void Promise.allSettled([loadOverview(), loadAlerts(), loadSearch(), loadSources(), loadRules()]), PRELOAD_AFTER_MS);
+  setTimeout(() => void Promise.allSettled([loadOverview(), loadAlerts(), loadSearch(), loadSources(), loadRules(), loadSettings()]), PRELOAD_AFTER_MS);
   createRoot(root).render(<StrictMode><App /></StrictMode>);
 }

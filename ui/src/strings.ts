@@ -55,9 +55,10 @@ export const t = {
   status,
   disposition,
   range,
-  nav: { label: 'Main', overview: 'Overview', alerts: 'Alerts', search: 'Search', rules: 'Rules', sources: 'Sources' },
+  nav: { label: 'Main', overview: 'Overview', alerts: 'Alerts', search: 'Search', rules: 'Rules', sources: 'Sources', settings: 'Settings' },
   ago: (age: string) => `${age} ago`,
   none: '–',
+  person: 'Signed in as',
 
   error: {
     unreachable: 'The server cannot be reached',
@@ -144,6 +145,7 @@ export const t = {
     goAlerts: 'Go to Alerts',
     goSearch: 'Go to Search',
     goRules: 'Go to Rules',
+    goSettings: 'Go to Settings',
     goSources: 'Go to Sources & health',
     expand: 'Search: show or hide the fields of an event',
     again: 'Search: ask again',

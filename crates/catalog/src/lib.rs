@@ -4,6 +4,7 @@
 //! In: alerts and notices of a batch, in one transaction that can be repeated. Out: pages of
 //! alerts, counts, notices that are due. Never holds events and never delivers anything.
 
+mod accounts;
 mod alerts;
 mod bans;
 mod copy;
@@ -16,6 +17,7 @@ mod schema;
 mod triage;
 mod values;
 
+pub use accounts::{AuditEntry, Session, Token, User};
 pub use bans::{Ban, BanState, BanStep, NewBan};
 pub use copy::copy;
 pub use counters::{CounterKind, CounterRow};

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_bans.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// Opens a connection; the first one makes the file and migrates.

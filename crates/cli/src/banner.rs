@@ -41,10 +41,10 @@ pub fn about_rules(content: &Content, disabled: &[String]) -> String {
 }
 
 /// Says on standard error what is watched, with which rules, and what is not and why.
-pub fn announce(handle: &Handle, addr: &str, file: Option<&str>, about_rules: &str) {
+pub fn announce(handle: &Handle, page: &str, file: Option<&str>, about_rules: &str) {
     let file = file.unwrap_or("none, all defaults (`tocsin config` shows them)");
     eprintln!("tocsin {} is watching", env!("CARGO_PKG_VERSION"));
-    eprintln!("  page and API   http://{addr}/");
+    eprintln!("  page and API   {page}/");
     eprintln!("  configuration  {}", safe(file));
     eprintln!("  data           {}", handle.config.server.data_dir.display());
     eprintln!("  detection      {}", safe(about_rules));

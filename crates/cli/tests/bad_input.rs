@@ -45,15 +45,6 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn an_address_that_is_not_loopback_is_refused() {
-    let setup = Setup::new(NO_INPUTS);
-    let text = fs::read_to_string(&setup.config).unwrap();
-    fs::write(&setup.config, text.replace("127.0.0.1:0", "0.0.0.0:0")).unwrap();
-    let said = refused(&setup);
-    assert!(said.contains("there are no accounts yet"), "{said}");
-}
-
-#[test]
 fn a_data_directory_that_cannot_be_used_is_named() {
     let setup = Setup::new(NO_INPUTS);
     fs::write(setup.path("data"), "a file stands here").unwrap();

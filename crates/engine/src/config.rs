@@ -69,8 +69,8 @@ impl Config {
 pub struct ServerConfig {
     /// Data directory. Default: /var/lib/tocsin for root, else ~/.local/share/tocsin.
     pub data_dir: PathBuf,
-    /// Address of the page and the API. There are no accounts yet, so only loopback addresses
-    /// are accepted. Default 127.0.0.1:7514.
+    /// Address of the page and the API. On one that other machines reach it speaks TLS
+    /// (`collect.tls`) and wants accounts. Default 127.0.0.1:7514.
     pub listen: String,
     /// Seconds a stop may take to drain what was received. Default 5.
     pub stop_seconds_max: u64,

@@ -21,6 +21,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::accounts::{Accounts, door, manage, session};
 use crate::error::ApiError;
 use crate::guard::Hosts;
 use crate::known::Known;
@@ -46,6 +47,8 @@ pub struct App {
     pub overviews: [Cache<overview::Overview>; overview::RANGES.len()],
     /// The status.
     pub status: Cache<status::Status>,
+    /// Accounts, sessions, tokens.
+    pub accounts: Accounts,
     /// Content with its files, and what rules read.
     pub known: Known,
     /// Memory for ingest bodies.
@@ -64,17 +67,18 @@ pub struct App {
 pub type Shared = Arc<App>;
 
 impl App {
-    /// For one engine.
-    pub fn new(handle: Handle, senders: Senders, stop: CancellationToken) -> Self {
+    /// For one engine; `open` when other machines reach the page.
+    pub fn new(handle: Handle, senders: Senders, open: bool, stop: CancellationToken) -> Self {
         // Shown from the start, not from the first event.
         handle.inputs.input(ingest::INPUT);
         Self {
             hub: Arc::new(Hub::new(handle.clone())),
-            handle,
             senders,
             overviews: Default::default(),
             status: Cache::default(),
+            accounts: Accounts::new(&handle, open),
             known: Known::default(),
+            handle,
             ingest_memory: Memory::new(INGEST_MEMORY_KIB_MAX, INGEST_WAIT_MAX),
             acknowledged: AtomicU64::new(0),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
@@ -137,6 +141,7 @@ pub async fn blocking<T: Send + 'static>(
         (name = "events", description = "What was collected"),
         (name = "response", description = "What was done about it"),
         (name = "state", description = "How Tocsin is doing"),
+        (name = "accounts", description = "Who may do what"),
     )
 )]
 struct ApiDoc;
@@ -165,8 +170,9 @@ pub fn router(app: Shared, hosts: Hosts) -> Router {
         .route("/health", get(status::health))
         .route("/", get(root))
         .fallback(page::page)
+        .layer(from_fn_with_state(app.clone(), door::check))
         .layer(from_fn_with_state(slots, limit::at_once));
-    let ingest = intake(ingest_slots);
+    let ingest = intake(ingest_slots).layer(from_fn_with_state(app.clone(), door::check_sender));
     // The last layer is the outermost.
     answers
         .merge(ingest)
@@ -245,6 +251,17 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(sources::list))
         .routes(routes!(sources::unparsed))
         .routes(routes!(sources::parse))
+        .routes(routes!(session::me))
+        .routes(routes!(session::setup))
+        .routes(routes!(session::sign_in, session::sign_out))
+        .routes(routes!(session::change_password))
+        .routes(routes!(manage::users, manage::add_user))
+        .routes(routes!(manage::change_user, manage::remove_user))
+        .routes(routes!(manage::sessions))
+        .routes(routes!(manage::end_sessions))
+        .routes(routes!(manage::tokens, manage::add_token))
+        .routes(routes!(manage::remove_token))
+        .routes(routes!(manage::audit))
         .routes(routes!(status::status))
         .routes(routes!(status::health))
         .routes(routes!(stream::stream));

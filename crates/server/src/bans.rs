@@ -13,6 +13,7 @@ use tocsin_model::Timestamp;
 use tocsin_search::parse_time_range;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::accounts::doer;
 use crate::app::{Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
 use crate::limits::{ALERTS_MAX, PAGE_DEFAULT};
@@ -216,7 +217,7 @@ pub async fn add(
             Some(now.since(from))
         }
     };
-    let by = body.by.filter(|by| !by.is_empty()).unwrap_or_else(|| SOMEBODY.to_owned());
+    let by = doer(body.by.filter(|by| !by.is_empty())).unwrap_or_else(|| SOMEBODY.to_owned());
     let wish = Wish {
         address,
         lasts,
@@ -247,7 +248,8 @@ pub async fn lift(
     Path(id): Path<String>,
     Params(params): Params<LiftParams>,
 ) -> Result<Json<BanView>, ApiError> {
-    let who = given(&params.by).unwrap_or(SOMEBODY);
+    let who = doer(given(&params.by).map(str::to_owned));
+    let who = who.as_deref().unwrap_or(SOMEBODY);
     let why = given(&params.reason).unwrap_or("");
     let lifted = match id.parse() {
         Ok(number) => app.handle.responder.lift(number, who, why).await?,

@@ -11,6 +11,7 @@ use tocsin_engine::exceptions::{ExceptionError, Preview, Wish};
 use tocsin_model::Timestamp;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::accounts::doer;
 use crate::app::{Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
 use crate::query::{Params, given, now};
@@ -160,7 +161,8 @@ impl From<ExceptionError> for ApiError {
 
 impl ExceptionBody {
     fn into_wish(self) -> (Wish, bool, String) {
-        let who = self.by.filter(|who| !who.is_empty()).unwrap_or_else(|| SOMEBODY.to_owned());
+        let who = doer(self.by.filter(|who| !who.is_empty()));
+        let who = who.unwrap_or_else(|| SOMEBODY.to_owned());
         let text = |text: Option<String>| text.filter(|text| !text.is_empty());
         let wish = Wish {
             rule: text(self.rule),
@@ -281,7 +283,8 @@ pub async fn remove(
     Path(id): Path<String>,
     Params(params): Params<RemoveParams>,
 ) -> Result<Json<ExceptionView>, ApiError> {
-    let who = given(&params.by).unwrap_or(SOMEBODY).to_owned();
+    let who = doer(given(&params.by).map(str::to_owned));
+    let who = who.unwrap_or_else(|| SOMEBODY.to_owned());
     blocking(move || {
         let number = id.parse().ok();
         let removed = number.map(|id| app.handle.exceptions.remove(id, &who)).transpose()?;

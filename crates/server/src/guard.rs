@@ -1,8 +1,8 @@
 //! Who may talk to the server, and what the browser is told to forbid.
 //!
-//! There are no accounts yet, so what protects the API is: it listens on loopback only, it
-//! answers only requests addressed to a name it knows (a hostile page can make its own name
-//! point to 127.0.0.1), and nothing changes on the word of another site's page.
+//! Whatever accounts there are, it answers only requests addressed to a name it knows (a hostile
+//! page can make its own name point to 127.0.0.1), and nothing changes on the word of another
+//! site's page.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -60,8 +60,9 @@ impl Hosts {
     fn allow(&self, host: &str) -> bool {
         let host = plain(host);
         if let Ok(address) = host.parse::<IpAddr>() {
+            // Names can be made to point here, addresses cannot.
             return address.is_loopback()
-                || self.listen == Some(address)
+                || self.listen.is_some_and(|own| own == address || own.is_unspecified())
                 || self.names.contains(&host);
         }
         host == "localhost" || self.names.contains(&host)

@@ -12,6 +12,7 @@ mod senders;
 mod serve;
 
 // What every request passes.
+mod accounts;
 mod body;
 mod error;
 mod guard;

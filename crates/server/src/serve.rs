@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tocsin_collect::Senders;
-use tocsin_collect::tls::TlsError;
+use sha2::{Digest, Sha256};
+use tocsin_collect::tls::{TlsError, server_config};
+use tocsin_collect::{Senders, TlsConfig};
 use tocsin_engine::Handle;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,15 +54,6 @@ pub enum Error {
     Address {
         /// As configured.
         listen: String,
-    },
-    /// The address can be reached from other machines.
-    #[error(
-        "server.listen: {address} can be reached from other machines, and there are no accounts yet; use 127.0.0.1:{port} and a tunnel (ssh -L {port}:127.0.0.1:{port})",
-        port = address.port()
-    )]
-    NotLoopback {
-        /// The address.
-        address: SocketAddr,
     },
     /// Senders on other machines reach the address, and none has a token.
     #[error(
@@ -117,6 +111,7 @@ pub enum Error {
 pub struct Server {
     address: SocketAddr,
     more: Vec<(&'static str, SocketAddr)>,
+    open: bool,
     task: JoinHandle<()>,
 }
 
@@ -124,6 +119,11 @@ impl Server {
     /// Where it listens; the port is the real one when the configuration asked for any (0).
     pub fn addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether other machines reach it, so that it speaks TLS and wants accounts.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Where it listens for senders beside that: what for, and the address.
@@ -142,8 +142,8 @@ impl Server {
 /// cancelled.
 ///
 /// # Errors
-/// When an address is not a loopback address where it must be, or cannot be listened on, or a
-/// token or certificate cannot be had.
+/// When an address cannot be listened on, or is open to senders without tokens, or a token or
+/// certificate cannot be had.
 pub async fn serve(handle: Handle, shutdown: CancellationToken) -> Result<Server, Error> {
     let listener = bind(&handle.config.server.listen).await?;
     let address = listener
@@ -154,7 +154,9 @@ pub async fn serve(handle: Handle, shutdown: CancellationToken) -> Result<Server
         let (name, cause) = faults.remove(0);
         Error::Sender { name, cause }
     })?;
-    let app = Arc::new(App::new(handle, senders, shutdown.clone()));
+    let open = !address.ip().to_canonical().is_loopback();
+    let wire = page_wire(&handle, open)?;
+    let app = Arc::new(App::new(handle, senders, open, shutdown.clone()));
     let hub = app.hub.clone().run(shutdown.clone());
     let own = senders::open(&app, hosts.clone()).await?;
     let more = own.iter().map(|door| (door.what, door.address)).collect();
@@ -164,26 +166,49 @@ pub async fn serve(handle: Handle, shutdown: CancellationToken) -> Result<Server
             .into_iter()
             .map(|door| accept(door.listener, door.routes, door.wire, shutdown.clone()));
         let own = futures::future::join_all(own);
-        let page = accept(listener, routes, Wire::default(), shutdown.clone());
+        let page = accept(listener, routes, wire, shutdown.clone());
         tokio::join!(hub, page, own);
     });
-    Ok(Server { address, more, task })
+    Ok(Server { address, more, open, task })
+}
+
+/// What other machines reach is spoken with TLS: passwords go over it.
+fn page_wire(handle: &Handle, open: bool) -> Result<Wire, Error> {
+    if !open {
+        return Ok(Wire::default());
+    }
+    let config = &handle.config;
+    // Certificates of senders are not asked of people.
+    let tls = TlsConfig { client_ca_file: None, ..config.collect.tls.clone() };
+    let dir = config.server.data_dir.join("tls");
+    let server = server_config(&tls, &dir, &["http/1.1"])?;
+    let file = tls.certificate_file.unwrap_or_else(|| dir.join("certificate.pem"));
+    if let Some(print) = fingerprint(&std::fs::read_to_string(&file).unwrap_or_default()) {
+        tracing::info!("certificate of the page: {}, SHA-256 {print}", file.display());
+    }
+    Ok(Wire { tls: Some(TlsAcceptor::from(server)), http2: false })
+}
+
+/// SHA-256 of the first certificate of a PEM file, as browsers show it.
+fn fingerprint(pem: &str) -> Option<String> {
+    let inside = pem.split_once("-----BEGIN CERTIFICATE-----")?.1;
+    let text: String = inside.split_once("-----END")?.0.split_whitespace().collect();
+    let bytes = STANDARD.decode(text).ok()?;
+    let parts: Vec<String> =
+        Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02X}")).collect();
+    Some(parts.join(":"))
 }
 
 /// The address that `server.listen` means.
 ///
 /// # Errors
-/// When it is none, or not a loopback address.
+/// When it is none.
 pub fn listen_address(listen: &str) -> Result<SocketAddr, Error> {
     let wrong = || Error::Address { listen: listen.to_owned() };
-    let address = match listen.strip_prefix("localhost:") {
-        Some(port) => SocketAddr::from(([127, 0, 0, 1], port.parse().map_err(|_| wrong())?)),
-        None => listen.parse().map_err(|_| wrong())?,
-    };
-    if !address.ip().to_canonical().is_loopback() {
-        return Err(Error::NotLoopback { address });
+    match listen.strip_prefix("localhost:") {
+        Some(port) => Ok(SocketAddr::from(([127, 0, 0, 1], port.parse().map_err(|_| wrong())?))),
+        None => listen.parse().map_err(|_| wrong()),
     }
-    Ok(address)
 }
 
 async fn bind(listen: &str) -> Result<TcpListener, Error> {

@@ -15,6 +15,7 @@ use tocsin_engine::Live;
 use tocsin_model::AlertId;
 use utoipa::ToSchema;
 
+use crate::accounts::doer;
 use crate::alerts::{ListParams, read};
 use crate::app::{Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
@@ -191,7 +192,8 @@ impl Change {
             remove_tags: self.remove_tags,
             comment: self.comment,
         };
-        let who = self.by.filter(|who| !who.is_empty()).unwrap_or_else(|| SOMEBODY.to_owned());
+        let who = doer(self.by.filter(|who| !who.is_empty()));
+        let who = who.unwrap_or_else(|| SOMEBODY.to_owned());
         Ok((who, change))
     }
 }

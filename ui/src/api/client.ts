@@ -3,6 +3,13 @@ import { t } from '../strings';
 
 const TIMEOUT_MS = 30_000;
 
+/** Event of the window: nobody is signed in (any more). */
+export const UNAUTHORIZED = 'tocsin-unauthorized';
+const STATUS_UNAUTHORIZED = 401;
+
+/** With everything that changes something: no page of another site can send it. */
+const PAGE_HEADER = { 'x-tocsin-page': '1' };
+
 export class ApiError extends Error {
   /** HTTP status; 0 when no answer came. */
   readonly status: number;
@@ -67,7 +74,7 @@ export async function sendJson<T>(
   body: unknown,
   signal?: AbortSignal,
 ): Promise<T> {
-  const headers = { accept: 'application/json', 'content-type': 'application/json' };
+  const headers = { accept: 'application/json', 'content-type': 'application/json', ...PAGE_HEADER };
   return ask<T>(path, { method, headers, body: JSON.stringify(body) }, signal);
 }
 
@@ -85,6 +92,7 @@ async function ask<T>(url: string, init: RequestInit, signal?: AbortSignal): Pro
     const timedOut = cause instanceof DOMException && cause.name === 'TimeoutError';
     throw new ApiError(timedOut ? t.error.timeout(TIMEOUT_MS / 1000) : t.error.unreachable, 0, null);
   }
+  if (answer.status === STATUS_UNAUTHORIZED) dispatchEvent(new Event(UNAUTHORIZED));
   if (!answer.ok) throw await errorOf(answer);
   try {
     return (await answer.json()) as T;

@@ -27,6 +27,7 @@ const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['g', 's']], t.help.goSearch],
   [[['g', 'r']], t.help.goRules],
   [[['g', 'h']], t.help.goSources],
+  [[['g', ',']], t.help.goSettings],
   [[['Enter'], ['o']], t.help.expand],
   [[['r']], t.help.again],
   [[['l']], t.help.live],

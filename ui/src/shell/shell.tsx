@@ -1,12 +1,14 @@
 /** The frame of every screen: rail, health, display settings, and the banner when news stop. */
 import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
+import { useMe } from '../api/accounts';
 import { useNow } from '../lib/now';
 import { useKeys } from '../lib/keys';
 import { usePrefs } from '../lib/prefs';
 import { age, zoneName } from '../lib/time';
 import { stream, useStream } from '../live/stream';
 import { Icon, Logo } from '../parts/icons';
+import { Text } from '../parts/text';
 import { ValueMenu } from '../parts/value';
 import { t } from '../strings';
 import { DisplayMenu } from './display';
@@ -20,6 +22,7 @@ const SCREENS = [
   { name: 'search', path: '/search' },
   { name: 'rules', path: '/rules' },
   { name: 'sources', path: '/sources' },
+  { name: 'settings', path: '/settings' },
 ] as const;
 
 function Rail() {
@@ -58,10 +61,17 @@ function StaleBanner() {
   );
 }
 
+/** Who is signed in. */
+function Person() {
+  const name = useMe().data?.name;
+  if (name === null || name === undefined) return null;
+  return <Link className="person" href="/settings/account"><span className="hidden">{t.person}</span><Text text={name} /></Link>;
+}
+
 export function Shell({ children }: { children: ReactNode }) {
   const [, navigate] = useLocation();
   const stale = useStream().phase === 'stale';
-  useKeys({ 'g o': () => navigate('/overview'), 'g a': () => navigate('/alerts'), 'g s': () => navigate('/search'), 'g r': () => navigate('/rules'), 'g h': () => navigate('/sources') });
+  useKeys({ 'g o': () => navigate('/overview'), 'g a': () => navigate('/alerts'), 'g s': () => navigate('/search'), 'g r': () => navigate('/rules'), 'g h': () => navigate('/sources'), 'g ,': () => navigate('/settings') });
   return (
     <>
       <a className="skip" href="#main">{t.skip}</a>
@@ -72,6 +82,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <ZoneNote />
         <Help />
         <DisplayMenu />
+        <Person />
       </header>
       <StaleBanner />
       <main id="main" tabIndex={-1} className={stale ? 'stale' : ''}>{children}<ValueMenu /></main>

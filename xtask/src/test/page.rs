@@ -10,7 +10,7 @@ use crate::demo::Stage;
 use crate::outcome::Outcome;
 use crate::process::heading;
 use crate::ui;
-use crate::workspace::which;
+use crate::workspace::{tocsin, which};
 
 /// Runs them.
 ///
@@ -37,7 +37,10 @@ pub fn run(outcome: &mut Outcome) -> Result<()> {
     for args in
         [&["run", "--silent", "e2e", "--", "--base", &base][..], &["run", "--silent", "e2e:mock"]]
     {
-        let (counts, good) = tally::run(&mut ui::npm(args), tally::page_line)?;
+        let mut npm = ui::npm(args);
+        // Accounts are tried with a Tocsin of their own.
+        npm.env("E2E_TOCSIN", tocsin("debug"));
+        let (counts, good) = tally::run(&mut npm, tally::page_line)?;
         total.passed += counts.passed;
         total.failed += counts.failed.max(u64::from(!good));
         total.skipped.extend(counts.skipped);

@@ -62,7 +62,9 @@ async fn serve(loaded: Loaded, written: Written) -> anyhow::Result<ExitCode> {
         }
     };
     let file = written.path.as_ref().map(|path| path.display().to_string());
-    announce(engine.handle(), &server.addr().to_string(), file.as_deref(), &about_rules);
+    let scheme = if server.is_open() { "https" } else { "http" };
+    let page = format!("{scheme}://{}", server.addr());
+    announce(engine.handle(), &page, file.as_deref(), &about_rules);
     for (what, address) in server.listening() {
         eprintln!("  reading        {what} on {address}");
     }

@@ -1,5 +1,6 @@
 /** Who did what to an alert, and what they said; a place to say more. */
 import { useRef, useState } from 'react';
+import { useMayChange } from '../../api/accounts';
 import { useActivity, useChangeAlert } from '../../api/queries';
 import type { Activity as Entry, Alert, Step } from '../../api/types';
 import { useKeys } from '../../lib/keys';
@@ -12,6 +13,7 @@ import { t } from '../../strings';
 export function Activity({ alert }: { alert: Alert }) {
   const { id, version } = alert.tocsin.alert;
   const query = useActivity(id, version);
+  const mayChange = useMayChange();
   const entries = query.data?.activity ?? [];
   return (
     <section className="activity">
@@ -29,7 +31,7 @@ export function Activity({ alert }: { alert: Alert }) {
           ))}
         </ol>
       )}
-      <Comment id={id} />
+      {mayChange && <Comment id={id} />}
     </section>
   );
 }

@@ -1,5 +1,6 @@
 /** What a person does about an alert: acknowledge, close as something, take it, and take it back. */
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
+import { useMayChange, useMe } from '../../api/accounts';
 import { useChangeAlert } from '../../api/queries';
 import { DISPOSITIONS, type Alert, type AlertChange, type AlertCore, type Disposition } from '../../api/types';
 import { useKeys } from '../../lib/keys';
@@ -18,7 +19,8 @@ interface Done {
 
 /** Changes the alert, remembers for a while how to take that back, and tells what went wrong. */
 function useTriage(core: AlertCore) {
-  const { name } = usePrefs();
+  const mine = usePrefs().name;
+  const name = useMe().data?.name ?? mine;
   const { mutate, isPending, error } = useChangeAlert(core.id);
   const [done, setDone] = useState<Done>();
   useEffect(() => {
@@ -38,7 +40,12 @@ function useTriage(core: AlertCore) {
   return { name, change, undo, done, error };
 }
 
+/** A viewer sees what was done, and does nothing. */
 export function Actions({ alert }: { alert: Alert }) {
+  return useMayChange() ? <Doing alert={alert} /> : null;
+}
+
+function Doing({ alert }: { alert: Alert }) {
   const core = alert.tocsin.alert;
   const { name, change, undo, done, error } = useTriage(core);
   const [choosing, setChoosing] = useState(false);

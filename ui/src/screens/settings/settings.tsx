@@ -1,0 +1,89 @@
+/** Settings: one's account; for administrators users, tokens, sessions and the audit log. */
+import { useEffect, useState } from 'react';
+import { useMutation } from '@tanstack/react-query';
+import { Link } from 'wouter';
+import { become, changePassword, signOut, useMe, type Me } from '../../api/accounts';
+import { Skeleton } from '../../parts/panel';
+import { Text } from '../../parts/text';
+import { t } from '../../strings';
+import { w } from '../../words/settings';
+import '../../styles/settings.css';
+import { Audit } from './audit';
+import { Sessions, Tokens, Users } from './manage';
+import { Field, Form, SetupForm } from './signin';
+
+const TABS = ['account', 'users', 'tokens', 'sessions', 'audit'] as const;
+type Tab = (typeof TABS)[number];
+
+export function Settings({ tab }: { tab: string | undefined }) {
+  const me = useMe();
+  const admin = me.data?.accounts === true && me.data.role === 'admin';
+  const shown: Tab = (admin && TABS.find((each) => each === tab)) || 'account';
+  useEffect(() => {
+    document.title = t.title(`${w.tabs[shown]} · ${w.title}`);
+  }, [shown]);
+  return (
+    <div className="settings-screen">
+      <header className="screen-head"><h1>{w.title}</h1></header>
+      {admin && (
+        <nav className="tabs" aria-label={w.tabsLabel}>
+          {TABS.map((each) => <Link key={each} href={`/settings/${each}`} className={each === shown ? 'here' : ''} aria-current={each === shown ? 'page' : undefined}>{w.tabs[each]}</Link>)}
+        </nav>
+      )}
+      {!me.data && <Skeleton rows={6} />}
+      {me.data && !me.data.accounts && <First />}
+      {me.data?.accounts && shown === 'account' && <Account me={me.data} />}
+      {admin && shown === 'users' && <Users />}
+      {admin && shown === 'tokens' && <Tokens />}
+      {admin && shown === 'sessions' && <Sessions />}
+      {admin && shown === 'audit' && <Audit />}
+    </div>
+  );
+}
+
+function First() {
+  return (
+    <section className="panel narrow">
+      <div className="body">
+        <p>{w.setup.free}</p>
+        <SetupForm />
+      </div>
+    </section>
+  );
+}
+
+function Account({ me }: { me: Me }) {
+  const out = useMutation({ mutationFn: signOut, onSuccess: become });
+  return (
+    <section className="panel narrow" aria-labelledby="account-title">
+      <header>
+        <h2 id="account-title">{w.account.title}</h2>
+        <button type="button" className="button" onClick={() => out.mutate()}>{w.signIn.out}</button>
+      </header>
+      <div className="body">
+        <p data-testid="me"><b><Text text={me.name ?? ''} /></b> <span className="note">{me.role && `${w.role[me.role]}: ${w.roleMeans[me.role]}`}</span></p>
+        <Password />
+      </div>
+    </section>
+  );
+}
+
+function Password() {
+  const [old, setOld] = useState('');
+  const [next, setNext] = useState('');
+  const { mutate, error, isPending, isSuccess } = useMutation({
+    mutationFn: changePassword,
+    onSuccess: () => {
+      setOld('');
+      setNext('');
+    },
+  });
+  return (
+    <Form error={error} pending={isPending} go={w.account.go} submit={() => mutate({ old, new: next })}>
+      <h3>{w.account.change}</h3>
+      <Field label={w.account.old} type="password" value={old} set={setOld} complete="current-password" />
+      <Field label={w.account.new} type="password" value={next} set={setNext} complete="new-password" hint={w.setup.hint} />
+      <span role="status" className="note">{isSuccess ? w.account.changed : ''}</span>
+    </Form>
+  );
+}
