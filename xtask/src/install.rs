@@ -49,6 +49,7 @@ const NEEDS: &[Need] = &[
 
 /// Public clients that speak what shippers speak, from PyPI.
 const CLIENTS: &[&str] = &[
+    "duckdb==2.0.0",
     "elasticsearch==9.5.1",
     "fluent-logger==0.11.1",
     "graypy==2.1.0",

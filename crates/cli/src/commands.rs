@@ -8,6 +8,7 @@ pub mod check;
 pub mod config;
 pub mod exception;
 pub mod explain;
+pub mod export;
 pub mod import;
 pub mod new;
 pub mod notify;

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backtest, backup, ban, catch, check, config, exception, explain, import, new, notify, parse,
-    rules, run, scan, search, simulate, sources,
+    backtest, backup, ban, catch, check, config, exception, explain, export, import, new, notify,
+    parse, rules, run, scan, search, simulate, sources,
 };
 
 /// The system's allocator costs more than matching does.
@@ -41,6 +41,8 @@ enum Command {
     Search(search::Args),
     /// Say what rules would have found in stored history.
     Backtest(backtest::Args),
+    /// Write stored events to a Parquet file, for DuckDB, Spark and pandas.
+    Export(export::Args),
     /// Save everything in one file, also while Tocsin runs.
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup.
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(args),
         Command::Search(args) => search::run(args),
         Command::Backtest(args) => backtest::run(args),
+        Command::Export(args) => export::run(args),
         Command::Backup(args) => backup::run_backup(args),
         Command::Restore(args) => backup::run_restore(args),
         Command::Verify(args) => backup::run_verify(args),

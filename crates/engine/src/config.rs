@@ -142,6 +142,9 @@ impl Default for DetectConfig {
 pub struct StoreConfig {
     /// Days that events are kept; 0 keeps them for ever. Default 30.
     pub retention_days: u32,
+    /// The most room that stored events take, bytes; beyond it the oldest days are deleted. 0 is
+    /// no limit. Default 0.
+    pub retention_bytes: u64,
     /// Memory that the index writer may use, bytes. Default 64 MiB.
     pub writer_bytes: usize,
     /// Milliseconds from an event's arrival to it being stored safely and found by a search.
@@ -151,7 +154,12 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { retention_days: 30, writer_bytes: 64 * 1024 * 1024, commit_ms: 1000 }
+        Self {
+            retention_days: 30,
+            retention_bytes: 0,
+            writer_bytes: 64 * 1024 * 1024,
+            commit_ms: 1000,
+        }
     }
 }
 

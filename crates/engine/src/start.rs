@@ -27,11 +27,10 @@ use crate::handle::{Handle, LIVE_BACKLOG_MAX, Progress};
 use crate::pipeline::{Control, Parts, Pipeline};
 use crate::reload::{InForce, Reloader};
 use crate::respond;
+use crate::retention::retain;
 
 /// Batches that may wait between the inputs and the pipeline.
 const BATCHES_WAITING_MAX: usize = 64;
-/// How often old events are deleted.
-const RETENTION_EVERY: Duration = Duration::from_secs(3600);
 /// How far back alerts are looked at to find ids again after a crash.
 const ADOPT_SPAN: Duration = Duration::from_secs(2 * 86_400);
 
@@ -216,8 +215,8 @@ fn in_background(config: &Config, opened: &Opened, shutdown: &CancellationToken)
     let mut background = JoinSet::new();
     background.spawn(opened.notifier.clone().run(shutdown.clone()));
     background.spawn(opened.exceptions.clone().watch(shutdown.clone()));
-    let days = config.store.retention_days;
-    background.spawn(retain(opened.store.clone(), days, shutdown.clone()));
+    let retention = config.store.clone();
+    background.spawn(retain(opened.store.clone(), retention, shutdown.clone()));
     background
 }
 
@@ -317,34 +316,4 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-/// Deletes events that are older than the retention, at the start and then regularly.
-async fn retain(store: Arc<dyn EventStore>, days: u32, shutdown: CancellationToken) {
-    if days == 0 {
-        return;
-    }
-    let mut every = tokio::time::interval(RETENTION_EVERY);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = every.tick() => {}
-        }
-        let store = store.clone();
-        let before = Timestamp::from_system(SystemTime::now())
-            .minus(Duration::from_secs(u64::from(days) * 86_400));
-        let deleted = tokio::task::spawn_blocking(move || {
-            // When all is old, the clock may be wrong; new events will tell.
-            match store.stats()?.newest {
-                Some(newest) if newest >= before => store.delete_before(before),
-                _ => Ok(0),
-            }
-        })
-        .await;
-        match deleted {
-            Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(deleted)) => tracing::info!("deleted {deleted} events older than {days} days"),
-            Ok(Err(error)) => tracing::error!("old events cannot be deleted: {error}"),
-        }
-    }
 }

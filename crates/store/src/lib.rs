@@ -80,4 +80,8 @@ pub trait EventStore: Send + Sync {
     /// Deletes whole partitions all of whose events are older than `time`; the number of events
     /// deleted. The partition being written stays.
     fn delete_before(&self, time: Timestamp) -> Result<u64>;
+
+    /// Deletes whole partitions, the oldest first, until all of them take no more than this many
+    /// bytes; the number of events deleted. The partition being written stays.
+    fn shrink_to(&self, bytes_max: u64) -> Result<u64>;
 }

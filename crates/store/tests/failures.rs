@@ -321,9 +321,14 @@ fn small_partitions_roll_over_and_hold_the_payload_until_the_next_has_one() {
         store.commit(&part.to_string()).unwrap();
     }
     assert_eq!(store.stats().unwrap().partitions, 4);
+    // By size the oldest go first, and no more than has to.
+    let size = store.stats().unwrap().disk_bytes;
+    assert_eq!(store.shrink_to(size).unwrap(), 0);
+    assert_eq!(store.shrink_to(size - 1).unwrap(), 10);
+    assert_eq!(store.count(&Filter::All, None, Some(event(10).time)).unwrap(), 0);
     // The fifth partition is made, but nothing is committed to it.
     store.append(&events(40, 50)).unwrap();
-    assert_eq!(store.delete_before(Timestamp(i64::MAX)).unwrap(), 30);
+    assert_eq!(store.delete_before(Timestamp(i64::MAX)).unwrap(), 20);
     drop(store);
     let store = Embedded::open(dir.path(), options).unwrap();
     assert_eq!((count(&store), store.payload().unwrap().as_deref()), (10, Some("3")));

@@ -113,9 +113,14 @@ pub struct Server {
 impl Server {
     /// Starts with a configuration file and waits until it serves.
     pub fn start(config: &Path) -> Self {
-        let mut child = tocsin()
-            .args(["run", "--config"])
-            .arg(config)
+        let mut command = tocsin();
+        command.args(["run", "--config"]).arg(config);
+        Self::start_by(command)
+    }
+
+    /// Starts by a command that becomes the server.
+    pub fn start_by(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

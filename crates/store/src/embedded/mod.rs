@@ -300,19 +300,30 @@ impl EventStore for Embedded {
     }
 
     fn delete_before(&self, time: Timestamp) -> Result<u64> {
+        self.delete(|partition| partition.span().newest.is_some_and(|newest| newest < time))
+    }
+
+    fn shrink_to(&self, bytes_max: u64) -> Result<u64> {
+        let sizes = self.partitions().iter().map(|one| one.disk_bytes()).sum::<u64>();
+        let mut beyond = sizes.saturating_sub(bytes_max);
+        self.delete(|partition| {
+            let goes = beyond > 0;
+            beyond = beyond.saturating_sub(if goes { partition.disk_bytes() } else { 0 });
+            goes
+        })
+    }
+}
+
+impl Embedded {
+    /// Deletes partitions, asked for oldest first; the number of events in them. The one that is
+    /// written stays, and the one that holds the last payload.
+    fn delete(&self, mut goes: impl FnMut(&Partition) -> bool) -> Result<u64> {
         // The writer's lock keeps the list of partitions from changing meanwhile.
         let writer = self.writer()?;
         let partitions = self.partitions();
-        let mut kept = Vec::with_capacity(partitions.len());
-        let mut old = Vec::new();
-        for partition in partitions.iter() {
-            let newest = partition.span().newest;
-            if newest.is_some_and(|newest| newest < time) && !writer.needs(partition) {
-                old.push(Arc::clone(partition));
-            } else {
-                kept.push(Arc::clone(partition));
-            }
-        }
+        let all = partitions.iter().map(Arc::clone);
+        let (old, kept): (Vec<_>, Vec<_>) =
+            all.partition(|partition| !writer.needs(partition) && goes(partition));
         if old.is_empty() {
             return Ok(0);
         }

@@ -1,0 +1,150 @@
+//! A disk that fills up and has room again, one that cannot be written, and one that lost the end
+//! of a file, under the real binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod support;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+use support::{Server, Setup, output, skipped, text_at, tocsin, wait_for};
+
+const CONFIG: &str = "collect:\n  discover: false\n  syslog: { udp: null, tcp: null }\n  \
+                      files:\n    - { paths: [DIR/auth.log] }\n";
+/// Room that is left when something else has filled the disk, bytes.
+const LEFT: usize = 3 << 20;
+
+/// A command in whose sight a small file system of its own is at `dir`; `None`, with a notice,
+/// where nobody may mount one.
+fn mounted(dir: &Path, options: &str) -> Option<Command> {
+    fs::create_dir_all(dir).unwrap();
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c"]);
+        command.env_remove("TOCSIN_CONFIG");
+        command
+    };
+    let mount = format!("mount -t tmpfs -o {options} tmpfs '{}'", dir.display());
+    let can = unshare().arg(&mount).output().is_ok_and(|tried| tried.status.success());
+    if !can {
+        skipped("this machine lets nobody mount a small tmpfs (unshare)");
+        return None;
+    }
+    let mut command = unshare();
+    command.arg(format!("{mount} && exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_tocsin"));
+    Some(command)
+}
+
+/// Appends failed logins; every line is `size` bytes or more.
+fn append(log: &Path, numbers: std::ops::Range<u64>, size: usize) {
+    let mut file = OpenOptions::new().create(true).append(true).open(log).unwrap();
+    for number in numbers {
+        let now = tocsin_model::Timestamp::from_system(std::time::SystemTime::now());
+        // Nothing that compresses well.
+        let noise: String = (0..size / 16)
+            .map(|at| {
+                let mixed = (number << 20 | at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                format!("{:016x}", mixed ^ (mixed >> 29))
+            })
+            .collect();
+        writeln!(file, "{now} gate sshd[{number}]: Failed password for {noise} from 198.51.100.7 port 4000 ssh2").unwrap();
+    }
+}
+
+fn ballast(data: &Path) -> PathBuf {
+    data.join("ballast")
+}
+
+/// Fills the file system but for a little.
+fn fill(data: &Path) {
+    let mut file = File::create(ballast(data)).unwrap();
+    let piece = vec![1; 1 << 18];
+    let mut bytes = 0;
+    while file.write_all(&piece).is_ok() {
+        bytes += piece.len();
+    }
+    file.set_len(bytes.saturating_sub(LEFT) as u64).unwrap();
+}
+
+#[test]
+fn a_full_disk_makes_inputs_wait_and_nothing_is_lost() {
+    let setup = Setup::new(CONFIG);
+    let (data, log) = (setup.path("data"), setup.path("auth.log"));
+    append(&log, 0..100, 64);
+    let Some(mut command) = mounted(&data, "size=48m") else { return };
+    command.args(["run", "--config"]).arg(&setup.config);
+    let server = Server::start_by(command);
+    wait_for("the first lines", || (server.stored() >= 100).then_some(()));
+    let inside = PathBuf::from(format!("/proc/{}/root{}", server.pid(), data.display()));
+    fill(&inside);
+    append(&log, 100..4000, 2000);
+    let problem = wait_for("the problem to be told", || {
+        let status = server.get("/api/v1/status")?;
+        Some(status["problem"].as_str()?.to_owned())
+    });
+    assert!(problem.contains("full"), "{problem}");
+    assert_eq!(server.ask("GET", "/health", b"").map(|(code, _)| code), Some(503));
+    // What is stored is found meanwhile, and what is acknowledged is stored in the end.
+    let page = server.get("/api/v1/events?q=process.pid:7&limit=1&last=7d").unwrap();
+    assert_eq!(page["total"], 1, "{page}");
+    let posted = br#"{"events":[{"message":"posted while full"}]}"#;
+    let acknowledged = matches!(server.ask("POST", "/ingest", posted), Some((200, _)));
+
+    fs::remove_file(ballast(&inside)).unwrap();
+    wait_for("everything to be stored", || {
+        let page = server.get("/api/v1/events?q=event.dataset:openssh.sshd&limit=1&last=7d")?;
+        (page["total"].as_u64()? >= 4000).then_some(())
+    });
+    let status = wait_for("the end of the problem", || {
+        server.get("/api/v1/status").filter(|status| status["problem"].is_null())
+    });
+    let page = server.get("/api/v1/events?q=event.dataset:openssh.sshd&limit=1&last=7d").unwrap();
+    assert_eq!(page["total"], 4000, "stored twice");
+    let input = status["inputs"].as_array().unwrap().iter().find(|input| {
+        text_at(input, "name").contains("auth.log") || text_at(input, "source").contains("auth.log")
+    });
+    let input = input.unwrap_or(&Json::Null);
+    assert_eq!((input["received"].as_u64(), input["stored"].as_u64()), (Some(4000), Some(4000)));
+    if acknowledged {
+        wait_for("the acknowledged event", || {
+            let page = server.get("/api/v1/events?q=message:posted&limit=1&last=7d")?;
+            (page["total"] == 1).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_refused_with_its_name() {
+    let setup = Setup::new(CONFIG);
+    let data = setup.path("data");
+    let Some(mut command) = mounted(&data, "ro") else { return };
+    command.args(["run", "--config"]).arg(&setup.config);
+    let (code, _, said) = output(&mut command, b"");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains(&data.display().to_string()) && said.contains("data_dir"), "{said}");
+}
+
+#[test]
+fn a_file_that_lost_its_end_is_refused_with_its_place() {
+    let setup = Setup::new(CONFIG);
+    append(&setup.path("auth.log"), 0..50, 64);
+    let server = Server::start(&setup.config);
+    wait_for("the lines", || (server.stored() >= 50).then_some(()));
+    server.kill();
+    let store = setup.path("data/store");
+    let partition = fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().path());
+    let partition = partition.into_iter().find(|path| path.is_dir()).unwrap();
+    let files = fs::read_dir(&partition).unwrap().map(|entry| entry.unwrap().path());
+    let torn =
+        files.into_iter().find(|path| path.extension().is_some_and(|e| e == "fast")).unwrap();
+    let file = OpenOptions::new().write(true).open(&torn).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    let mut command = tocsin();
+    command.args(["run", "--config"]).arg(&setup.config);
+    let (code, _, said) = output(&mut command, b"");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains(&partition.display().to_string()), "{said}");
+}
