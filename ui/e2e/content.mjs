@@ -80,7 +80,78 @@ async function axeFindsNothing({ base, browser }) {
   none(wrong, 'axe found violations');
 }
 
+/** Asks again until what was just sent has been stored. */
+const linesFound = (page) =>
+  until('the lines to be found', async () => {
+    await page.keyboard.press('r');
+    return (await page.locator('.event:not(.head)').count()) > 0;
+  });
+
+async function entitiesAreKnown({ base, browser }) {
+  const ip = freshAddress();
+  await attack(base, ip, ['ann', 'ben', 'cem', 'dan', 'eve', 'fay']);
+  const page = await open(browser);
+  await page.goto(`${base}/search?q=${encodeURIComponent(`source.ip: ${ip}`)}`);
+  await linesFound(page);
+  await page.locator('.event:not(.head)').first().click();
+  await page.locator('.event-fields').getByRole('button', { name: ip, exact: true }).first().click();
+  await page.getByRole('menuitem', { name: 'Open its page' }).click();
+  await page.getByTestId('entity-events').waitFor();
+  same(new URL(page.url()).pathname, `/entities/address/${ip}`, 'the page of the address');
+  await page.locator('.related li a').first().waitFor();
+  await page.locator('.peers').getByRole('button', { name: 'ann', exact: true }).waitFor();
+  none(await axe(page), 'axe on an entity');
+  await page.goto(`${base}/entities`);
+  await page.getByLabel('Kind').selectOption('user');
+  await page.getByRole('textbox', { name: 'Address or name' }).fill('never-seen-here');
+  none(await axe(page), 'axe on entities');
+  await page.keyboard.press('Enter');
+  await page.getByText('No stored event names it').waitFor();
+  await done(page);
+}
+
+/** Log lines that try to be markup, through the screens that show events. */
+async function hostileEventsStayText({ base, browser }) {
+  const ip = freshAddress();
+  const users = ['<img src=x onerror=globalThis.pwned=1>', '"><svg/onload=globalThis.pwned=1>', 'a\u202egnp.exe', '<iframe srcdoc=x>', '{{7*7}}', "'-alert(1)-'"];
+  await attack(base, ip, users);
+  const page = await open(browser);
+  const innocent = async (where) => {
+    same(await page.evaluate(() => globalThis.pwned), undefined, `${where}: script ran`);
+    same(await page.evaluate(() => document.querySelectorAll('main img,iframe,object,embed,[onerror],[onload]').length), 0, `${where}: log content became nodes`);
+    none(await faultsOf(page), where);
+  };
+  const q = encodeURIComponent(`source.ip: ${ip}`);
+  await page.goto(`${base}/search?q=${q}&col=user.name&by=user.name`);
+  await linesFound(page);
+  await innocent('columns and top values');
+  await page.goto(`${base}/search?q=${q}`);
+  await page.locator('.event:not(.head)').first().click();
+  await page.locator('.event-fields').waitFor();
+  await innocent('an event');
+  await page.goto(`${base}/search?q=${encodeURIComponent(users[0])}`);
+  await page.getByTestId('found').waitFor();
+  await innocent('the query');
+  await page.goto(`${base}/entities/address/${ip}`);
+  await page.getByTestId('entity-events').waitFor();
+  await innocent('an address');
+  await page.goto(`${base}/entities/user/${encodeURIComponent(users[0])}`);
+  await page.locator('h1').waitFor();
+  await innocent('a user');
+  await page.goto(`${base}/sources`);
+  await page.getByLabel('Lines, one event each').fill(users.map((user) => `Mar  4 09:15:02 gate sshd[811]: Failed password for ${user} from ${ip} port 22 ssh2`).join('\n'));
+  await page.getByRole('button', { name: 'Read', exact: true }).click();
+  await page.getByTestId('tried').locator('.read').first().waitFor();
+  await innocent('the try-out');
+  await page.goto(`${base}/rules?q=${encodeURIComponent(users[0])}`);
+  await page.getByText('No rule matches').waitFor();
+  await innocent('rules');
+  await done(page);
+}
+
 export const CONTENT = [
+  ['an address, user or host has its page', entitiesAreKnown],
+  ['hostile events stay text on every screen', hostileEventsStayText],
   ['sources are told, and lines can be tried', sourcesAreTold],
   ['rules are explained, tested and tried on history', rulesAreExplained],
   ['axe finds nothing on Sources and Rules', axeFindsNothing],

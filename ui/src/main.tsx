@@ -20,6 +20,8 @@ const loadRules = () => import('./screens/rules/rules');
 const loadSettings = () => import('./screens/settings/settings');
 const Settings = lazy(async () => ({ default: (await loadSettings()).Settings }));
 const Door = lazy(async () => ({ default: (await import('./screens/settings/signin')).Door }));
+const loadEntities = () => import('./screens/entities/entities');
+const Entities = lazy(async () => ({ default: (await loadEntities()).Entities }));
 const Overview = lazy(async () => ({ default: (await loadOverview()).Overview }));
 const Alerts = lazy(async () => ({ default: (await loadAlerts()).Alerts }));
 const Search = lazy(async () => ({ default: (await loadSearch()).Search }));
@@ -62,6 +64,7 @@ function Screens() {
             <Route path="/alerts/:id?">{({ id }) => <Alerts id={id} />}</Route>
             <Route path="/search"><Search /></Route>
             <Route path="/rules/:id?">{({ id }) => <Rules id={id} />}</Route>
+            <Route path="/entities/:kind?/:value?">{({ kind, value }) => <Entities kind={kind} value={value} />}</Route>
             <Route path="/sources"><Sources /></Route>
             <Route path="/settings/:tab?">{({ tab }) => <Settings tab={tab} />}</Route>
             <Route><NotFound /></Route>
@@ -78,6 +81,6 @@ if (root) {
   startLiveQueries();
   watchSession();
   stream.start();
-  setTimeout(() => void Promise.allSettled([loadOverview(), loadAlerts(), loadSearch(), loadSources(), loadRules(), loadSettings()]), PRELOAD_AFTER_MS);
+  setTimeout(() => void Promise.allSettled([loadOverview(), loadAlerts(), loadSearch(), loadSources(), loadRules(), loadSettings(), loadEntities()]), PRELOAD_AFTER_MS);
   createRoot(root).render(<StrictMode><App /></StrictMode>);
 }

@@ -40,6 +40,7 @@ export interface Question {
 
 interface SearchBody {
   q?: string;
+  last?: string;
   from?: string | undefined;
   to?: string | undefined;
   limit?: number;

@@ -26,6 +26,7 @@ const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['g', 'a']], t.help.goAlerts],
   [[['g', 's']], t.help.goSearch],
   [[['g', 'r']], t.help.goRules],
+  [[['g', 'e']], t.help.goEntities],
   [[['g', 'h']], t.help.goSources],
   [[['g', ',']], t.help.goSettings],
   [[['Enter'], ['o']], t.help.expand],

@@ -21,6 +21,7 @@ const SCREENS = [
   { name: 'alerts', path: '/alerts' },
   { name: 'search', path: '/search' },
   { name: 'rules', path: '/rules' },
+  { name: 'entities', path: '/entities' },
   { name: 'sources', path: '/sources' },
   { name: 'settings', path: '/settings' },
 ] as const;
@@ -71,7 +72,7 @@ function Person() {
 export function Shell({ children }: { children: ReactNode }) {
   const [, navigate] = useLocation();
   const stale = useStream().phase === 'stale';
-  useKeys({ 'g o': () => navigate('/overview'), 'g a': () => navigate('/alerts'), 'g s': () => navigate('/search'), 'g r': () => navigate('/rules'), 'g h': () => navigate('/sources'), 'g ,': () => navigate('/settings') });
+  useKeys({ 'g o': () => navigate('/overview'), 'g a': () => navigate('/alerts'), 'g s': () => navigate('/search'), 'g e': () => navigate('/entities'), 'g r': () => navigate('/rules'), 'g h': () => navigate('/sources'), 'g ,': () => navigate('/settings') });
   return (
     <>
       <a className="skip" href="#main">{t.skip}</a>

@@ -1,0 +1,235 @@
+/** Entities: what history knows of an address, a user or a host. */
+import { useEffect, useMemo, useState } from 'react';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useLocation } from 'wouter';
+import { search, type Question } from '../../api/history';
+import { useRelated } from '../../api/queries';
+import { timeOf } from '../../lib/event';
+import { printFilter } from '../../lib/filter';
+import { clause } from '../../lib/kql';
+import { nowMs } from '../../lib/now';
+import { searchPath } from '../../lib/search';
+import { number } from '../../lib/time';
+import { Icon, SeverityMark } from '../../parts/icons';
+import { Failure, Panel, Skeleton } from '../../parts/panel';
+import { Text } from '../../parts/text';
+import { Ago, Clock, FullTime } from '../../parts/time';
+import { Value } from '../../parts/value';
+import { t } from '../../strings';
+import { w } from '../../words/entities';
+import { Histogram } from '../search/histogram';
+import '../../styles/search.css';
+import '../../styles/entities.css';
+
+const KINDS = ['address', 'user', 'host'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** Fields that name an entity; the first is the one to list by. */
+const FIELDS: Record<Kind, readonly string[]> = {
+  address: ['source.ip', 'destination.ip'],
+  user: ['user.name', 'user.target.name'],
+  host: ['host.name'],
+};
+
+const LAST = '7d';
+const WEEK_MS = 7 * 86_400_000;
+const LISTED = 12;
+const PEERS = 6;
+const ALERTS = 8;
+
+const queryOf = (kind: Kind, value: string) => FIELDS[kind].map((field) => clause(field, value)).join(' or ');
+
+export function Entities({ kind, value }: { kind: string | undefined; value: string | undefined }) {
+  const known = KINDS.find((each) => each === kind);
+  return known && value !== undefined ? <Entity key={`${known} ${value}`} kind={known} value={value} /> : <Start />;
+}
+
+function Start() {
+  const [, navigate] = useLocation();
+  const [kind, setKind] = useState<Kind>('address');
+  const [value, setValue] = useState('');
+  useEffect(() => {
+    document.title = t.title(w.title);
+  }, []);
+  return (
+    <div className="entities-screen">
+      <header className="screen-head"><h1>{w.title}</h1></header>
+      <form
+        className="line"
+        aria-label={w.open}
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (value.trim() !== '') navigate(`/entities/${kind}/${encodeURIComponent(value.trim())}`);
+        }}
+      >
+        <select aria-label={w.kind} value={kind} onChange={(event) => setKind(event.target.value as Kind)}>
+          {KINDS.map((each) => <option key={each} value={each}>{w.kinds[each]}</option>)}
+        </select>
+        <input className="field-input" type="text" aria-label={w.value} placeholder={w.value} value={value} spellCheck={false} autoComplete="off" onChange={(event) => setValue(event.target.value)} />
+        <button type="submit" className="button">{w.go}</button>
+      </form>
+      <div className="entity-lists">{KINDS.map((each) => <Top key={each} kind={each} />)}</div>
+    </div>
+  );
+}
+
+interface Counted {
+  key: string | number;
+  doc_count: number;
+}
+
+const terms = (field: string, size: number) => ({ terms: { field, size } });
+
+function Top({ kind }: { kind: Kind }) {
+  const field = FIELDS[kind][0] ?? '';
+  const query = useQuery({
+    queryKey: ['entities', kind],
+    queryFn: ({ signal }) => search({ last: LAST, limit: 0, aggs: { top: terms(field, LISTED) } }, signal),
+    refetchInterval: 30_000,
+  });
+  const rows = query.data?.aggregations['top']?.buckets ?? [];
+  return (
+    <Panel title={w.lists[kind]} className="entity-top" asked={query} skeletonRows={8} tools={<span className="note">{w.lastWeek}</span>}>
+      {query.data && rows.length === 0 && <p className="quiet">{w.none}</p>}
+      <Counts rows={rows} link={(value) => `/entities/${kind}/${encodeURIComponent(value)}`} />
+    </Panel>
+  );
+}
+
+function Counts({ rows, link, field }: { rows: readonly Counted[]; link?: (value: string) => string; field?: string }) {
+  const most = Math.max(1, ...rows.map((row) => row.doc_count));
+  return (
+    <ul className="counts">
+      {rows.map((row) => {
+        const value = String(row.key);
+        return (
+          <li key={value}>
+            <span className="bar" aria-hidden="true"><i style={{ inlineSize: `${(100 * row.doc_count) / most}%` }} /></span>
+            {link && <Link className="mono" href={link(value)}><Text text={value} /></Link>}
+            {field !== undefined && <Value field={field} value={value} className="mono" />}
+            <span className="num">{number(row.doc_count)}</span>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+/** When it was seen, how often with which outcome, and with what. */
+function useEntity(kind: Kind, value: string) {
+  const q = queryOf(kind, value);
+  return useQuery({
+    queryKey: ['entity', kind, value],
+    queryFn: async ({ signal }) => {
+      const own = new Set(FIELDS[kind]);
+      const fields = Object.keys(w.fields).filter((field) => kind === 'address' || !own.has(field));
+      const aggs = Object.fromEntries([...fields, 'event.outcome'].map((field) => [field, terms(field, PEERS + 1)]));
+      const [oldest, newest, week] = await Promise.all([
+        search({ q, limit: 1, order: 'asc', fields: ['@timestamp'] }, signal),
+        search({ q, limit: 1, fields: ['@timestamp'] }, signal),
+        search({ q, last: LAST, limit: 0, aggs }, signal),
+      ]);
+      const at = (found: typeof oldest) => timeOf(found.events[0] ?? {});
+      return { first: at(oldest), last: at(newest), total: week.total, aggs: week.aggregations, fields };
+    },
+    refetchInterval: 20_000,
+  });
+}
+
+function Entity({ kind, value }: { kind: Kind; value: string }) {
+  const query = useEntity(kind, value);
+  const [, navigate] = useLocation();
+  const q = queryOf(kind, value);
+  const question = useMemo((): Question => {
+    const run = nowMs();
+    return { q, from: new Date(run - WEEK_MS).toISOString(), to: '', order: 'desc', run, round: 0 };
+  }, [q]);
+  useEffect(() => {
+    document.title = t.title(value);
+  }, [value]);
+  const data = query.data;
+  return (
+    <div className="entities-screen">
+      <header className="screen-head">
+        <h1><span className="note">{w.kinds[kind]}</span> <span className="mono"><Text text={value} /></span></h1>
+        <Link className="button" href={searchPath({ q, last: LAST })}><Icon name="search" size={13} />{w.search}</Link>
+      </header>
+      {!data && query.error && <Failure error={query.error} retry={query.refetch} />}
+      {data && query.error && <Failure still error={query.error} retry={query.refetch} />}
+      {!data && !query.error && <Skeleton rows={8} />}
+      {data && data.first === '' && (
+        <div className="state"><Icon name="search" size={28} /><h2>{w.never}</h2><p>{w.neverText}</p><Link className="button" href="/entities">{w.back}</Link></div>
+      )}
+      {data && data.first !== '' && (
+        <>
+          <Facts data={data} />
+          <section className="panel" aria-label={w.overTime}>
+            <header><h2>{w.overTime}</h2></header>
+            <Histogram question={question} pick={(from, to) => navigate(searchPath({ q, last: '', from, to }))} />
+          </section>
+          <div className="entity-lists"><Alerts value={value} /><Peers data={data} value={value} /></div>
+        </>
+      )}
+    </div>
+  );
+}
+
+type Known = NonNullable<ReturnType<typeof useEntity>['data']>;
+
+function Facts({ data }: { data: Known }) {
+  const outcome = (word: string) => data.aggs['event.outcome']?.buckets?.find((bucket) => bucket.key === word)?.doc_count ?? 0;
+  return (
+    <dl className="panel entity-facts">
+      <div><dt>{w.first}</dt><dd><FullTime time={data.first} /></dd></div>
+      <div><dt>{w.last}</dt><dd><Ago time={data.last} /></dd></div>
+      <div><dt>{w.events}</dt><dd className="figure" data-testid="entity-events">{number(data.total)}</dd></div>
+      <div><dt>{w.outcome}</dt><dd className="figure">{`${number(outcome('failure'))} / ${number(outcome('success'))}`}</dd></div>
+    </dl>
+  );
+}
+
+function Alerts({ value }: { value: string }) {
+  const query = useRelated(value, ALERTS);
+  const alerts = query.data?.alerts ?? [];
+  const all = query.data && query.data.total > 0 ? <Link className="link" href={`/alerts${printFilter({ q: value })}`}>{w.allAlerts(query.data.total)}</Link> : null;
+  return (
+    <Panel title={w.alerts} className="related" asked={query} skeletonRows={5} tools={all}>
+      {query.data && alerts.length === 0 && <p className="quiet">{w.noAlerts}</p>}
+      <ul>
+        {alerts.map((alert) => {
+          const core = alert.tocsin.alert;
+          return (
+            <li key={core.id}>
+              <Link href={`/alerts/${encodeURIComponent(core.id)}`}>
+                <SeverityMark severity={core.severity} /><span className="hidden">{t.severity[core.severity]}</span>
+                <b><Text text={alert.rule.name} /></b>
+                <span className="reason"><Text text={core.reason} /></span>
+                <Clock time={alert['@timestamp']} />
+              </Link>
+            </li>
+          );
+        })}
+      </ul>
+    </Panel>
+  );
+}
+
+function Peers({ data, value }: { data: Known; value: string }) {
+  const groups = data.fields
+    .map((field) => ({ field, rows: (data.aggs[field]?.buckets ?? []).filter((row) => String(row.key) !== value).slice(0, PEERS) }))
+    .filter((group) => group.rows.length > 0);
+  return (
+    <section className="panel" aria-labelledby="peers">
+      <header><h2 id="peers">{w.peers}</h2></header>
+      <div className="body peers">
+        {groups.length === 0 && <p className="quiet">{w.noPeers}</p>}
+        {groups.map(({ field, rows }) => (
+          <div key={field}>
+            <h3>{w.fields[field as keyof typeof w.fields]}</h3>
+            <Counts rows={rows} field={field} />
+          </div>
+        ))}
+      </div>
+    </section>
+  );
+}
