@@ -1,6 +1,6 @@
 // Tests of Sources & health and of Rules against the real server.
 import { axe, faultsOf, open } from './browser.mjs';
-import { attack, ensure, freshAddress, none, same, until } from './check.mjs';
+import { alertOf, attack, ensure, freshAddress, none, same, until } from './check.mjs';
 
 async function done(page) {
   none(await faultsOf(page), 'the page reported faults');
@@ -149,7 +149,34 @@ async function hostileEventsStayText({ base, browser }) {
   await done(page);
 }
 
+/** By keys: an exception made from an alert, tried before it is saved. */
+async function alertIsExcepted({ base, browser }) {
+  const ip = freshAddress();
+  await attack(base, ip, ['ann', 'ben', 'cem', 'dan', 'eve', 'fay']);
+  const { id } = (await alertOf(base, ip)).tocsin.alert;
+  const page = await open(browser);
+  await page.goto(`${base}/alerts/${id}`);
+  await page.getByTestId('status').filter({ hasText: 'new' }).waitFor();
+  await page.keyboard.press('t');
+  await page.getByTestId('tried-exception').waitFor();
+  none(await axe(page), 'axe on the exception');
+  const dialog = page.getByRole('dialog', { name: 'Do not alert about this again' });
+  await dialog.getByLabel('Why', { exact: true }).fill('our own scanner');
+  await dialog.getByLabel('Who answers for it').fill('ann');
+  const sure = dialog.getByRole('checkbox');
+  if ((await sure.count()) > 0) await sure.check();
+  await page.keyboard.press('Tab');
+  await dialog.getByRole('button', { name: 'Add exception' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+  const { exceptions } = await (await fetch(`${base}/api/v1/exceptions`)).json();
+  const made = exceptions.find((each) => each.condition.includes(ip));
+  ensure(made, 'the exception is in force');
+  await fetch(`${base}/api/v1/exceptions/${made.id}`, { method: 'DELETE' });
+  await done(page);
+}
+
 export const CONTENT = [
+  ['an alert is excepted, with what that would have hidden', alertIsExcepted],
   ['an address, user or host has its page', entitiesAreKnown],
   ['hostile events stay text on every screen', hostileEventsStayText],
   ['sources are told, and lines can be tried', sourcesAreTold],

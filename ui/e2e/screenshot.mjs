@@ -36,6 +36,11 @@ const shots = [
   ['overview-light', '/overview', { width: 1600, height: 960, theme: 'light' }],
   ['alerts', '/alerts', { width: 1600, height: 900 }],
   ...(shown ? [['alert', `/alerts/${shown.tocsin.alert.id}`, { width: 1600, height: 900 }]] : []),
+  ['search', '/search?last=1h&q=event.outcome%3A%20failure&by=user.name', { width: 1600, height: 900 }],
+  ['rules', '/rules/login_brute_force', { width: 1600, height: 900 }],
+  ['matrix', '/rules?view=matrix', { width: 1600, height: 900 }],
+  ['sources', '/sources', { width: 1600, height: 900 }],
+  ['entities', '/entities', { width: 1600, height: 900 }],
   ['overview-phone', '/overview', { width: 390, height: 844 }],
 ];
 const pages = await Promise.all(shots.map(async ([name, path, look]) => {
