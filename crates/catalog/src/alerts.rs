@@ -4,14 +4,19 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tocsin_model::{Alert, AlertId, Disposition, Severity, Timestamp};
 
 use crate::error::Result;
-use crate::{Catalog, Fault};
+use crate::{Catalog, Fault, incidents};
 
 /// The most open alerts that [`Catalog::open_alerts_since`] loads.
 pub const OPEN_ALERTS_MAX: usize = 100_000;
 
 /// Stores an alert. What people did to the stored one (its status and triage) stays, and the version only
-/// goes up, and only when something changed. Gives it back as it is stored now.
-pub(crate) fn upsert(connection: &Connection, alert: &Alert) -> Result<Alert, Fault> {
+/// goes up, and only when something changed. With `grouped` it is put into an incident. Gives it
+/// back as it is stored now, and whether it is news to those who are told by incident.
+pub(crate) fn upsert(
+    connection: &Connection,
+    alert: &Alert,
+    grouped: bool,
+) -> Result<(Alert, bool), Fault> {
     let mut alert = alert.clone();
     if let Some(old) = load(connection, &alert.id)? {
         alert.status = old.status;
@@ -19,12 +24,13 @@ pub(crate) fn upsert(connection: &Connection, alert: &Alert) -> Result<Alert, Fa
         let version = alert.version;
         alert.version = old.version;
         if alert == old {
-            return Ok(alert);
+            return Ok((alert, false));
         }
         alert.version = version.max(old.version + 1);
     }
+    let is_news = !grouped || incidents::join(connection, &mut alert)?;
     write(connection, &alert)?;
-    Ok(alert)
+    Ok((alert, is_news))
 }
 
 pub(crate) fn load(connection: &Connection, id: &AlertId) -> Result<Option<Alert>, Fault> {
@@ -39,8 +45,8 @@ pub(crate) fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault>
     let mut statement = connection.prepare_cached(
         "INSERT INTO alerts (id, rule_id, rule_title, severity, status, first_seen, last_seen,
             raised, historical, group_key, version, search_text, json, disposition, owner,
-            exception)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+            exception, incident)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT (id) DO UPDATE SET rule_id = excluded.rule_id,
             rule_title = excluded.rule_title, severity = excluded.severity,
             status = excluded.status, first_seen = excluded.first_seen,
@@ -48,7 +54,7 @@ pub(crate) fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault>
             historical = excluded.historical, group_key = excluded.group_key,
             version = excluded.version, search_text = excluded.search_text,
             json = excluded.json, disposition = excluded.disposition, owner = excluded.owner,
-            exception = excluded.exception",
+            exception = excluded.exception, incident = excluded.incident",
     )?;
     statement.execute(params![
         alert.id.0,
@@ -66,9 +72,14 @@ pub(crate) fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault>
         json,
         alert.triage.disposition.map(Disposition::as_str),
         alert.triage.owner,
-        alert.triage.exception.map(|id| i64::try_from(id).unwrap_or(i64::MAX)),
+        alert.triage.exception.map(number),
+        alert.triage.incident.map(number),
     ])?;
     Ok(())
+}
+
+fn number(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
 }
 
 pub(crate) fn read_json(json: &str, id: &str) -> Result<Alert, Fault> {

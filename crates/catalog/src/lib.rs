@@ -11,6 +11,7 @@ mod copy;
 mod counters;
 mod error;
 mod exceptions;
+mod incidents;
 mod outbox;
 mod query;
 mod schema;
@@ -23,6 +24,7 @@ pub use copy::copy;
 pub use counters::{CounterKind, CounterRow};
 pub use error::{CatalogError, Result};
 pub use exceptions::{Exception, NewException};
+pub use incidents::{Incident, IncidentRule, Noise, TimelineLine};
 pub use outbox::{OutboxCounts, OutboxItem, OutboxState};
 pub use query::{
     AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, RuleRecord, SeriesBucket,
@@ -67,17 +69,46 @@ impl Catalog {
     /// outbox has (by [`Notice::key`], in whatever state) are left alone. Gives the alerts back
     /// as they are stored now.
     pub fn save(&self, alerts: &[Alert], notices: &[Notice]) -> Result<Vec<Alert>> {
+        self.save_all(alerts, notices, None)
+    }
+
+    /// The same, with alerts put into incidents; notices of channels that are told `by_incident`
+    /// are left out when their alert neither begins an incident nor makes one worse.
+    pub fn save_grouped(
+        &self,
+        alerts: &[Alert],
+        notices: &[Notice],
+        by_incident: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Alert>> {
+        self.save_all(alerts, notices, Some(by_incident))
+    }
+
+    fn save_all(
+        &self,
+        alerts: &[Alert],
+        notices: &[Notice],
+        by_incident: Option<&dyn Fn(&str) -> bool>,
+    ) -> Result<Vec<Alert>> {
         if alerts.is_empty() && notices.is_empty() {
             return Ok(Vec::new());
         }
         let now = now();
         self.write(|transaction| {
-            let alerts = alerts.iter().map(|alert| alerts::upsert(transaction, alert));
+            let grouped = by_incident.is_some();
+            let alerts = alerts.iter().map(|alert| alerts::upsert(transaction, alert, grouped));
             let stored = alerts.collect::<Result<Vec<_>, Fault>>()?;
             for notice in notices {
-                outbox::insert(transaction, notice, now)?;
+                let saved = stored.iter().find(|(alert, _)| alert.id == notice.alert.id);
+                let by_incident = by_incident.is_some_and(|told| told(&notice.channel));
+                if by_incident && saved.is_some_and(|(_, news)| !news) {
+                    continue;
+                }
+                let incident = saved.and_then(|(alert, _)| alert.triage.incident);
+                let mut notice = notice.clone();
+                notice.alert.triage.incident = incident.or(notice.alert.triage.incident);
+                outbox::insert(transaction, &notice, now)?;
             }
-            Ok(stored)
+            Ok(stored.into_iter().map(|(alert, _)| alert).collect())
         })
     }
 

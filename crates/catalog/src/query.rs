@@ -46,6 +46,8 @@ pub struct AlertQuery {
     pub historical: Option<bool>,
     /// Only those that this exception hid; `None`: only those that no exception hid.
     pub exception: Option<u64>,
+    /// Of this incident.
+    pub incident: Option<u64>,
     /// Alerts wanted, at most [`PAGE_ALERTS_MAX`].
     pub limit: usize,
     /// [`AlertPage::next`] of the page before.
@@ -70,6 +72,7 @@ impl Default for AlertQuery {
             to: None,
             historical: None,
             exception: None,
+            incident: None,
             limit: 50,
             cursor: None,
             order: AlertOrder::default(),
@@ -202,6 +205,9 @@ impl Conditions {
         match query.exception {
             Some(id) => all.add("exception = {}", i64::try_from(id).unwrap_or(i64::MAX)),
             None => all.sql.push_str(" WHERE exception IS NULL"),
+        }
+        if let Some(id) = query.incident {
+            all.add("incident = {}", i64::try_from(id).unwrap_or(i64::MAX));
         }
         if let Some(severity) = query.severity {
             all.add("severity = {}", i64::from(severity.number()));

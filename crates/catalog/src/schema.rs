@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_3.sql"),
     include_str!("schema_bans.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_incidents.sql"),
 ];
 
 /// Opens a connection; the first one makes the file and migrates.

@@ -70,7 +70,8 @@ async fn the_alert_arrives_during_the_attack_and_once_despite_kills() {
         "collect:\n  discover: false\n  syslog: {{ udp: null, tcp: null }}\n  files:\n  \
          - paths: [DIR/attack/log/auth.log]\n\
          notify:\n  channels:\n    mail:\n      type: email\n      host: {}\n      port: {}\n      \
-         tls: none\n      from: tocsin@example.org\n      to: [ops@example.org]\n    \
+         tls: none\n      from: tocsin@example.org\n      to: [ops@example.org]\n      \
+         route: {{ each: alert }}\n    \
          hook:\n      type: webhook\n      url: http://{hook}/alert\n",
         mail.ip(),
         mail.port()

@@ -356,10 +356,10 @@ impl Pipeline {
                 notices.extend(self.parts.notifier.notices(alert, kind, now()));
             }
         }
-        // With what people did to them meanwhile.
         let mut stored = Vec::new();
         self.until_done("alerts cannot be saved", |parts| {
-            let saved = parts.catalog.save(&changed, &notices);
+            let told = |channel: &str| parts.notifier.is_told_by_incident(channel);
+            let saved = parts.catalog.save_grouped(&changed, &notices, &told);
             stored = saved.map_err(|error| error.to_string())?;
             Ok(())
         })?;

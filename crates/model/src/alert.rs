@@ -200,7 +200,10 @@ impl Alert {
                 "version": self.version,
             }),
         );
-        let Triage { disposition, owner, tags, exception } = &self.triage;
+        let Triage { disposition, owner, tags, exception, incident } = &self.triage;
+        if let Some(incident) = incident {
+            put("tocsin.alert.incident", json!(incident));
+        }
         if let Some(exception) = exception {
             put("tocsin.alert.exception", json!(exception));
         }

@@ -61,4 +61,7 @@ pub struct Triage {
     /// Number of the exception that hides it: nobody is told of it, and lists leave it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exception: Option<u64>,
+    /// Number of the incident that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<u64>,
 }

@@ -157,6 +157,19 @@ impl ChannelConfig {
         self.told().1
     }
 
+    /// What there is one notice of.
+    pub fn each(&self) -> Each {
+        let usual = match self {
+            Self::Log(_)
+            | Self::Stdout(_)
+            | Self::Webhook(_)
+            | Self::Syslog(_)
+            | Self::Alertmanager(_) => Each::Alert,
+            _ => Each::Incident,
+        };
+        self.route().each.unwrap_or(usual)
+    }
+
     /// Its rate limit; `None` for channels that reach no person directly.
     pub fn rate_limit(&self) -> Option<RateLimit> {
         self.told().2
@@ -208,6 +221,21 @@ pub struct RouteConfig {
     /// Time zone of the hours, as an IANA name. Default the machine's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// What there is one notice of: each `incident` (and when it gets worse), or each `alert`.
+    /// Default incident for channels that people read, alert for log, stdout, webhook, syslog and
+    /// alertmanager.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<Each>,
+}
+
+/// What there is one notice of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Each {
+    /// An incident, and when it gets worse.
+    Incident,
+    /// An alert.
+    Alert,
 }
 
 impl RouteConfig {

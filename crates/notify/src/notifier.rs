@@ -83,6 +83,11 @@ impl Notifier {
             .collect()
     }
 
+    /// Whether a channel is told of incidents rather than of each alert.
+    pub fn is_told_by_incident(&self, channel: &str) -> bool {
+        self.workers.get(channel).is_some_and(|worker| worker.by_incident)
+    }
+
     /// Says that notices were saved: they go out at once.
     pub fn notify(&self) {
         for worker in self.workers.values() {

@@ -134,6 +134,7 @@ mod tests {
             when: Some(when.to_owned()),
             hours: hours.iter().map(|text| (*text).to_owned()).collect(),
             zone: Some("Europe/Berlin".to_owned()),
+            each: None,
         })
     }
 

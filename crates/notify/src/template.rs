@@ -11,7 +11,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use tocsin_model::{Notice, NoticeKind, Severity};
+use tocsin_model::{Alert, Notice, NoticeKind, Severity};
 
 use crate::error::NotifyError;
 use crate::notifier::test_alert;
@@ -228,7 +228,7 @@ fn context(message: &Message, settings: &Settings) -> Json {
         "key": message.key(), "thread": message.key(),
         "title": message.title(),
         "severity": severity.as_str(), "severity_number": severity.number(),
-        "link": null, "alert": null, "facts": [], "rows": [], "alerts": [],
+        "link": null, "incident": null, "alert": null, "facts": [], "rows": [], "alerts": [],
     });
     let rest = match message {
         Message::Alert(view) => of_alert(view),
@@ -251,7 +251,7 @@ fn of_alert(view: &AlertView) -> Json {
     let entity = entity.map_or_else(|| "tocsin".to_owned(), |text| crate::view::clean(&text, 200));
     json!({
         "kind": view.kind.as_str(), "sentence": view.sentence, "facts": facts,
-        "rows": view.lines, "link": view.link.as_deref().map(link), "thread": alert.id.0,
+        "rows": view.lines, "link": view.link.as_deref().map(link), "thread": thread(alert), "incident": alert.triage.incident,
         "entity": entity, "count": alert.count, "time": alert.raised.to_string(),
         "rule": filled(&crate::view::clean(&alert.rule.title, 200)), "rule_id": alert.rule.id,
         "alert": alert.to_json(), "alerts": [alert.id.0],
@@ -268,6 +268,14 @@ fn of_summary(view: &SummaryView) -> Json {
         "entity": "tocsin", "count": view.count, "time": now.to_string(), "rule": "Summary",
         "rule_id": "", "alerts": view.alerts,
     })
+}
+
+/// What keeps notices together that belong together.
+fn thread(alert: &Alert) -> String {
+    match alert.triage.incident {
+        Some(incident) => format!("tocsin-incident-{incident}"),
+        None => alert.id.0.clone(),
+    }
 }
 
 /// The address comes from the configuration and an alert's id.

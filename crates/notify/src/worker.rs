@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::channel::{Channel, Failure, SendError};
-use crate::config::ChannelConfig;
+use crate::config::{ChannelConfig, Each};
 use crate::limit::Limiter;
 use crate::outbox::{Due, Outbox, OutboxError};
 use crate::route::Route;
@@ -71,6 +71,7 @@ pub(crate) struct Worker {
     channel: Channel,
     min_severity: Severity,
     route: Route,
+    pub(crate) by_incident: bool,
     patience: Patience,
     page_url: Option<String>,
     summary_after: Duration,
@@ -128,6 +129,7 @@ impl Worker {
             channel,
             min_severity: config.min_severity().into(),
             route,
+            by_incident: config.each() == Each::Incident,
             patience,
             page_url,
             summary_after: Duration::from_secs(summary).min(SUMMARY_AFTER_MAX),

@@ -47,6 +47,8 @@ pub struct ListParams {
     historical: Option<String>,
     /// Only those that the exception with this number hid. Without it those that none hid.
     exception: Option<String>,
+    /// Those of the incident with this number.
+    incident: Option<String>,
     /// `newest` (default), `oldest`, `last_seen` or `severity`.
     order: Option<String>,
     /// Alerts on one page, at most 1000; default 50.
@@ -140,6 +142,9 @@ pub fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
     let exception = given(&params.exception).map(str::parse).transpose();
     let exception = exception
         .map_err(|_| ApiError::bad_request("exception must be the number of an exception"))?;
+    let incident = given(&params.incident).map(str::parse).transpose();
+    let incident = incident
+        .map_err(|_| ApiError::bad_request("incident must be the number of an incident"))?;
     let mut least = words("min_severity", &params.min_severity, severity)?;
     if least.len() > 1 {
         return Err(ApiError::bad_request("min_severity takes one severity"));
@@ -156,6 +161,7 @@ pub fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
         to,
         historical,
         exception,
+        incident,
         limit: limit(&params.limit, PAGE_DEFAULT, ALERTS_MAX)?,
         cursor: given(&params.cursor).map(str::to_owned),
         order: order(given(&params.order).unwrap_or("newest"))?,

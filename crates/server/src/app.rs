@@ -32,8 +32,8 @@ use crate::memory::Memory;
 use crate::query::Params;
 use crate::stream::Hub;
 use crate::{
-    alerts, bans, docs, elastic, error, events, exceptions, guard, history, ingest, limit, metrics,
-    overview, page, rules, sources,
+    alerts, bans, docs, elastic, error, events, exceptions, guard, history, incidents, ingest,
+    limit, metrics, overview, page, rules, sources,
 };
 use crate::{loki, notices, otlp, splunk, status, stream, triage};
 
@@ -244,6 +244,9 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(history::fields::values))
         .routes(routes!(history::backtests::list, history::backtests::start))
         .routes(routes!(history::backtests::one, history::backtests::cancel))
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::one))
+        .routes(routes!(incidents::noise))
         .routes(routes!(rules::list, rules::own::save))
         .routes(routes!(rules::one, rules::own::remove))
         .routes(routes!(rules::own::draft))

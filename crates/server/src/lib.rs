@@ -32,6 +32,7 @@ mod bans;
 mod events;
 mod exceptions;
 mod history;
+mod incidents;
 mod ingest;
 mod known;
 mod metrics;
