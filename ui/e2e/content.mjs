@@ -175,7 +175,40 @@ async function alertIsExcepted({ base, browser }) {
   await done(page);
 }
 
+/** By keys: the address is blocked (here, in a dry run, that is recorded) and let in again. */
+async function addressIsBlocked({ base, browser }) {
+  const ip = freshAddress();
+  await attack(base, ip, ['ann', 'ben', 'cem', 'dan', 'eve', 'fay']);
+  const { id } = (await alertOf(base, ip)).tocsin.alert;
+  const page = await open(browser);
+  await page.goto(`${base}/alerts/${id}`);
+  await page.getByTestId('status').filter({ hasText: 'new' }).waitFor();
+  await page.keyboard.press('b');
+  // A rule does so too, soon after its alert: whoever is first.
+  const held = page.getByTestId('ban');
+  const save = page.getByRole('button', { name: 'Block it', exact: true });
+  await until('a ban', async () => {
+    if (await held.isVisible()) return true;
+    if (await save.isVisible()) await save.click({ timeout: 1000 }).catch(() => undefined);
+    return false;
+  });
+  const told = await held.innerText();
+  ensure(told.startsWith(`${ip} would be kept out until`), told);
+  none(await axe(page), 'axe on a ban');
+  const dialog = page.getByRole('dialog', { name: `Block ${ip}` });
+  await dialog.getByRole('button', { name: 'Let it in again' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+  await page.keyboard.press('b');
+  await page.getByText('This is a dry run').waitFor();
+  none(await axe(page), 'axe on the form that blocks');
+  const { bans } = await (await fetch(`${base}/api/v1/bans?state=all`)).json();
+  const ours = bans.filter((ban) => ban.address === ip).map((ban) => ban.state);
+  same(ours.join(), 'lifted', 'one ban of the attack, lifted');
+  await done(page);
+}
+
 export const CONTENT = [
+  ['an address is blocked and let in again', addressIsBlocked],
   ['an alert is excepted, with what that would have hidden', alertIsExcepted],
   ['an address, user or host has its page', entitiesAreKnown],
   ['hostile events stay text on every screen', hostileEventsStayText],

@@ -141,6 +141,7 @@ export const t = {
     take: 'Assign it to me',
     comment: 'Comment on it',
     undo: 'Undo the last change',
+    block: 'Block the address',
     except: 'Do not alert about it again',
     goOverview: 'Go to Overview',
     goAlerts: 'Go to Alerts',

@@ -248,17 +248,17 @@ impl Catalog {
         })
     }
 
-    /// How many bans of an address began at or after `since`, in force at some time or planned.
+    /// The bans of an address that began at or after `since`, the newest first.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn bans_of(&self, address: IpAddr, since: Timestamp) -> Result<u32> {
+    pub fn bans_of(&self, address: IpAddr, since: Timestamp) -> Result<Vec<Ban>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM bans WHERE address = ?1 AND created >= ?2 ORDER BY id DESC"
+        );
         self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT count(*) FROM bans WHERE address = ?1 AND created >= ?2
-                 AND state IN ('planned', 'active', 'unwanted', 'expired')",
-            )?;
-            statement.query_row(params![address.to_string(), since.0], |row| row.get(0))
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map(params![address.to_string(), since.0], read_row)?.collect()
         })
     }
 
@@ -390,8 +390,9 @@ mod tests {
         assert_eq!(two.len(), 2);
         assert_eq!(catalog.bans(&[], Some(all[5].id), 100).unwrap().len(), 2);
         assert_eq!(catalog.bans_by_rules(since).unwrap(), 6);
-        assert_eq!(catalog.bans_of("2001:db8::3".parse().unwrap(), since).unwrap(), 1);
-        assert_eq!(catalog.bans_of("2001:db8::4".parse().unwrap(), since).unwrap(), 0);
+        let third = catalog.bans_of("2001:db8::3".parse().unwrap(), since).unwrap();
+        assert_eq!((third.len(), third[0].what.state), (1, BanState::Active));
+        assert!(catalog.bans_of("2001:db8::99".parse().unwrap(), since).unwrap().is_empty());
         let nameless = NewBan { by: " ".into(), ..new("192.0.2.1", None, BanState::Wanted) };
         assert!(matches!(catalog.add_ban(&nameless), Err(CatalogError::BadRequest(_))));
     }

@@ -253,8 +253,18 @@ impl Responder {
         }
         let now = now();
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let before =
-            self.catalog.bans_of(address, now.minus(REPEAT_SPAN)).map_err(|error| text(&error))?;
+        let bans = self.catalog.bans_of(address, now.minus(REPEAT_SPAN));
+        let bans = bans.map_err(|error| text(&error))?;
+        // One attack makes several alerts: it is banned once, and not again when a person has let
+        // it in since.
+        let decided = |ban: &Ban| match ban.what.state {
+            BanState::Lifted => ban.changed >= alert.first_seen,
+            state => self.held().contains(&state),
+        };
+        if bans.iter().any(decided) {
+            return Ok(());
+        }
+        let before = times_banned(&bans);
         let mut refusal = self.protected(address, alert.first_seen).await?;
         let made = self.catalog.bans_by_rules(now.minus(HOUR)).map_err(|error| text(&error))?;
         if refusal.is_none() && made >= self.config.per_hour_max {
@@ -299,6 +309,15 @@ impl Responder {
         Some(address.to_canonical())
     }
 
+    /// States of bans that make another one of the same address pointless. What a dry run planned
+    /// is none where bans are enforced.
+    fn held(&self) -> &'static [BanState] {
+        match self.config.mode {
+            Mode::Enforce => &[BanState::Wanted, BanState::Active, BanState::Unwanted],
+            _ => BanState::HELD,
+        }
+    }
+
     async fn wanted(&self, wish: &Wish) -> Result<NewBan, RespondError> {
         let address = wish.address.to_canonical();
         let began = match &wish.alert_id {
@@ -314,8 +333,7 @@ impl Responder {
             Some(why) => return Err(RespondError::Refused { address, why }),
             None => {}
         }
-        let held = [BanState::Active, BanState::Wanted];
-        let held = self.catalog.bans(&held, None, BANS_MAX + 1)?;
+        let held = self.catalog.bans(self.held(), None, BANS_MAX + 1)?;
         if let Some(ban) = held.iter().find(|ban| ban.what.address == address) {
             let message =
                 format!("{address} is banned already, until {} (ban {})", ban.what.expires, ban.id);
@@ -330,7 +348,10 @@ impl Responder {
                 return Err(RespondError::Bad(message));
             }
             Some(lasts) => lasts,
-            None => self.config.lasts(self.catalog.bans_of(address, now().minus(REPEAT_SPAN))?),
+            None => {
+                let bans = self.catalog.bans_of(address, now().minus(REPEAT_SPAN))?;
+                self.config.lasts(times_banned(&bans))
+            }
         };
         Ok(NewBan {
             address,
@@ -467,6 +488,15 @@ impl Responder {
         }
         Ok(())
     }
+}
+
+/// How many of the bans kept the address out, or would have.
+fn times_banned(bans: &[Ban]) -> u32 {
+    let counts = |ban: &&Ban| {
+        use BanState::{Active, Expired, Planned, Unwanted};
+        matches!(ban.what.state, Planned | Active | Unwanted | Expired)
+    };
+    u32::try_from(bans.iter().filter(counts).count()).unwrap_or(u32::MAX)
 }
 
 fn now() -> Timestamp {

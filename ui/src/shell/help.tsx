@@ -22,6 +22,7 @@ const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['i']], t.help.take],
   [[['c']], t.help.comment],
   [[['z']], t.help.undo],
+  [[['b']], t.help.block],
   [[['t']], t.help.except],
   [[['g', 'o']], t.help.goOverview],
   [[['g', 'a']], t.help.goAlerts],

@@ -8,6 +8,7 @@ import { usePrefs } from '../../lib/prefs';
 import { undoing } from '../../lib/triage';
 import { Icon } from '../../parts/icons';
 import { t } from '../../strings';
+import { Block } from './ban';
 import { Except } from './exception';
 
 /** How long a change can be taken back with one key. */
@@ -68,6 +69,7 @@ function Doing({ alert }: { alert: Alert }) {
       {name !== '' && core.owner !== name && (
         <button type="button" className="button" onClick={take}>{t.triage.take}<kbd>{'i'}</kbd></button>
       )}
+      <Block alert={alert} />
       <Except alert={alert} />
       <span role="status" className="note">
         {error ? <span className="wrong">{error.message}</span> : done?.words}
