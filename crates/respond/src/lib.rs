@@ -9,9 +9,11 @@ mod firewall;
 mod guard;
 mod network;
 mod responder;
+mod wish;
 
 pub use config::{FirewallKind, Mode, RespondConfig};
 pub use firewall::{Firewall, FirewallError};
 pub use guard::{Guard, Refusal};
 pub use network::Network;
-pub use responder::{More, Protects, RespondError, Responder, Wish};
+pub use responder::Responder;
+pub use wish::{More, Protects, RespondError, Wish};

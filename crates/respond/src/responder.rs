@@ -18,6 +18,7 @@ use crate::config::{Mode, RespondConfig};
 use crate::firewall::Firewall;
 use crate::guard::{Guard, Refusal};
 use crate::network::Network;
+use crate::wish::{More, Protects, RespondError, Wish};
 
 /// Who rules are, in what happened to a ban.
 pub const DETECTION: &str = "detection";
@@ -40,58 +41,6 @@ const ANSWERED_MAX: usize = 10_000;
 const LOGIN_AGE_MIN: Duration = Duration::from_secs(3600);
 /// Bans in force at most.
 const BANS_MAX: usize = 100_000;
-
-/// Looks for reasons outside of this crate not to block an address: allow-lists, good logins.
-/// Gets the address and when the attack began, and may block its thread.
-pub type Protects = dyn Fn(IpAddr, Timestamp) -> Result<Option<Refusal>, String> + Send + Sync;
-
-/// Alerts for [`Responder::run`].
-#[derive(Debug, Clone)]
-pub enum More {
-    /// One was raised or changed.
-    Alert(Arc<Alert>),
-    /// Some may have been missed.
-    Missed,
-}
-
-/// A ban that a person wants.
-#[derive(Debug, Clone)]
-pub struct Wish {
-    /// Whom.
-    pub address: IpAddr,
-    /// For how long; `None`: as a rule would.
-    pub lasts: Option<Duration>,
-    /// Why.
-    pub reason: String,
-    /// Who.
-    pub by: String,
-    /// The alert that it is about.
-    pub alert_id: Option<String>,
-    /// Block it although somebody logged in well from there.
-    pub despite_login: bool,
-}
-
-/// Why a wish is not granted.
-#[derive(Debug, thiserror::Error)]
-pub enum RespondError {
-    /// A guard rail.
-    #[error("{address} is not blocked: {why}")]
-    Refused {
-        /// Whom.
-        address: IpAddr,
-        /// Why not.
-        why: Refusal,
-    },
-    /// Something about it makes no sense.
-    #[error("{0}")]
-    Bad(String),
-    /// The firewall could not.
-    #[error("{0}")]
-    Firewall(String),
-    /// The catalog refused.
-    #[error("{0}")]
-    Catalog(#[from] CatalogError),
-}
 
 /// Makes and lifts bans.
 pub struct Responder {
