@@ -252,17 +252,17 @@ fn banned(text: &str) -> Vec<Found> {
     for line in lines {
         // [{'sshd': ['192.0.2.1', '192.0.2.2']}, {'nginx': []}]
         for part in line.split(['[', ']', '{', '}', ',', ' ', '\t', '\'', '"']) {
-            if let Some(name) = part.strip_suffix(':') {
-                jail = name.to_owned();
-            }
             if let Ok(address) = part.parse() {
                 let reason = match jail.as_str() {
                     "" => "taken over from a list".to_owned(),
                     jail => format!("taken over from fail2ban, jail {jail}"),
                 };
                 found.push(Found { address, lasts: None, reason });
-            } else if !part.is_empty() && part != ":" {
-                jail = part.trim_end_matches(':').to_owned();
+                continue;
+            }
+            let name = part.trim_end_matches(':');
+            if !name.is_empty() && !name.contains(['/', '.']) {
+                jail = name.to_owned();
             }
         }
     }
