@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{Answer, Rig, alert, login, now};
 use serde_json::{Value as Json, json};
-use tocsin_model::{FieldId, Severity};
+use tocsin_model::{FieldId, Severity, Timestamp};
 
 /// Three alerts; six logins and four requests of the last minutes.
 async fn busy_rig() -> Rig {
@@ -313,6 +313,7 @@ async fn a_search_gives_events_pages_and_numbers() {
                 "one": { "term": { "source.ip": "192.0.2.1" } }, "all": { "match_all": {} },
             } } },
             "tries": { "percentiles": { "field": "tocsin.attempts", "percents": [50] } },
+            "last": { "max": { "field": "@timestamp" } },
         },
     });
     let first = post(&rig, "/api/v1/search", &body).await.json();
@@ -321,6 +322,11 @@ async fn a_search_gives_events_pages_and_numbers() {
     assert_eq!(first["aggregations"]["who"]["buckets"]["one"]["doc_count"], json!(3));
     assert_eq!(first["aggregations"]["who"]["buckets"]["all"]["doc_count"], json!(4));
     assert!(first["aggregations"]["tries"]["values"]["50.0"].as_f64().unwrap() < 1.1);
+    // Times are milliseconds, as Elasticsearch writes them.
+    let last = &first["aggregations"]["last"];
+    let text = last["value_as_string"].as_str().unwrap();
+    assert_eq!(last["value"], Timestamp::parse_rfc3339(text).unwrap().millis(), "{last}");
+    assert!(now().millis() - last["value"].as_i64().unwrap() < 3_600_000, "{last}");
     let mut next = json!({ "q": "event.outcome: failure", "last": "1h", "limit": 3 });
     next["cursor"] = first["next"].clone();
     let second = post(&rig, "/api/v1/search", &next).await.json();

@@ -10,6 +10,8 @@ use tocsin_store::{Agg, AggKind, AggResult, AggStats, Bucket, Order, RangeBucket
 use crate::elastic::query::parse_query;
 use crate::elastic::{ElasticError, Result, field_name};
 
+/// The field that holds an event's time.
+const TIME: &str = "@timestamp";
 /// The deepest nesting.
 const DEPTH_MAX: usize = 6;
 /// Buckets of `terms` when the request does not say.
@@ -34,6 +36,8 @@ enum Shape {
     Plain,
     /// One part of a stats.
     Part(&'static str),
+    /// One part of a stats of times, which are milliseconds there and nanoseconds here.
+    TimePart(&'static str),
     /// One bucket.
     Filter,
     /// Buckets by name.
@@ -116,7 +120,12 @@ impl Reader {
         path: &str,
     ) -> Result<(AggKind, Shape)> {
         let field = || field(options, path);
-        let stats = |part| Ok((AggKind::Stats { field: field()? }, Shape::Part(part)));
+        let stats = |part| {
+            let field = field()?;
+            let is_time = field == TIME && matches!(part, "min" | "max" | "avg");
+            let shape = if is_time { Shape::TimePart(part) } else { Shape::Part(part) };
+            Ok((AggKind::Stats { field }, shape))
+        };
         match kind {
             "cardinality" => Ok((AggKind::Cardinality { field: field()? }, Shape::Plain)),
             "stats" | "extended_stats" => Ok((AggKind::Stats { field: field()? }, Shape::Plain)),
@@ -228,7 +237,7 @@ fn terms_order(
     let by = match by.as_str() {
         "_term" => "_key".to_owned(),
         by => match inside.get(by).map(|asked| &asked.shape) {
-            Some(Shape::Part(part)) => format!("{by}.{part}"),
+            Some(Shape::Part(part) | Shape::TimePart(part)) => format!("{by}.{part}"),
             _ => by.to_owned(),
         },
     };
@@ -322,6 +331,13 @@ pub fn render_aggs(
 fn render(result: &AggResult, asked: &Asked) -> Json {
     match (result, &asked.shape) {
         (AggResult::Stats(stats), Shape::Part(part)) => json!({ "value": part_of(stats, part) }),
+        (AggResult::Stats(stats), Shape::TimePart(part)) => match part_of(stats, part).as_f64() {
+            Some(nanos) => {
+                let time = Timestamp(nanos as i64);
+                json!({ "value": time.millis(), "value_as_string": time })
+            }
+            None => json!({ "value": null }),
+        },
         (AggResult::Stats(stats), _) => json!(stats),
         (AggResult::Value { value }, _) => json!({ "value": value }),
         (AggResult::Percentiles { values }, Shape::Percentiles { keyed: false }) => {
