@@ -15,9 +15,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
-    include_str!("schema_bans.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
-    include_str!("schema_incidents.sql"),
 ];
 
 /// Opens a connection; the first one makes the file and migrates.

@@ -1,35 +1,18 @@
--- People who may use the page and the API, their sessions and tokens, and what they did.
-CREATE TABLE users (
-    name TEXT PRIMARY KEY,
-    role TEXT NOT NULL CHECK (role IN ('viewer', 'analyst', 'admin')),
-    password TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    changed INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE sessions (
-    hash TEXT PRIMARY KEY,
-    user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE,
-    created INTEGER NOT NULL,
-    seen INTEGER NOT NULL,
-    address TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX sessions_user ON sessions (user);
-
-CREATE TABLE tokens (
-    name TEXT PRIMARY KEY,
-    hash TEXT NOT NULL UNIQUE,
-    scope TEXT NOT NULL,
-    made_by TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    used INTEGER
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE audit (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    time INTEGER NOT NULL,
-    who TEXT NOT NULL,
-    address TEXT NOT NULL,
-    what TEXT NOT NULL,
-    status INTEGER NOT NULL
+-- Incidents: alerts that belong together, and by what new ones find them.
+CREATE TABLE incidents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    severity INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX incidents_last_seen ON incidents (last_seen, id);
+
+CREATE TABLE incident_keys (
+    key TEXT PRIMARY KEY,
+    incident INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX incident_keys_incident ON incident_keys (incident);
+
+ALTER TABLE alerts ADD COLUMN incident INTEGER;
+CREATE INDEX alerts_incident ON alerts (incident, raised, id) WHERE incident IS NOT NULL;

@@ -395,8 +395,11 @@ impl Responder {
                     self.let_in(&ban, BanState::Expired, DETECTION).await?;
                 }
                 BanState::Unwanted => {
-                    let who = ban.what.by.clone();
-                    self.let_in(&ban, BanState::Lifted, &who).await?;
+                    let steps = self.catalog.ban_activity(ban.id);
+                    let steps = steps.map_err(|error| error.to_string())?;
+                    // Whoever asked for it.
+                    let who = steps.last().map_or(DETECTION, |step| step.who.as_str());
+                    self.let_in(&ban, BanState::Lifted, who).await?;
                 }
                 BanState::Wanted => {
                     self.make(ban).await.map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ import type { Alert } from '../../api/types';
 import { clause } from '../../lib/kql';
 import { useKeys } from '../../lib/keys';
 import { usePrefs } from '../../lib/prefs';
+import { useRested } from '../../lib/rested';
 import { Failure } from '../../parts/panel';
 import { Text } from '../../parts/text';
 import { w } from '../../words/exception';
@@ -22,7 +23,6 @@ interface Preview {
 }
 
 const SPANS = Object.keys(w.spans) as (keyof typeof w.spans)[];
-const TYPING_MS = 400;
 
 export function Except({ alert }: { alert: Alert }) {
   const [open, setOpen] = useState(false);
@@ -33,15 +33,6 @@ export function Except({ alert }: { alert: Alert }) {
       {open && <Dialog alert={alert} close={() => setOpen(false)} />}
     </>
   );
-}
-
-function useRested(text: string): string {
-  const [rested, setRested] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setRested(text), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return rested;
 }
 
 function Dialog({ alert, close }: { alert: Alert; close: () => void }) {

@@ -6,6 +6,7 @@ import { queryClient } from '../../api/queries';
 import { SEVERITIES, type Severity } from '../../api/types';
 import { copy } from '../../lib/copy';
 import { download } from '../../lib/export';
+import { useRested } from '../../lib/rested';
 import { BacktestPanel } from '../../parts/backtest';
 import { Icon } from '../../parts/icons';
 import { Failure } from '../../parts/panel';
@@ -13,18 +14,6 @@ import { Text } from '../../parts/text';
 import { YamlEditor } from '../../parts/yaml';
 import { t } from '../../strings';
 import { w } from '../../words/search';
-
-/** Typing rests this long before the text is checked. */
-const CHECK_AFTER_MS = 400;
-
-function useRested(text: string): string {
-  const [rested, setRested] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setRested(text), CHECK_AFTER_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return rested;
-}
 
 export function SaveRule({ q, close }: { q: string; close: () => void }) {
   const id = useId();
