@@ -84,7 +84,7 @@ async fn a_hanging_service_delays_neither_alerts_nor_other_channels_nor_the_stop
     }}));
     let running = Running::start(&config);
     running.submit(&[alert(0, Severity::High)]);
-    running.outbox.until("asked", || !hanging.requests().is_empty()).await;
+    hanging.until_asked().await;
 
     // All on this one thread: nothing here may wait for the delivery under way.
     for number in 1..100 {

@@ -1,11 +1,14 @@
 //! An HTTP server that behaves as badly as it is told to.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
+
+use super::PATIENCE;
 
 /// What a connection meets.
 #[derive(Clone)]
@@ -36,7 +39,7 @@ pub fn answer(status: &str, headers: &str, body: &str) -> Manner {
 /// The server; ends when dropped.
 pub struct RudeServer {
     pub address: SocketAddr,
-    requests: Arc<Mutex<Vec<String>>>,
+    requests: Arc<watch::Sender<Vec<String>>>,
     task: AbortHandle,
 }
 
@@ -45,7 +48,7 @@ impl RudeServer {
     pub async fn start(manners: Vec<Manner>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let requests = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::new(watch::Sender::new(Vec::new()));
         let seen = requests.clone();
         let serving = async move {
             let mut connections = JoinSet::new();
@@ -65,7 +68,14 @@ impl RudeServer {
 
     /// The requests so far, as text.
     pub fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
+        self.requests.borrow().clone()
+    }
+
+    /// Waits until it was asked for something.
+    pub async fn until_asked(&self) {
+        let mut requests = self.requests.subscribe();
+        let asked = requests.wait_for(|requests| !requests.is_empty());
+        tokio::time::timeout(PATIENCE, asked).await.expect("asked in time").unwrap();
     }
 }
 
@@ -75,14 +85,14 @@ impl Drop for RudeServer {
     }
 }
 
-async fn serve(mut stream: TcpStream, manner: Manner, seen: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: TcpStream, manner: Manner, seen: Arc<watch::Sender<Vec<String>>>) {
     if matches!(manner, Manner::Reset) {
         // What is closed with bytes unread is reset.
         let _ = stream.readable().await;
         return;
     }
     let Some(request) = read_request(&mut stream).await else { return };
-    seen.lock().unwrap().push(request.clone());
+    seen.send_modify(|seen| seen.push(request.clone()));
     match manner {
         Manner::Say(bytes) => drop(stream.write_all(&bytes).await),
         Manner::Echo => {
