@@ -50,6 +50,8 @@ pub struct PackFile {
     pub inner: String,
     /// The bytes (samples may be any bytes).
     pub bytes: Vec<u8>,
+    /// Whether it came with the program, where it was checked when that was built.
+    pub built_in: bool,
 }
 
 impl PackFile {
@@ -97,6 +99,7 @@ pub fn builtin_packs() -> Vec<Pack> {
                 path: format!("content/{path}"),
                 inner: inner.to_owned(),
                 bytes: file.data.into_owned(),
+                built_in: true,
             });
         }
     }
@@ -135,7 +138,7 @@ pub fn read_dir(root: &Path) -> (Vec<Pack>, Vec<Diagnostic>) {
             let inner =
                 path.strip_prefix(&folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
             let path = path.display().to_string();
-            files.push(PackFile { kind: kind_of(&inner), path, inner, bytes });
+            files.push(PackFile { kind: kind_of(&inner), path, inner, bytes, built_in: false });
         });
         packs.push(Pack { name, files });
     }
@@ -156,6 +159,7 @@ pub fn read_rules(paths: &[PathBuf]) -> (Vec<PackFile>, Vec<Diagnostic>) {
                     inner: name.clone(),
                     path: name,
                     bytes,
+                    built_in: false,
                 });
             }
         });

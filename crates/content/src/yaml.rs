@@ -34,6 +34,13 @@ pub struct Node {
     pub kind: Kind,
 }
 
+impl Default for Node {
+    /// Nothing, nowhere.
+    fn default() -> Self {
+        Self { place: Place::default(), kind: Kind::Map(Vec::new()) }
+    }
+}
+
 /// What a [`Node`] is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {

@@ -210,6 +210,7 @@ fn sources(input: &[u8]) -> Result<(), String> {
         path: "content/fuzz/sources/x/source.yml".to_owned(),
         inner: "sources/x/source.yml".to_owned(),
         bytes: source.to_vec(),
+        built_in: false,
     };
     let pack = Pack { name: "fuzz".to_owned(), files: vec![file] };
     let (parser, _) = Parser::load(&[pack], tocsin_parse::Options::default());

@@ -239,6 +239,7 @@ mod tests {
             path: path.to_owned(),
             inner: path.to_owned(),
             bytes: text.as_bytes().to_vec(),
+            built_in: false,
         };
         let filled = BTreeSet::from(["ourapp.level", "user.name"]);
         lint(&[file], &filled).iter().map(ToString::to_string).collect()

@@ -443,7 +443,7 @@ impl Event {
 }
 
 /// Member of a parent that takes the value of a field that is a value and a parent.
-const VALUE_MEMBER: &str = "value";
+pub(crate) const VALUE_MEMBER: &str = "value";
 
 /// Puts `value` at the dotted `path` of a JSON object, making the parents; where a parent is
 /// already a value, that value moves to its member `value`, so that ECS names always nest.

@@ -3,12 +3,12 @@
 //! Events of one source have the same fields in the same order, so the braces and names between
 //! the values are worked out once for each such shape and copied from then on.
 
+mod put;
+
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher};
-use std::io::Write;
 use std::ops::Range;
 
-use crate::event::Event;
+use crate::event::{Event, VALUE_MEMBER};
 use crate::field::{self, FieldId};
 use crate::value::Value;
 
@@ -18,8 +18,9 @@ const SHAPES_MAX: usize = 1024;
 /// Writes events as JSON text; keep one for many events.
 #[derive(Debug, Default)]
 pub struct JsonWriter {
-    shapes: HashMap<u64, Shape>,
-    hasher: std::hash::RandomState,
+    shapes: HashMap<u64, Shape, ahash::RandomState>,
+    hasher: ahash::RandomState,
+    times: put::Times,
     ids: Vec<u32>,
 }
 
@@ -29,7 +30,7 @@ struct Shape {
     /// The fields, each twice its number and whether it is an object; the last is whether there
     /// is a raw line.
     ids: Box<[u32]>,
-    /// `None` when a name is at the same time a value and an object, or has empty parts.
+    /// `None` when a name has empty parts, or two come out the same.
     steps: Option<Steps>,
 }
 
@@ -66,19 +67,19 @@ impl JsonWriter {
         }
         let steps = self.shapes.get(&key).and_then(|shape| shape.steps.as_ref());
         let Some(Steps { text, steps, end }) = steps else {
-            put(&event.to_json(), out);
+            put::serialized(&event.to_json(), out);
             return;
         };
         for (before, what) in steps {
             out.extend_from_slice(&text.as_bytes()[before.clone()]);
             match what {
-                What::Time => quoted(event.time, out),
-                What::Received => quoted(event.received, out),
-                What::Id => quoted(event.id, out),
-                What::Original => put_text(event.original(), out),
+                What::Time => self.times.write(event.time, out),
+                What::Received => self.times.write(event.received, out),
+                What::Id => put::id(event.id, out),
+                What::Original => put::text(event.original(), out),
                 What::Field(place) => {
                     if let Some((_, value)) = event.at(*place) {
-                        put_value(value, out);
+                        put::value(value, out);
                     }
                 }
             }
@@ -88,16 +89,12 @@ impl JsonWriter {
 
     fn key(&mut self, event: &Event) -> u64 {
         self.ids.clear();
-        let mut hasher = self.hasher.build_hasher();
         let number = |id: FieldId, value| {
             (id.index() as u32) << 1 | u32::from(matches!(value, Value::Object))
         };
         self.ids.extend(event.iter().map(|(id, value)| number(id, value)));
         self.ids.push(u32::from(!event.original().is_empty()));
-        for id in &self.ids {
-            hasher.write_u32(*id);
-        }
-        hasher.finish()
+        self.hasher.hash_one(&self.ids)
     }
 }
 
@@ -120,6 +117,15 @@ fn steps(event: &Event) -> Option<Steps> {
     values.sort_by(|left, right| left.0.cmp(&right.0));
     let odd = |path: &[&str]| path.iter().any(|part| part.is_empty());
     let clash = |pair: &[(Vec<&str>, What)]| pair[1].0.starts_with(&pair[0].0);
+    // A name that is a value and an object has the value in a member of its own.
+    let both = |at: &usize| values[*at].0 != values[at - 1].0 && clash(&values[at - 1..=*at]);
+    let both: Vec<usize> = (1..values.len()).filter(both).collect();
+    for at in &both {
+        values[at - 1].0.push(VALUE_MEMBER);
+    }
+    if !both.is_empty() {
+        values.sort_by(|left, right| left.0.cmp(&right.0));
+    }
     if values.iter().any(|(path, _)| odd(path)) || values.windows(2).any(clash) {
         return None;
     }
@@ -144,51 +150,6 @@ fn steps(event: &Event) -> Option<Steps> {
     text.extend(std::iter::repeat_n('}', before.len()));
     let end = start..text.len();
     Some(Steps { text, steps: steps.into(), end })
-}
-
-/// A value whose text needs no escapes.
-fn quoted(value: impl std::fmt::Display, out: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    let _ = write!(out, "\"{value}\"");
-}
-
-fn put(value: &impl serde::Serialize, out: &mut Vec<u8>) {
-    let _ = serde_json::to_writer(out, value);
-}
-
-fn put_text(text: &str, out: &mut Vec<u8>) {
-    let plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
-    if text.as_bytes().iter().all(plain) {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    } else {
-        put(&text, out);
-    }
-}
-
-fn put_value(value: Value<'_>, out: &mut Vec<u8>) {
-    match value {
-        Value::Null | Value::Object => out.extend_from_slice(b"null"),
-        Value::Bool(flag) => put(&flag, out),
-        Value::Int(number) => put(&number, out),
-        Value::UInt(number) => put(&number, out),
-        Value::Float(number) => put(&number, out),
-        Value::Str(text) => put_text(text, out),
-        Value::List(list) => {
-            out.push(b'[');
-            for (place, item) in list.iter().enumerate() {
-                if place > 0 {
-                    out.push(b',');
-                }
-                match item {
-                    Value::Object => out.extend_from_slice(b"{}"),
-                    item => put_value(item, out),
-                }
-            }
-            out.push(b']');
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use ahash::{AHashMap, AHasher};
 use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 
-use crate::source::plan::{Decoder, DecoderKind, Plan};
+use crate::source::definition::{Csv, Decode, Definition};
 
 /// The most inputs whose columns are remembered; then all are forgotten.
 const INPUTS_MAX: usize = 1024;
@@ -39,18 +39,14 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// Those of the `plans`.
-    pub(crate) fn of(plans: &[Plan]) -> Self {
-        let mut named = Self::default();
-        for plan in plans {
-            if let Some(Decoder { kind: DecoderKind::Csv { header, .. }, .. }) = &plan.decode
-                && !header.is_empty()
-                && named.prefixes.iter().all(|known| known.needle() != header.as_bytes())
-            {
-                named.prefixes.push(Finder::new(header.as_bytes()).into_owned());
-            }
+    /// Adds that of a definition, if it has one.
+    pub(crate) fn add(&mut self, definition: &Definition) {
+        if let Some(Decode::Csv(Csv { header, .. })) = &definition.decode
+            && !header.is_empty()
+            && self.prefixes.iter().all(|known| known.needle() != header.as_bytes())
+        {
+            self.prefixes.push(Finder::new(header.as_bytes()).into_owned());
         }
-        named
     }
 
     /// Whether a record may name columns, in whatever frame.

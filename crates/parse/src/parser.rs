@@ -12,6 +12,7 @@ use crate::headers::{Headers, Named, NamedColumns};
 use crate::route::Router;
 use crate::source::compile::compile;
 use crate::source::definition::{DEFINITION_LINES_MAX, Definition};
+use crate::source::lazy::LazyPlan;
 use crate::source::plan::Plan;
 use crate::worker::Worker;
 
@@ -42,7 +43,7 @@ pub struct SourceMeta {
 pub(crate) struct Compiled {
     pub options: Options,
     pub sources: Vec<SourceMeta>,
-    pub plans: Vec<Plan>,
+    pub plans: Vec<LazyPlan>,
     pub router: Router,
     pub keys: Keys,
     /// Columns that logs name themselves.
@@ -51,8 +52,6 @@ pub(crate) struct Compiled {
     pub named: Named,
     /// For each name and hint the sources it allows.
     pub hints: AHashMap<String, Hint>,
-    /// The most variables of any plan.
-    pub temps: usize,
 }
 
 /// What a name or hint allows.
@@ -86,6 +85,7 @@ impl Parser {
         let mut loader = Loader {
             sources: Vec::new(),
             plans: Vec::new(),
+            named: Named::default(),
             router: Router::default(),
             diagnostics: &mut diagnostics,
         };
@@ -99,12 +99,10 @@ impl Parser {
                 Err(diagnostic) => loader.diagnostics.push(diagnostic),
             }
         }
-        let (sources, plans, mut router) = (loader.sources, loader.plans, loader.router);
+        let Loader { sources, plans, named, mut router, .. } = loader;
         router.finish();
         let hints = hints(&sources);
-        let temps = plans.iter().map(|plan| plan.temps).max().unwrap_or(0);
         let keys = Keys::default();
-        let named = Named::of(&plans);
         let compiled = Compiled {
             options,
             sources,
@@ -114,7 +112,6 @@ impl Parser {
             headers: Headers::default(),
             named,
             hints,
-            temps,
         };
         (Self { compiled: Arc::new(compiled) }, diagnostics)
     }
@@ -144,7 +141,7 @@ impl Parser {
 
     /// The names of all fields that the sources write.
     pub fn fields(&self) -> BTreeSet<&'static str> {
-        self.plans().iter().flat_map(crate::document::fields).collect()
+        self.plans().flat_map(crate::document::fields).collect()
     }
 
     /// Whether a record may name the columns of those after it in the same log. What such a
@@ -173,8 +170,8 @@ impl Parser {
     }
 
     /// The plans, in the order of [`Parser::sources`].
-    pub(crate) fn plans(&self) -> &[Plan] {
-        &self.compiled.plans
+    pub(crate) fn plans(&self) -> impl Iterator<Item = &Plan> {
+        self.compiled.plans.iter().map(LazyPlan::get)
     }
 
     /// A worker for one thread.
@@ -234,13 +231,20 @@ fn decode(file: &PackFile) -> Decoded {
 
 struct Loader<'d> {
     sources: Vec<SourceMeta>,
-    plans: Vec<Plan>,
+    plans: Vec<LazyPlan>,
+    named: Named,
     router: Router,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
 
 impl Loader<'_> {
-    fn source(&mut self, pack: &Pack, file: &PackFile, definition: Definition, root: &yaml::Node) {
+    fn source(
+        &mut self,
+        pack: &Pack,
+        file: &PackFile,
+        mut definition: Definition,
+        root: &yaml::Node,
+    ) {
         let name = file.inner.split('/').nth(1).unwrap_or("");
         let full = format!("{}.{name}", pack.name);
         if self.sources.len() >= SOURCES_MAX || self.sources.iter().any(|known| known.name == full)
@@ -249,17 +253,22 @@ impl Loader<'_> {
             self.diagnostics.push(Diagnostic::error(&file.path, 0, 0, message));
             return;
         }
-        let plan = compile(&pack.name, name, &file.path, &definition, root, self.diagnostics);
         let number = self.plans.len() as u16;
         self.router.add(number, &definition, &file.path, self.diagnostics);
-        self.plans.push(plan);
+        self.named.add(&definition);
         self.sources.push(SourceMeta {
             name: full,
             pack: pack.name.clone(),
-            about: definition.about,
-            hints: definition.hints,
-            paths: definition.paths,
-            setup: definition.setup,
+            about: std::mem::take(&mut definition.about),
+            hints: std::mem::take(&mut definition.hints),
+            paths: std::mem::take(&mut definition.paths),
+            setup: std::mem::take(&mut definition.setup),
+        });
+        self.plans.push(if file.built_in {
+            LazyPlan::later(&pack.name, name, &file.path, definition)
+        } else {
+            let path = &file.path;
+            LazyPlan::now(compile(&pack.name, name, path, &definition, root, self.diagnostics))
         });
     }
 }

@@ -9,6 +9,7 @@ use crate::frame::{self, Head};
 use crate::parser::{Compiled, Hint};
 use crate::route::Look;
 use crate::source::definition::Rest;
+use crate::source::lazy::LazyPlan;
 use crate::source::run::{Ran, Run};
 use crate::source::sink::Sink;
 use crate::text::offset_in;
@@ -175,19 +176,17 @@ impl<'p> Pass<'p> {
         {
             return self.framed(&head, body, event, FRAMES_MAX);
         }
-        if found.is_none() {
-            self.time_alone(text, event);
-        }
-        found
+        self.time_alone(text, event);
+        None
     }
 
     fn routed(&mut self, look: &Look<'_>, event: &mut Event) -> Option<Found> {
         let compiled = self.compiled;
         let mut candidates = std::mem::take(&mut self.state.candidates);
-        compiled.router.candidates(look, &mut candidates);
+        compiled.router.candidates(look, &mut self.state.memories, &mut candidates);
         let mut found = None;
-        for number in &candidates {
-            let Some(route) = compiled.router.takes(*number, look, &mut self.state.slots) else {
+        for candidate in &candidates {
+            let Some(route) = compiled.router.takes(*candidate, look, &mut self.state.slots) else {
                 continue;
             };
             let ran = self.run(route.source, look.body, event, false, route.fits);
@@ -251,7 +250,8 @@ impl<'p> Pass<'p> {
             hint: self.hint,
         };
         let router = &self.compiled.router;
-        if let Some(route) = router.by_keys(&self.state.names, event, &look) {
+        let State { names, candidates, .. } = &mut *self.state;
+        if let Some(route) = router.by_keys(names, event, &look, candidates) {
             let source = route.source;
             self.run(source, text, event, true, false);
             return Some(Found {
@@ -363,7 +363,8 @@ impl<'p> Pass<'p> {
         }
         let look =
             Look { program: None, tag: None, body: message, framed: false, path: self.path, hint };
-        self.compiled.router.candidates(&look, &mut self.state.candidates);
+        let State { memories, candidates, .. } = &mut *self.state;
+        self.compiled.router.candidates(&look, memories, candidates);
         !self.state.candidates.is_empty()
     }
 
@@ -430,7 +431,7 @@ impl<'p> Pass<'p> {
         flattened: bool,
         must_fit: bool,
     ) -> Ran {
-        let Some(plan) = self.compiled.plans.get(usize::from(source)) else {
+        let Some(plan) = self.compiled.plans.get(usize::from(source)).map(LazyPlan::get) else {
             return Ran::default();
         };
         let State { names, buffers, temps, zone, doubts, counters, .. } = &mut *self.state;

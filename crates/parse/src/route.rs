@@ -1,13 +1,16 @@
 //! Which source reads a body: conditions of all sources, found by program, first byte or JSON
 //! key, tried in one fixed order, so that the answer never depends on what came before.
 
+use std::ops::Range;
+use std::sync::OnceLock;
+
 use ahash::AHashMap;
 use memchr::memmem::Finder;
 use tocsin_content::Diagnostic;
 use tocsin_model::{Event, FieldId};
 
 use crate::flatten::Flattener;
-use crate::grok::{Bytes, Outcome, Pattern, Slots};
+use crate::grok::{Bytes, Memory, Node, Outcome, Pattern, Slots, Together, Verdict};
 use crate::parser::Hint;
 use crate::source::compile::tests;
 use crate::source::definition::{Definition, Match, Rest};
@@ -26,6 +29,8 @@ pub(crate) struct Route {
     prefixes: Vec<String>,
     contains: Vec<Finder<'static>>,
     lines: Vec<Pattern>,
+    /// The texts of `lines`.
+    texts: Vec<String>,
     json: Vec<JsonTest>,
     paths: Vec<Test>,
     hints: Vec<String>,
@@ -49,14 +54,44 @@ pub(crate) struct Look<'l> {
     pub hint: Option<&'l Hint>,
 }
 
+/// The routes for texts that begin with one byte.
+#[derive(Debug, Default)]
+struct First {
+    routes: Vec<u16>,
+    /// Their lines and prefixes as one; made when the first such text comes.
+    together: OnceLock<Option<Beginnings>>,
+}
+
+/// Lines and prefixes of routes as one.
+#[derive(Debug)]
+struct Beginnings {
+    together: Together,
+    /// For each of the routes the numbers of its patterns; none when it has none.
+    patterns: Vec<Range<usize>>,
+}
+
+/// A route that a text may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Candidate {
+    pub number: u16,
+    /// Whether the text has the beginning that the route asks for.
+    begun: bool,
+}
+
+/// What one thread keeps for finding routes, by first byte.
+#[derive(Debug, Default)]
+pub(crate) struct Memories(Vec<Option<Box<Memory>>>);
+
 /// All routes, compiled.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
     routes: Vec<Route>,
     by_program: AHashMap<String, Vec<u16>>,
     program_globs: Vec<(Test, u16)>,
-    by_first: Vec<Vec<u16>>,
-    by_key: Vec<u16>,
+    by_first: Vec<First>,
+    /// For each field, by its number, the routes that want it and of which it is the key that
+    /// fewest others want.
+    by_key: Vec<Vec<u16>>,
     rest_json: Vec<u16>,
     rest_syslog: Vec<u16>,
 }
@@ -81,13 +116,14 @@ impl Router {
     /// Orders and indexes the routes; to be called once all are added.
     pub(crate) fn finish(&mut self) {
         self.routes.sort_by_key(|route| (route.order, route.source));
-        self.by_first = vec![Vec::new(); 256];
+        self.by_first.resize_with(256, First::default);
+        let mut keyed = Vec::new();
         for (number, route) in self.routes.iter().enumerate() {
             let number = number as u16;
             match route.rest_of {
                 Some(Rest::Json) => self.rest_json.push(number),
                 Some(Rest::Syslog) => self.rest_syslog.push(number),
-                None if !route.json.is_empty() => self.by_key.push(number),
+                None if !route.json.is_empty() => keyed.push(number),
                 None if !route.programs.is_empty() => {
                     for program in &route.programs {
                         if program.contains('*') {
@@ -100,11 +136,12 @@ impl Router {
                 None => {
                     let first = first_bytes(route);
                     for byte in (0..=255u8).filter(|byte| first.has(*byte)) {
-                        self.by_first[usize::from(byte)].push(number);
+                        self.by_first[usize::from(byte)].routes.push(number);
                     }
                 }
             }
         }
+        self.index_keys(&keyed);
     }
 
     /// Whether a source asks for this program by its whole name.
@@ -113,46 +150,108 @@ impl Router {
     }
 
     /// The routes that a text may take, best first.
-    pub(crate) fn candidates(&self, look: &Look<'_>, found: &mut Vec<u16>) {
+    pub(crate) fn candidates(
+        &self,
+        look: &Look<'_>,
+        memories: &mut Memories,
+        found: &mut Vec<Candidate>,
+    ) {
         found.clear();
+        let whole = |number: &u16| Candidate { number: *number, begun: false };
         let by_name = |name: Option<&str>| name.and_then(|name| self.by_program.get(name));
         if let Some(numbers) = by_name(look.program) {
-            found.extend_from_slice(numbers);
+            found.extend(numbers.iter().map(whole));
         }
         if look.tag != look.program
             && let Some(numbers) = by_name(look.tag)
         {
-            found.extend_from_slice(numbers);
+            found.extend(numbers.iter().map(whole));
         }
         if let Some(tag) = look.tag {
             let globs = self.program_globs.iter().filter(|(glob, _)| glob.text(tag));
-            found.extend(globs.map(|(_, number)| *number));
-        }
-        let named = !found.is_empty() && look.hint.is_none();
-        if let Some(first) = look.body.as_bytes().first() {
-            found.extend_from_slice(&self.by_first[usize::from(*first)]);
+            found.extend(globs.map(|(_, number)| whole(number)));
         }
         // What a known program says is its own, whatever words its clients put into it.
-        if named {
-            let loose = |number: &u16| {
-                self.routes.get(usize::from(*number)).is_some_and(|route| route.loose)
-            };
-            found.retain(|number| !loose(number));
-        }
+        let named = !found.is_empty() && look.hint.is_none();
+        self.by_beginning(look, memories, |candidate| {
+            let route = self.routes.get(usize::from(candidate.number));
+            if route.is_some_and(|route| !(named && route.loose)) {
+                found.push(candidate);
+            }
+        });
         found.sort_unstable();
         found.dedup();
     }
 
+    /// Calls `each` with the routes whose lines or prefixes the text may have.
+    fn by_beginning(
+        &self,
+        look: &Look<'_>,
+        memories: &mut Memories,
+        mut each: impl FnMut(Candidate),
+    ) {
+        let Some(byte) = look.body.as_bytes().first().map(|byte| usize::from(*byte)) else {
+            return;
+        };
+        let first = &self.by_first[byte];
+        let beginnings = first.together.get_or_init(|| self.beginnings(&first.routes));
+        let Some(Beginnings { together, patterns }) = beginnings else {
+            first
+                .routes
+                .iter()
+                .for_each(|number| each(Candidate { number: *number, begun: false }));
+            return;
+        };
+        memories.0.resize_with(memories.0.len().max(byte + 1), || None);
+        let verdict = together.ask(&mut memories.0[byte], look.body);
+        for (number, patterns) in first.routes.iter().zip(patterns) {
+            let best = patterns.clone().map(&verdict).max().unwrap_or(Verdict::Maybe);
+            if best > Verdict::No {
+                each(Candidate { number: *number, begun: best == Verdict::Yes });
+            }
+        }
+    }
+
+    /// Puts the lines of routes together, or their prefixes where they have no lines.
+    fn beginnings(&self, numbers: &[u16]) -> Option<Beginnings> {
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut patterns = Vec::new();
+        for route in numbers.iter().filter_map(|number| self.routes.get(usize::from(*number))) {
+            let start = nodes.len();
+            // What is looked for anywhere is found faster than the line that may hold it.
+            if route.loose {
+                patterns.push(start..start);
+                continue;
+            }
+            for text in &route.texts {
+                nodes.push(Pattern::parse(text)?);
+            }
+            if route.texts.is_empty() {
+                nodes.extend(route.prefixes.iter().map(|prefix| Node::starts_with(prefix)));
+            }
+            patterns.push(start..nodes.len());
+        }
+        Some(Beginnings { together: Together::of(&nodes)?, patterns })
+    }
+
     /// Whether a text takes a route.
-    pub(crate) fn takes(&self, number: u16, look: &Look<'_>, slots: &mut Slots) -> Option<&Route> {
-        let route = self.routes.get(usize::from(number))?;
+    pub(crate) fn takes(
+        &self,
+        candidate: Candidate,
+        look: &Look<'_>,
+        slots: &mut Slots,
+    ) -> Option<&Route> {
+        let route = self.routes.get(usize::from(candidate.number))?;
+        let mut lines =
+            || route.lines.iter().any(|line| line.matches(look.body, slots) == Outcome::Fits);
+        let begun_so = candidate.begun && route.lines.is_empty();
         let fits = self.allows(route, look)
             && (route.prefixes.is_empty()
+                || begun_so
                 || route.prefixes.iter().any(|prefix| look.body.starts_with(prefix.as_str())))
             && (route.contains.is_empty()
                 || route.contains.iter().any(|part| part.find(look.body.as_bytes()).is_some()))
-            && (route.lines.is_empty()
-                || route.lines.iter().any(|line| line.matches(look.body, slots) == Outcome::Fits));
+            && (route.lines.is_empty() || candidate.begun || lines());
         fits.then_some(route)
     }
 
@@ -164,14 +263,38 @@ impl Router {
             && (route.paths.is_empty() || route.paths.iter().any(|path| path.text(look.path)))
     }
 
+    /// Indexes routes by the rarest of their keys.
+    fn index_keys(&mut self, keyed: &[u16]) {
+        let mut uses: AHashMap<FieldId, usize> = AHashMap::new();
+        for (fields, _) in keyed.iter().flat_map(|at| &self.routes[usize::from(*at)].json) {
+            fields.iter().for_each(|id| *uses.entry(*id).or_default() += 1);
+        }
+        for number in keyed {
+            let route = &mut self.routes[usize::from(*number)];
+            let used = |(fields, _): &JsonTest| fields.iter().map(|id| uses[id]).sum::<usize>();
+            route.json.sort_by_key(used);
+            for id in route.json.iter().take(1).flat_map(|(fields, _)| fields) {
+                if self.by_key.len() <= id.index() {
+                    self.by_key.resize_with(id.index() + 1, Vec::new);
+                }
+                self.by_key[id.index()].push(*number);
+            }
+        }
+    }
+
     /// The first source whose keys the JSON object just flattened has.
     pub(crate) fn by_keys(
         &self,
         names: &Flattener,
         event: &Event,
         look: &Look<'_>,
+        found: &mut Vec<Candidate>,
     ) -> Option<&Route> {
-        let routes = self.by_key.iter().filter_map(|number| self.routes.get(usize::from(*number)));
+        found.clear();
+        let numbers = names.all().iter().filter_map(|id| self.by_key.get(id.index())).flatten();
+        found.extend(numbers.map(|number| Candidate { number: *number, begun: false }));
+        found.sort_unstable();
+        let routes = found.iter().filter_map(|at| self.routes.get(usize::from(at.number)));
         routes.filter(|route| self.allows(route, look)).find(|route| {
             route.json.iter().all(|(fields, tests)| {
                 fields.iter().any(|id| names.saw(*id) && holds(event.get(*id), tests))
@@ -203,6 +326,7 @@ fn route(source: u16, order: u32, entry: &Match) -> Result<Route, String> {
     Ok(Route {
         source,
         order,
+        texts: entry.line.all().to_vec(),
         programs: entry.program.all().to_vec(),
         prefixes: entry.prefix.all().to_vec(),
         contains: entry.contains.all().iter().map(|part| Finder::new(part).into_owned()).collect(),

@@ -9,6 +9,9 @@ use crate::frame::Head;
 use crate::grok::Slots;
 use crate::parser::{Compiled, Parser};
 use crate::pass::{Found, Pass};
+use crate::route::{Candidate, Memories};
+use crate::source::lazy::LazyPlan;
+use crate::source::plan::TEMPS_MAX;
 use crate::source::run::Buffers;
 use crate::source::sink::{Sink, ip_of};
 use crate::text::text_of;
@@ -74,7 +77,8 @@ pub(crate) struct State {
     pub zone: ZoneMemory,
     /// A second event, for envelopes.
     pub spare: Event,
-    pub candidates: Vec<u16>,
+    pub candidates: Vec<Candidate>,
+    pub memories: Memories,
     pub slots: Slots,
     /// The frames taken off the last record.
     pub frames: Vec<&'static str>,
@@ -98,10 +102,11 @@ impl Worker {
         let state = State {
             names: Flattener::new(compiled.options.limits),
             buffers: Buffers::default(),
-            temps: vec![String::new(); compiled.temps],
+            temps: vec![String::new(); TEMPS_MAX],
             zone: ZoneMemory::default(),
             spare: Event::default(),
             candidates: Vec::new(),
+            memories: Memories::default(),
             slots: Slots::default(),
             frames: Vec::new(),
             doubts: Doubts::default(),
@@ -197,7 +202,7 @@ impl Worker {
         self.state.counters.unfitting += u64::from(!found.fits);
         // An event that comes as ECS already says itself what it is.
         let named = found.rest && event.has(field::EVENT_DATASET);
-        if let Some(plan) = self.compiled.plans.get(source).filter(|_| !named) {
+        if let Some(plan) = self.compiled.plans.get(source).filter(|_| !named).map(LazyPlan::get) {
             event.set_str(field::EVENT_DATASET, &plan.dataset);
             event.set_str(field::EVENT_MODULE, &plan.module);
         }

@@ -107,6 +107,7 @@ mod tests {
                 path: "a.yml".to_owned(),
                 inner: "a.yml".to_owned(),
                 bytes: text.as_bytes().to_vec(),
+                built_in: false,
             };
             let got = super::super::lint(&[file], &BTreeSet::from(["user.name"]));
             assert_eq!(got.len(), expected.len(), "{text}: {got:?}");

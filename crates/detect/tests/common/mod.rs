@@ -38,6 +38,7 @@ pub fn file(path: &str, text: &str) -> PackFile {
         path: path.to_owned(),
         inner: path.to_owned(),
         bytes: text.as_bytes().to_vec(),
+        built_in: false,
     }
 }
 

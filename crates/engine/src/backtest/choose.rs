@@ -78,6 +78,7 @@ pub fn of_text(content: &Content, text: &str) -> Vec<PackFile> {
         path: TEXT_PATH.to_owned(),
         inner: TEXT_PATH.to_owned(),
         bytes: text.as_bytes().to_vec(),
+        built_in: false,
     };
     let mut files = vec![file];
     files.extend(content.rule_files.iter().cloned());

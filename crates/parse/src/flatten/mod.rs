@@ -76,6 +76,8 @@ pub struct Flattener {
     predicted: Vec<Predicted>,
     keys: String,
     seen: Vec<Seen>,
+    /// The fields of the text flattened last.
+    names: Vec<FieldId>,
     text: u32,
     /// Fields the event had before this text.
     first: usize,
@@ -104,6 +106,7 @@ impl Flattener {
             predicted: Vec::new(),
             keys: String::new(),
             seen: Vec::new(),
+            names: Vec::new(),
             text: 0,
             first: 0,
             scratch: String::new(),
@@ -134,6 +137,7 @@ impl Flattener {
         if result.is_err() {
             event.remove_range(before..usize::MAX);
             self.text = self.text.wrapping_add(1);
+            self.names.clear();
         }
         result
     }
@@ -141,6 +145,11 @@ impl Flattener {
     /// Whether the text flattened last had this field.
     pub fn saw(&self, field: FieldId) -> bool {
         self.seen.get(field.index()).is_some_and(|seen| seen.text == self.text && self.text != 0)
+    }
+
+    /// The fields of the text flattened last, in the order they came.
+    pub(crate) fn all(&self) -> &[FieldId] {
+        &self.names
     }
 
     /// A number that changes with every text.
@@ -211,6 +220,7 @@ impl Flattener {
     /// Begins a text whose fields are added one by one with [`Flattener::admit_key`].
     pub(crate) fn begin(&mut self, event: &Event) {
         self.first = event.len();
+        self.names.clear();
         self.text = self.text.wrapping_add(1);
         if self.text == 0 {
             self.seen.clear();
@@ -256,6 +266,7 @@ impl Flattener {
             return true;
         }
         *seen = Seen { text: self.text, literal };
+        self.names.push(field);
         if event.len().saturating_sub(self.first) >= self.limits.fields {
             self.dropped.fields += 1;
             return false;

@@ -84,7 +84,7 @@ impl Machine<'_, '_, '_> {
             }
             match &self.ops[op] {
                 Op::Literal(bytes) => {
-                    if !self.text[pos..].starts_with(bytes) {
+                    if !begins(&self.text[pos..], bytes) {
                         return false;
                     }
                     pos += bytes.len();
@@ -226,6 +226,16 @@ impl Machine<'_, '_, '_> {
             }
         }
         false
+    }
+}
+
+/// Whether a text begins with a literal. Most are so short that a call to compare costs more.
+fn begins(text: &[u8], literal: &[u8]) -> bool {
+    match literal {
+        [] => true,
+        [only] => text.first() == Some(only),
+        [one, two] => text.first() == Some(one) && text.get(1) == Some(two),
+        _ => text.first() == literal.first() && text.starts_with(literal),
     }
 }
 

@@ -8,12 +8,14 @@ mod compile;
 mod library;
 mod machine;
 mod syntax;
+mod together;
 
 use memchr::memmem::Finder;
 
 use compile::Op;
 pub(crate) use machine::{CAPTURES_MAX, Outcome, Slots};
-pub(crate) use syntax::{Bytes, Capture};
+pub(crate) use syntax::{Bytes, Capture, Node};
+pub(crate) use together::{Memory, Together, Verdict};
 
 /// A required literal shorter than this, in bytes, is not worth looking for first.
 const REQUIRED_BYTES_MIN: usize = 4;
@@ -43,6 +45,11 @@ impl Pattern {
         let required = (!literal_start && required.len() >= REQUIRED_BYTES_MIN)
             .then(|| Finder::new(&required).into_owned());
         Ok(Self { ops, captures, first, required })
+    }
+
+    /// Parses a pattern, for [`Together`].
+    pub(crate) fn parse(text: &str) -> Option<Node> {
+        syntax::read(text).ok().map(|(node, _)| node)
     }
 
     /// Matches the whole text; the slots are set when it fits.

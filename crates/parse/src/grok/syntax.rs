@@ -85,6 +85,15 @@ pub(crate) enum Node {
     Capture { index: usize, node: Box<Node> },
 }
 
+impl Node {
+    /// What begins with this text.
+    pub(crate) fn starts_with(text: &str) -> Self {
+        let any = Self::Set(Bytes::ALL);
+        let rest = Self::Repeat { node: Box::new(any), min: 0, max: u32::MAX, lazy: false };
+        Self::All(vec![Self::Literal(text.as_bytes().to_vec()), rest])
+    }
+}
+
 /// Reads a pattern; captures are numbered in the order they are written.
 pub(crate) fn read(text: &str) -> Result<(Node, Vec<Capture>), String> {
     let mut captures = Vec::new();

@@ -11,7 +11,7 @@ use crate::grok::Pattern;
 pub(crate) const TEMPS_MAX: usize = 32;
 
 /// A compiled source.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Plan {
     /// `pack.source`.
     pub dataset: String,

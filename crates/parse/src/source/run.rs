@@ -54,7 +54,7 @@ impl Run<'_, '_> {
     /// Reads `body`. `flattened` says that it is JSON whose members are in the event already.
     pub(crate) fn body(&mut self, body: &str, flattened: bool) -> Ran {
         let plan = self.plan;
-        self.sink.temps.iter_mut().for_each(String::clear);
+        self.sink.temps.iter_mut().take(plan.temps).for_each(String::clear);
         let decoder = plan.decode.as_ref();
         let mut raw = None;
         if let Some(decoder) = decoder.filter(|decoder| decoder.from.is_none()) {
