@@ -100,14 +100,20 @@ fn stage(data: &Path, staged: &Path) -> io::Result<()> {
     Err(last)
 }
 
-/// What changes with every commit and merge: the list of files of the newest partition.
+/// What changes with every commit and merge (the list of files of the newest partition), and when
+/// a partition goes, to the archive too.
 fn moment(data: &Path) -> io::Result<Vec<u8>> {
     let mut partitions: Vec<PathBuf> = fs::read_dir(data.join("store"))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.join("meta.json").is_file())
         .collect();
     partitions.sort();
-    partitions.last().map_or(Ok(Vec::new()), |newest| fs::read(newest.join("meta.json")))
+    let mut moment =
+        partitions.last().map_or(Ok(Vec::new()), |newest| fs::read(newest.join("meta.json")))?;
+    for partition in &partitions {
+        moment.extend_from_slice(partition.as_os_str().as_encoded_bytes());
+    }
+    Ok(moment)
 }
 
 fn link_all(from: &Path, to: &Path) -> io::Result<()> {

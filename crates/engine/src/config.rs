@@ -7,6 +7,7 @@ mod lists;
 mod load;
 mod reference;
 mod schema;
+mod store;
 mod verify;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use tocsin_respond::RespondConfig;
 pub use load::{Loaded, Origin, Setting, load, read};
 pub use reference::reference;
 pub use schema::json_schema;
+pub use store::{ArchiveConfig, PackConfig, StoreConfig};
 pub use verify::verify;
 
 /// The whole configuration (`tocsin.yml`). Every section and key may be left out.
@@ -132,33 +134,6 @@ impl Default for DetectConfig {
             state_bytes_max: 64 * 1024 * 1024,
             placeholders: std::collections::BTreeMap::new(),
             zone: None,
-        }
-    }
-}
-
-/// How events are kept.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreConfig {
-    /// Days that events are kept; 0 keeps them for ever. Default 30.
-    pub retention_days: u32,
-    /// The most room that stored events take, bytes; beyond it the oldest days are deleted. 0 is
-    /// no limit. Default 0.
-    pub retention_bytes: u64,
-    /// Memory that the index writer may use, bytes. Default 64 MiB.
-    pub writer_bytes: usize,
-    /// Milliseconds from an event's arrival to it being stored safely and found by a search.
-    /// Default 1000.
-    pub commit_ms: u64,
-}
-
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self {
-            retention_days: 30,
-            retention_bytes: 0,
-            writer_bytes: 64 * 1024 * 1024,
-            commit_ms: 1000,
         }
     }
 }

@@ -61,7 +61,9 @@ pub fn open_dir(config: &Config) -> Result<(Responder, Arc<Catalog>), String> {
     let dir = &config.server.data_dir;
     let text = |error: &dyn std::fmt::Display| format!("{}: {error}", dir.display());
     let catalog = Arc::new(Catalog::open(dir).map_err(|error| text(&error))?);
-    let store = Embedded::open_to_read(&dir.join("store")).map_err(|error| text(&error))?;
+    let shelf = config.store.shelf();
+    let store = Embedded::open_to_read_with(&dir.join("store"), shelf);
+    let store = store.map_err(|error| text(&error))?;
     let responder = responder(config, catalog.clone(), Arc::new(store))?;
     Ok((responder, catalog))
 }

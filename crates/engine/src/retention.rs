@@ -1,17 +1,23 @@
-//! Retention: whole partitions are deleted when they are old, and the oldest ones when all of them
-//! are large. At the start and then regularly; nothing waits for it.
+//! Retention and archive: whole partitions are deleted when they are old, and the oldest ones when
+//! all of them are large; before that they move to the archive, where single packs may have
+//! limits of their own. At the start and then regularly; nothing waits for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tocsin_model::Timestamp;
-use tocsin_store::{EventStore, StoreError};
+use tocsin_store::{Cancel, EventStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::StoreConfig;
+use crate::config::{PackConfig, StoreConfig};
 
 /// How often old events are deleted.
 const BY_AGE_EVERY: Duration = Duration::from_secs(3600);
+/// How often it is looked for days to archive, and for packs beyond their limits.
+const ARCHIVE_EVERY: Duration = Duration::from_secs(600);
+/// A day.
+const DAY: Duration = Duration::from_secs(86_400);
 /// How often the size is looked at.
 const BY_SIZE_EVERY: Duration = Duration::from_secs(60);
 
@@ -23,6 +29,7 @@ pub(crate) async fn retain(
 ) {
     let mut age = tokio::time::interval(BY_AGE_EVERY);
     let mut size = tokio::time::interval(BY_SIZE_EVERY);
+    let mut packs = tokio::time::interval(ARCHIVE_EVERY);
     let (days, bytes_max) = (config.retention_days, config.retention_bytes);
     loop {
         let (why, deleted) = tokio::select! {
@@ -35,6 +42,11 @@ pub(crate) async fn retain(
                 let why = format!("beyond {bytes_max} bytes (store.retention_bytes)");
                 (why, delete(&store, move |store| store.shrink_to(bytes_max)).await)
             }
+            _ = packs.tick(), if !config.packs.is_empty() => {
+                let limits = config.packs.clone();
+                let why = "beyond the limits of their packs (store.packs)".to_owned();
+                (why, delete(&store, move |store| by_pack(store, &limits)).await)
+            }
         };
         match deleted {
             None | Some(Ok(0)) => {}
@@ -42,6 +54,60 @@ pub(crate) async fn retain(
             Some(Err(error)) => tracing::error!("old events cannot be deleted: {error}"),
         }
     }
+}
+
+/// Moves days to the archive, until shutdown.
+pub(crate) async fn archive_days(
+    store: Arc<dyn EventStore>,
+    after_days: u32,
+    shutdown: CancellationToken,
+) {
+    if after_days == 0 {
+        return;
+    }
+    let mut often = tokio::time::interval(ARCHIVE_EVERY);
+    often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = often.tick() => {}
+        }
+        let before = days_ago(after_days);
+        let cancel = Cancel::default();
+        let asked = cancel.clone();
+        let work = delete(&store, move |store| store.archive_before(before, &asked));
+        tokio::pin!(work);
+        let done = tokio::select! {
+            done = &mut work => done,
+            () = shutdown.cancelled() => {
+                cancel.cancel();
+                work.await
+            }
+        };
+        if let Some(Err(error)) = done {
+            tracing::error!("a day cannot be archived: {error}; it stays searchable as it is");
+        }
+    }
+}
+
+fn days_ago(days: u32) -> Timestamp {
+    Timestamp::from_system(SystemTime::now()).minus(DAY * days)
+}
+
+fn by_pack(
+    store: &dyn EventStore,
+    limits: &BTreeMap<String, PackConfig>,
+) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    for (pack, limit) in limits {
+        let before = match limit.retention_days {
+            0 => Timestamp(i64::MIN),
+            days => days_ago(days),
+        };
+        let bytes_max = if limit.retention_bytes == 0 { u64::MAX } else { limit.retention_bytes };
+        deleted += store.trim_pack(pack, before, bytes_max)?;
+    }
+    Ok(deleted)
 }
 
 async fn delete(
@@ -53,8 +119,7 @@ async fn delete(
 }
 
 fn by_age(store: &dyn EventStore, days: u32) -> Result<u64, StoreError> {
-    let span = Duration::from_secs(u64::from(days) * 86_400);
-    let before = Timestamp::from_system(SystemTime::now()).minus(span);
+    let before = days_ago(days);
     // When all is old, the clock may be wrong; new events will tell.
     match store.stats()?.newest {
         Some(newest) if newest >= before => store.delete_before(before),

@@ -27,7 +27,7 @@ use crate::handle::{Handle, LIVE_BACKLOG_MAX, Progress};
 use crate::pipeline::{Control, Parts, Pipeline};
 use crate::reload::{InForce, Reloader};
 use crate::respond;
-use crate::retention::retain;
+use crate::retention::{archive_days, retain};
 
 /// Batches that may wait between the inputs and the pipeline.
 const BATCHES_WAITING_MAX: usize = 64;
@@ -77,6 +77,7 @@ impl Engine {
         config.read_own_rules();
         let store_options = tocsin_store::Options {
             writer_bytes_max: config.store.writer_bytes,
+            archive: config.store.shelf(),
             ..tocsin_store::Options::default()
         };
         let store = Embedded::open(&data_dir.join("store"), store_options)
@@ -217,6 +218,8 @@ fn in_background(config: &Config, opened: &Opened, shutdown: &CancellationToken)
     background.spawn(opened.exceptions.clone().watch(shutdown.clone()));
     let retention = config.store.clone();
     background.spawn(retain(opened.store.clone(), retention, shutdown.clone()));
+    let archive = config.store.archive.after_days;
+    background.spawn(archive_days(opened.store.clone(), archive, shutdown.clone()));
     background
 }
 

@@ -313,6 +313,12 @@ impl FieldId {
         Self::lookup(name).or_else(|| NAMES.add(name).map(Self))
     }
 
+    /// Whether no further name gets a number.
+    pub fn is_full() -> bool {
+        let by_name = NAMES.by_name.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        by_name.len() >= FIELD_NAMES_MAX
+    }
+
     /// The number of `name` if it has one.
     pub fn lookup(name: &str) -> Option<Self> {
         let by_name = NAMES.by_name.read().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -46,6 +46,8 @@ pub struct EventList {
     next: Option<String>,
     /// The time limit came first: something is missing.
     partial: bool,
+    /// Archived days were looked through, which takes longer.
+    archived: bool,
     /// How long the search took, milliseconds.
     took_ms: u64,
 }
@@ -75,6 +77,7 @@ pub async fn search(
             total: found.total,
             next: found.next,
             partial: found.partial,
+            archived: found.archived,
             took_ms: u64::try_from(found.took.as_millis()).unwrap_or(u64::MAX),
         }))
     })

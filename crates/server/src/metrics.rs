@@ -159,6 +159,10 @@ impl Page {
         self.sample("tocsin_build_info", &[("version", status.version)], 1);
         let store = &status.store;
         self.single("tocsin_store_events", "gauge", "Events in the store.", store.documents);
+        let help = "Of these, events in the archive.";
+        self.single("tocsin_store_archived_events", "gauge", help, store.archived_documents);
+        let help = "Bytes of the archive, beside tocsin_store_bytes.";
+        self.single("tocsin_store_archived_bytes", "gauge", help, store.archived_bytes);
         let help = "Bytes on disk, alerts included.";
         self.single("tocsin_store_bytes", "gauge", help, store.disk_bytes);
         let help = "Bytes that wait in the journal to be stored.";

@@ -141,6 +141,10 @@ pub struct StoreStatus {
     pub documents: u64,
     /// Bytes on disk, alerts included.
     pub disk_bytes: u64,
+    /// Of the events, those in the archive.
+    pub archived_documents: u64,
+    /// Bytes of the archive, beside `disk_bytes`.
+    pub archived_bytes: u64,
     /// Bytes that wait in the journal to be stored.
     pub journal_bytes: u64,
     /// Time of the oldest event.
@@ -233,6 +237,8 @@ fn read(handle: &Handle) -> Status {
         store: StoreStatus {
             documents: store.documents,
             disk_bytes: store.disk_bytes + handle.catalog.disk_bytes(),
+            archived_documents: store.archived_documents,
+            archived_bytes: store.archived_bytes,
             journal_bytes: handle.journal.used_bytes(),
             oldest: store.oldest,
         },

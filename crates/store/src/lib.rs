@@ -5,6 +5,7 @@
 //! question about one event in memory, and every backend must agree with it ([`conformance`] is how that is checked). Never parses query
 //! text: `search` does.
 
+mod archive;
 mod error;
 mod filter;
 mod request;
@@ -19,7 +20,9 @@ mod words;
 pub mod conformance;
 mod embedded;
 
-pub use embedded::seal::{PartitionState, Verified, verify};
+pub use archive::shelf::{Directory, Shelf, Source};
+pub use archive::{RowWriter, Rows};
+pub use embedded::seal::{PartitionState, Verified, verify, verify_with};
 pub use embedded::{Embedded, Evaluator, Options};
 pub use error::{Result, StoreError};
 pub use filter::{ANY_TEXT, Bound, Filter, WordsMode};
@@ -84,4 +87,18 @@ pub trait EventStore: Send + Sync {
     /// Deletes whole partitions, the oldest first, until all of them take no more than this many
     /// bytes; the number of events deleted. The partition being written stays.
     fn shrink_to(&self, bytes_max: u64) -> Result<u64>;
+
+    /// Moves closed partitions, all of whose events arrived before `time`, to the archive, until
+    /// somebody cancels; the number of events moved. They are found as before, only slower. A
+    /// backend that has no archive moves none.
+    fn archive_before(&self, _time: Timestamp, _cancel: &Cancel) -> Result<u64> {
+        Ok(0)
+    }
+
+    /// Deletes the archived events of one pack (`event.module`) in whole files: those of
+    /// partitions all of whose events of it are older than `before`, and the oldest ones until
+    /// no more than `bytes_max` are left; the number of events deleted.
+    fn trim_pack(&self, _pack: &str, _before: Timestamp, _bytes_max: u64) -> Result<u64> {
+        Ok(0)
+    }
 }

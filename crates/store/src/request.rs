@@ -249,6 +249,8 @@ pub struct SearchResponse {
     pub aggs: BTreeMap<String, AggResult>,
     /// The timeout came first: hits, total and aggregates miss something.
     pub partial: bool,
+    /// Archived events were looked through, which takes longer.
+    pub archived: bool,
 }
 
 /// Result of one aggregate; as JSON it has Elasticsearch's form.
@@ -353,7 +355,11 @@ pub struct StoreStats {
     pub documents: u64,
     /// Bytes on disk.
     pub disk_bytes: u64,
-    /// Partitions.
+    /// Of these, events in the archive.
+    pub archived_documents: u64,
+    /// Bytes of the archive, which are no part of `disk_bytes`.
+    pub archived_bytes: u64,
+    /// Partitions, those in the archive included.
     pub partitions: u64,
     /// Index segments in all partitions.
     pub segments: u64,

@@ -1,11 +1,14 @@
 //! The index and the matcher give the same answer to any filter over any events.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
+use support::Archiving;
 use tocsin_model::{Event, EventId, FieldId, Timestamp, Value, field};
 use tocsin_store::{
     ANY_TEXT, Bound, Embedded, EventStore, Filter, Matcher, Options, SearchRequest, WordsMode,
@@ -199,7 +202,19 @@ fn found(store: &Embedded, filter: &Filter) -> Option<BTreeSet<u64>> {
 fn any_filter_means_the_same_in_the_index_and_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let store = Embedded::open(dir.path(), Options::default()).unwrap();
-    let config = Config { cases: FILTERS, failure_persistence: None, ..Config::default() };
+    agree(FILTERS, &store, &store);
+}
+
+#[test]
+fn any_filter_means_the_same_in_the_archive() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Archiving::open(dir.path());
+    agree(FILTERS / 20, &store, &store.0);
+    assert!(store.stats().unwrap().archived_documents > 0);
+}
+
+fn agree(filters: u32, store: &dyn EventStore, asked: &Embedded) {
+    let config = Config { cases: filters, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new(config);
     let plans =
         proptest::collection::vec(plan(), EVENTS..=EVENTS).new_tree(&mut runner).unwrap().current();
@@ -217,7 +232,7 @@ fn any_filter_means_the_same_in_the_index_and_in_memory() {
             let matching = events.iter().filter(|event| matcher.matches(event));
             matching.map(|event| event.id.offset).collect::<BTreeSet<u64>>()
         });
-        let got = found(&store, &filter);
+        let got = found(asked, &filter);
         if let (Some(expected), Some(got)) = (&expected, &got)
             && let Some(number) = expected.symmetric_difference(got).next()
         {

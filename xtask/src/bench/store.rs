@@ -1,7 +1,9 @@
 //! The store as people use it: a day of mixed traffic over TCP syslog into `tocsin run`, with all
-//! shipped rules and SigmaHQ's for Linux and web servers, then questions, backtests and a start.
+//! shipped rules and SigmaHQ's for Linux and web servers, then questions, backtests, a start and
+//! the archive.
 //! In: the release build. Out: a table of figures beside what was asked for.
 
+mod archive;
 mod ask;
 mod live;
 mod serve;
@@ -98,6 +100,7 @@ pub fn run(tocsin: &Path, rules: Option<&Path>, events: u64, dir: &Path) -> Resu
     lines.push(Line::new("memory, idle", idle, "MB", Asked::AtMost(64.0)));
     serving.stop();
     lines.extend(backtests(tocsin, &data, &rules)?);
+    lines.extend(archive::run(tocsin, &data, &rules, events, raw)?);
     std::fs::remove_dir_all(&data)?;
     print(&lines);
     print(&live::latency(tocsin, &rules, dir)?);

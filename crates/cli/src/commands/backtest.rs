@@ -205,6 +205,6 @@ impl HistoryArgs {
                 data.display()
             ));
         }
-        Ok(Embedded::open_to_read(&dir)?)
+        Ok(Embedded::open_to_read_with(&dir, config.store.shelf())?)
     }
 }

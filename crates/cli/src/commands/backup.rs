@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tocsin_engine::backup;
-use tocsin_store::PartitionState;
+use tocsin_store::{PartitionState, Shelf};
 
 use crate::common_args::ConfigArgs;
 use crate::terminal::counted;
@@ -56,6 +57,16 @@ fn data_dir(config: &ConfigArgs, data: Option<PathBuf>) -> Result<PathBuf, ExitC
     }
 }
 
+/// The data directory, and the shelf of its archive where that is elsewhere.
+fn with_shelf(
+    config: &ConfigArgs,
+    data: Option<PathBuf>,
+) -> Result<(PathBuf, Option<Arc<dyn Shelf>>), ExitCode> {
+    let loaded = config.load()?;
+    let shelf = loaded.config.store.shelf();
+    Ok((data.unwrap_or(loaded.config.server.data_dir), shelf))
+}
+
 fn said(done: Result<backup::Copied, String>, what: &str) -> ExitCode {
     match done {
         Ok(copied) => {
@@ -97,11 +108,15 @@ pub fn run_restore(args: RestoreArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When the data directory cannot be read.
 pub fn run_verify(args: VerifyArgs) -> anyhow::Result<ExitCode> {
-    let data = match data_dir(&args.config, args.data) {
-        Ok(data) => data,
+    let (data, shelf) = match with_shelf(&args.config, args.data) {
+        Ok(found) => found,
         Err(code) => return Ok(code),
     };
-    let found = tocsin_store::verify(&data.join("store"))?;
+    let store = data.join("store");
+    let found = match shelf {
+        Some(shelf) => tocsin_store::verify_with(&store, shelf.as_ref())?,
+        None => tocsin_store::verify(&store)?,
+    };
     let mut missing = None;
     if let Some(expected) = &args.expect {
         let chain = std::fs::read_to_string(data.join("store/seals.ndjson")).unwrap_or_default();
@@ -115,6 +130,7 @@ pub fn run_verify(args: VerifyArgs) -> anyhow::Result<ExitCode> {
         for (name, state) in &found.partitions {
             let word = match state {
                 PartitionState::Intact => "intact".to_owned(),
+                PartitionState::Archived => "intact, in the archive".to_owned(),
                 PartitionState::Open => "being written; sealed when it is closed".to_owned(),
                 PartitionState::Deleted => "deleted by retention".to_owned(),
                 PartitionState::Missing => "MISSING: nobody here deleted it".to_owned(),

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value as Json, json};
 use tocsin_model::Timestamp;
 use tocsin_search::elastic::{parse_aggs, render_aggs};
-use tocsin_store::{Embedded, EventStore, Order, ScanRequest, SearchRequest, Sort};
+use tocsin_store::{Embedded, EventStore, Order, ScanRequest, SearchRequest, SearchResponse, Sort};
 
 use crate::common_args::{ConfigArgs, HistoryArgs};
 use crate::signals::Signals;
@@ -82,6 +82,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         all(&store, &request, &mut printer)?;
     } else {
         let found = store.search(&request)?;
+        say_archived(&found);
         for hit in found.hits.iter().rev() {
             printer.event(hit)?;
         }
@@ -95,6 +96,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         follow(&store, &request, &mut printer)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says why it took longer.
+fn say_archived(found: &SearchResponse) {
+    if found.archived && io::stderr().is_terminal() {
+        eprintln!("archived days were looked through, which takes longer");
+    }
 }
 
 /// Every event, oldest first.
@@ -177,6 +185,7 @@ fn count(store: &Embedded, request: SearchRequest, args: &Args) -> anyhow::Resul
         }
     };
     let found = store.search(&SearchRequest { limit: 0, aggs, ..request })?;
+    say_archived(&found);
     let rendered = Json::Object(render_aggs(&found.aggs, &asked));
     let mut out = BufWriter::new(io::stdout());
     let table = args.format.unwrap_or(match io::stdout().is_terminal() {

@@ -40,6 +40,10 @@ pub fn verify(loaded: &Loaded) -> Vec<Diagnostic> {
         let key = message.split([':', ' ']).next().unwrap_or("").trim_start_matches("respond.");
         faults.push(loaded.fault(&["respond", key], message.clone()));
     }
+    for (path, message) in config.store.faults() {
+        let path: Vec<&str> = std::iter::once("store").chain(path).collect();
+        faults.push(loaded.fault(&path, message));
+    }
     for (path, message) in tocsin_collect::faults(&config.collect) {
         let path: Vec<&str> =
             std::iter::once("collect").chain(path.iter().map(String::as_str)).collect();
@@ -65,12 +69,13 @@ mod tests {
         let text = "alerts:\n  allow_list:\n    - 10.0.0.0/8\n    - 10.0.0.0/99\n    - nobody\n\
                     collect:\n  files:\n    - source: nginx\n    - paths: [\"/a[\"]\n\
                     \x20 senders:\n    web:\n      token: abc\n\
+                    store:\n  packs:\n    nginx: { retention_days: 3 }\n\
                     notify:\n  channels:\n    ops:\n      type: webhook\n      url_file: /no/such\n";
         std::fs::write(&path, text).unwrap();
         let loaded = super::super::load(Some(&path), []).unwrap();
         let faults = verify(&loaded);
         let lines: Vec<u32> = faults.iter().map(|fault| fault.line).collect();
-        assert_eq!(lines, [4, 5, 8, 9, 12, 17], "{faults:?}");
-        assert!(faults[5].message.starts_with("channel ops: url_file: /no/such"), "{faults:?}");
+        assert_eq!(lines, [4, 5, 8, 9, 15, 12, 20], "{faults:?}");
+        assert!(faults[6].message.starts_with("channel ops: url_file: /no/such"), "{faults:?}");
     }
 }

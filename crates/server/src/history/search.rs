@@ -62,6 +62,8 @@ pub struct Found {
     next: Option<String>,
     /// The time limit came first: something is missing.
     partial: bool,
+    /// Archived days were looked through, which takes longer.
+    archived: bool,
     /// How long it took, milliseconds.
     took_ms: u64,
     /// Results by name, as Elasticsearch writes them.
@@ -105,6 +107,7 @@ pub async fn search(State(app): State<Shared>, body: Bytes) -> Result<Json<Found
             total: found.total,
             next: found.next,
             partial: found.partial,
+            archived: found.archived,
             took_ms: u64::try_from(found.took.as_millis()).unwrap_or(u64::MAX),
             aggregations: render_aggs(&found.aggs, &asked),
         }))

@@ -114,6 +114,26 @@ pub(crate) fn compile(aggs: &BTreeMap<String, Agg>, fields: &Fields) -> Result<A
         .map_err(|error| StoreError::BadRequest(format!("aggregates: {error}")))
 }
 
+/// The same for one of many small indexes, each of which gives all that it has.
+pub(crate) fn compile_whole(aggs: &BTreeMap<String, Agg>, fields: &Fields) -> Result<Aggregations> {
+    let mut request = Json::Object(compile_map(aggs, fields)?);
+    keep_all(&mut request);
+    serde_json::from_value(request)
+        .map_err(|error| StoreError::BadRequest(format!("aggregates: {error}")))
+}
+
+/// Cuts no list of terms short before all are together.
+fn keep_all(aggs: &mut Json) {
+    for agg in aggs.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if let Some(terms) = agg.get_mut("terms").and_then(Json::as_object_mut) {
+            terms.insert("segment_size".to_owned(), json!(BUCKETS_MAX));
+        }
+        if let Some(inside) = agg.get_mut("aggs") {
+            keep_all(inside);
+        }
+    }
+}
+
 fn compile_map(aggs: &BTreeMap<String, Agg>, fields: &Fields) -> Result<Map<String, Json>> {
     let mut all = Map::new();
     for (name, agg) in aggs {

@@ -105,6 +105,33 @@ impl Builder {
         document
     }
 
+    /// Only what is in columns.
+    pub(crate) fn columns(&mut self, event: &Event) -> TantivyDocument {
+        let mut document = TantivyDocument::new();
+        document.add_u64(self.fields.stream, event.id.stream);
+        document.add_u64(self.fields.offset, event.id.offset);
+        let time = DateTime::from_timestamp_nanos(event.time.0);
+        document.add_date(self.fields.timestamp, time);
+        let received = DateTime::from_timestamp_nanos(event.received.0);
+        document.add_date(self.fields.ingested, received);
+        let mut dynamic = Vec::new();
+        for (id, value) in event.iter().filter(|(_, value)| is_present(*value)) {
+            match self.way(id) {
+                Way::Typed(class, field) if self.fields.is_fast(field) => {
+                    self.add_typed(&mut document, &mut dynamic, id, (class, field), value);
+                }
+                Way::Dynamic => value.for_each_scalar(|value| {
+                    dynamic.extend(canon(Class::Dynamic, value).map(|c| (id, owned(&c))));
+                }),
+                Way::Typed(..) | Way::Skip | Way::Unknown => {}
+            }
+        }
+        if !dynamic.is_empty() {
+            add_dynamic(&mut document, self.fields.dynamic, dynamic);
+        }
+        document
+    }
+
     fn way(&mut self, id: FieldId) -> Way {
         if self.ways.len() <= id.index() {
             self.ways.resize(id.index() + 64, Way::Unknown);

@@ -6,10 +6,14 @@
 //! commit of one index: atomic without any bookkeeping above it. A closed partition never changes
 //! again. Searches skip partitions by the event times they hold; retention deletes whole ones.
 //!
+//! **Archive.** A closed partition may move to [`cold`]: Parquet files instead of an index. The
+//! same questions reach both.
+//!
 //! **Failures.** When appending or committing fails, the writer is thrown away with everything
 //! since the last commit, and a new one is opened when it is next needed.
 
 mod aggs;
+pub(crate) mod cold;
 mod columns;
 mod compile;
 mod document;
@@ -18,6 +22,7 @@ mod fault;
 mod gather;
 mod keys;
 mod merging;
+mod moving;
 mod partition;
 mod pick;
 mod queue;
@@ -32,7 +37,7 @@ mod writer;
 
 pub use evaluate::Evaluator;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -43,12 +48,14 @@ use serde_json::Value as Json;
 use tocsin_model::{Event, EventId, Timestamp};
 
 use crate::EventStore;
+use crate::archive::shelf::{Directory, Shelf};
+use crate::embedded::cold::Cold;
 use crate::embedded::fault::of_io;
 use crate::embedded::partition::{Partition, open_all, remove_leftovers, reopen_all};
 use crate::embedded::writer::{Writer, seal_older};
 use crate::error::{Result, StoreError};
 use crate::filter::Filter;
-use crate::request::{FieldInfo, SearchRequest, SearchResponse, StoreStats};
+use crate::request::{Cancel, FieldInfo, SearchRequest, SearchResponse, StoreStats};
 use crate::scan::{ScanRequest, ScanSink};
 
 /// File that is locked while the store is open.
@@ -57,7 +64,7 @@ const LOCK_FILE: &str = "lock";
 const REOPEN_TRIES: u32 = 5;
 
 /// How an [`Embedded`] store behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Memory for events not yet committed, bytes; default 64 MB, at least 15 MB a thread.
     pub writer_bytes_max: usize,
@@ -65,6 +72,8 @@ pub struct Options {
     pub writer_threads: usize,
     /// A partition takes no more events than this; default 20 million.
     pub partition_documents_max: u64,
+    /// Where archived events are; default a directory in the store's own.
+    pub archive: Option<Arc<dyn Shelf>>,
 }
 
 impl Default for Options {
@@ -74,6 +83,7 @@ impl Default for Options {
             writer_bytes_max: 64_000_000,
             writer_threads: cores.min(2),
             partition_documents_max: 20_000_000,
+            archive: None,
         }
     }
 }
@@ -81,13 +91,24 @@ impl Default for Options {
 /// Events in one directory, indexed with Tantivy.
 pub struct Embedded {
     dir: PathBuf,
-    /// Oldest first; the last one is written.
-    partitions: RwLock<Arc<Vec<Arc<Partition>>>>,
+    parts: RwLock<Parts>,
+    shelf: Arc<dyn Shelf>,
+    /// Held while partitions move to the archive, or are deleted there.
+    moving: Mutex<()>,
     /// `None` when opened only to read.
     writer: Option<Mutex<Writer>>,
     unindexed: AtomicU64,
     /// Held as long as the store is open for writing.
     _lock: Option<File>,
+}
+
+/// What there is to ask, as it was at one moment.
+#[derive(Clone, Default)]
+struct Parts {
+    /// Oldest first; the last one is written.
+    hot: Arc<Vec<Arc<Partition>>>,
+    /// In the archive, oldest first.
+    cold: Arc<Vec<Arc<Cold>>>,
 }
 
 impl Embedded {
@@ -109,12 +130,17 @@ impl Embedded {
             Err(TryLockError::Error(error)) => return Err(of_io(dir, &error)),
         }
         remove_leftovers(dir)?;
+        let shelf = shelf_of(dir, options.archive.clone());
+        cold::tidy(dir, &shelf)?;
         let partitions = open_all(dir)?;
+        let cold = archived(dir, &shelf, &partitions)?;
         let writer = Writer::new(dir.to_path_buf(), options, &partitions)?;
         seal_older(dir.to_path_buf(), &partitions);
         Ok(Self {
             dir: dir.to_path_buf(),
-            partitions: RwLock::new(Arc::new(partitions)),
+            parts: RwLock::new(Parts { hot: Arc::new(partitions), cold: Arc::new(cold) }),
+            shelf,
+            moving: Mutex::new(()),
             writer: Some(Mutex::new(writer)),
             unindexed: AtomicU64::new(0),
             _lock: Some(lock),
@@ -124,9 +150,16 @@ impl Embedded {
     /// Opens the store in `dir` to read only, also while another process writes it. Sees what
     /// was committed by then, and after [`Embedded::refresh`] what was since.
     pub fn open_to_read(dir: &Path) -> Result<Self> {
+        Self::open_to_read_with(dir, None)
+    }
+
+    /// The same where archived events are on another shelf than the store's own.
+    pub fn open_to_read_with(dir: &Path, archive: Option<Arc<dyn Shelf>>) -> Result<Self> {
         let store = Self {
             dir: dir.to_path_buf(),
-            partitions: RwLock::default(),
+            parts: RwLock::default(),
+            shelf: shelf_of(dir, archive),
+            moving: Mutex::new(()),
             writer: None,
             unindexed: AtomicU64::new(0),
             _lock: None,
@@ -139,14 +172,18 @@ impl Embedded {
     pub fn refresh(&self) -> Result<()> {
         let mut tries = 0;
         loop {
-            match reopen_all(&self.dir, &self.partitions()) {
+            let opened = reopen_all(&self.dir, &self.parts().hot).and_then(|hot| {
+                let cold = archived(&self.dir, &self.shelf, &hot)?;
+                Ok(Parts { hot: Arc::new(hot), cold: Arc::new(cold) })
+            });
+            match opened {
                 // A partition may be deleted between the list and the opening.
                 Err(error) if tries < REOPEN_TRIES => {
                     tracing::debug!(%error, "the store changed while it was opened");
                     tries += 1;
                 }
                 done => {
-                    self.set_partitions(done?);
+                    self.set_parts(done?);
                     return Ok(());
                 }
             }
@@ -159,8 +196,16 @@ impl Embedded {
         self.writer()?.settle()
     }
 
-    fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
-        Arc::clone(&self.partitions.read().unwrap_or_else(PoisonError::into_inner))
+    fn parts(&self) -> Parts {
+        self.parts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_parts(&self, parts: Parts) {
+        *self.parts.write().unwrap_or_else(PoisonError::into_inner) = parts;
+    }
+
+    fn set_hot(&self, partitions: Vec<Arc<Partition>>) {
+        self.parts.write().unwrap_or_else(PoisonError::into_inner).hot = Arc::new(partitions);
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
@@ -188,10 +233,6 @@ impl Embedded {
             })
         })
     }
-
-    fn set_partitions(&self, partitions: Vec<Arc<Partition>>) {
-        *self.partitions.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(partitions);
-    }
 }
 
 impl EventStore for Embedded {
@@ -199,9 +240,9 @@ impl EventStore for Embedded {
         let Some(first) = events.first() else { return Ok(()) };
         let mut writer = self.writer()?;
         if let Some(made) = writer.partition_for(first)? {
-            let mut partitions = self.partitions().to_vec();
+            let mut partitions = self.parts().hot.to_vec();
             partitions.push(made);
-            self.set_partitions(partitions);
+            self.set_hot(partitions);
         }
         let appended = writer.append(events);
         self.unindexed.fetch_add(writer.take_unindexed(), Ordering::Relaxed);
@@ -211,7 +252,7 @@ impl EventStore for Embedded {
     fn commit(&self, payload: &str) -> Result<()> {
         let mut writer = self.writer()?;
         if let Some(made) = writer.partition_for_payload()? {
-            self.set_partitions(vec![made]);
+            self.set_hot(vec![made]);
         }
         writer.commit(payload)
     }
@@ -220,7 +261,7 @@ impl EventStore for Embedded {
         if self.writer.is_some() {
             return Ok(self.writer()?.payload());
         }
-        for partition in self.partitions().iter().rev() {
+        for partition in self.parts().hot.iter().rev() {
             if let Some(last) = partition.payload()? {
                 return Ok(Some(last.payload));
             }
@@ -230,8 +271,14 @@ impl EventStore for Embedded {
 
     fn get(&self, id: EventId) -> Result<Option<Json>> {
         self.guarded(|| {
-            for partition in self.partitions().iter().rev() {
+            let parts = self.parts();
+            for partition in parts.hot.iter().rev() {
                 if let Some(event) = search::get(partition, id)? {
+                    return Ok(Some(event));
+                }
+            }
+            for cold in parts.cold.iter().rev() {
+                if let Some(event) = cold::ask::get(cold, id)? {
                     return Ok(Some(event));
                 }
             }
@@ -240,15 +287,31 @@ impl EventStore for Embedded {
     }
 
     fn events(&self, ids: &HashSet<EventId>, since: Timestamp) -> Result<Vec<Event>> {
-        self.guarded(|| pick::pick(&self.partitions(), ids, since))
+        self.guarded(|| {
+            let parts = self.parts();
+            let mut found = pick::pick(&parts.hot, ids, since)?;
+            for cold in parts.cold.iter().rev() {
+                if found.len() >= ids.len() || cold.name.day < pick::first_day(since) {
+                    break;
+                }
+                found.extend(cold::ask::pick(cold, ids)?);
+            }
+            Ok(found)
+        })
     }
 
     fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
-        self.guarded(|| search::search(&self.partitions(), request))
+        self.guarded(|| {
+            let parts = self.parts();
+            search::search(&parts.hot, &parts.cold, request)
+        })
     }
 
     fn scan(&self, request: &ScanRequest, sink: &mut ScanSink<'_>) -> Result<u64> {
-        self.guarded(|| scan::scan(&self.partitions(), request, sink))
+        self.guarded(|| {
+            let parts = self.parts();
+            cold::merge::scan(&parts.hot, &parts.cold, request, sink)
+        })
     }
 
     fn count(
@@ -257,85 +320,58 @@ impl EventStore for Embedded {
         from: Option<Timestamp>,
         to: Option<Timestamp>,
     ) -> Result<u64> {
-        self.guarded(|| search::count(&self.partitions(), filter, from, to))
+        self.guarded(|| {
+            let parts = self.parts();
+            let mut total = search::count(&parts.hot, filter, from, to)?;
+            for cold in parts.cold.iter().filter(|cold| cold.may_have(from, to)) {
+                total += cold::ask::count(cold, filter, from, to)?;
+            }
+            Ok(total)
+        })
     }
 
     fn fields(&self) -> Result<Vec<FieldInfo>> {
-        let mut all: BTreeMap<String, FieldInfo> = BTreeMap::new();
-        for partition in self.partitions().iter() {
-            let names = partition.names().map_err(|e| fault::explain(&partition.path, &e))?;
-            for (name, documents) in names {
-                let kind = partition.kind_word(&name);
-                let info = all.entry(name.clone()).or_insert_with(|| FieldInfo {
-                    name,
-                    kind,
-                    documents: 0,
-                });
-                info.documents += documents;
-                info.kind = kind;
-            }
-        }
-        Ok(all.into_values().collect())
+        moving::fields(&self.parts())
     }
 
     fn stats(&self) -> Result<StoreStats> {
-        let partitions = self.partitions();
-        if let Some(newest) = partitions.last() {
-            newest.reload_if_merged().map_err(|e| fault::explain(&newest.path, &e))?;
-        }
-        let mut stats = StoreStats {
-            partitions: partitions.len() as u64,
-            unindexed_values: self.unindexed.load(Ordering::Relaxed),
-            ..StoreStats::default()
-        };
-        for partition in partitions.iter() {
-            let span = partition.span();
-            stats.documents += span.documents;
-            stats.segments += span.segments;
-            stats.disk_bytes += partition.disk_bytes();
-            stats.oldest = [stats.oldest, span.oldest].into_iter().flatten().min();
-            stats.newest = [stats.newest, span.newest].into_iter().flatten().max();
-        }
-        Ok(stats)
+        let unindexed_values = self.unindexed.load(Ordering::Relaxed);
+        Ok(StoreStats { unindexed_values, ..moving::stats(&self.parts())? })
     }
 
     fn delete_before(&self, time: Timestamp) -> Result<u64> {
-        self.delete(|partition| partition.span().newest.is_some_and(|newest| newest < time))
+        self.delete(&mut |newest, _| newest.is_some_and(|newest| newest < time))
     }
 
     fn shrink_to(&self, bytes_max: u64) -> Result<u64> {
-        let sizes = self.partitions().iter().map(|one| one.disk_bytes()).sum::<u64>();
+        let parts = self.parts();
+        let sizes = parts.hot.iter().map(|one| one.disk_bytes()).sum::<u64>()
+            + parts.cold.iter().map(|one| one.bytes()).sum::<u64>();
         let mut beyond = sizes.saturating_sub(bytes_max);
-        self.delete(|partition| {
+        self.delete(&mut |_, bytes| {
             let goes = beyond > 0;
-            beyond = beyond.saturating_sub(if goes { partition.disk_bytes() } else { 0 });
+            beyond = beyond.saturating_sub(if goes { bytes } else { 0 });
             goes
         })
     }
+
+    fn archive_before(&self, time: Timestamp, cancel: &Cancel) -> Result<u64> {
+        self.archive(time, cancel)
+    }
+
+    fn trim_pack(&self, pack: &str, before: Timestamp, bytes_max: u64) -> Result<u64> {
+        self.trim(pack, before, bytes_max)
+    }
 }
 
-impl Embedded {
-    /// Deletes partitions, asked for oldest first; the number of events in them. The one that is
-    /// written stays, and the one that holds the last payload.
-    fn delete(&self, mut goes: impl FnMut(&Partition) -> bool) -> Result<u64> {
-        // The writer's lock keeps the list of partitions from changing meanwhile.
-        let writer = self.writer()?;
-        let partitions = self.partitions();
-        let all = partitions.iter().map(Arc::clone);
-        let (old, kept): (Vec<_>, Vec<_>) =
-            all.partition(|partition| !writer.needs(partition) && goes(partition));
-        if old.is_empty() {
-            return Ok(0);
-        }
-        self.set_partitions(kept);
-        drop(writer);
-        let mut deleted = 0;
-        for partition in old {
-            let documents = partition.span().documents;
-            deleted += documents;
-            seal::note_deleted(&self.dir, partition.name, documents)?;
-            partition.remove(&self.dir)?;
-        }
-        Ok(deleted)
-    }
+/// The shelf of a store: its own, or the one that is given.
+fn shelf_of(dir: &Path, given: Option<Arc<dyn Shelf>>) -> Arc<dyn Shelf> {
+    given.unwrap_or_else(|| Arc::new(Directory(dir.join(cold::ARCHIVE))))
+}
+
+/// Archived partitions that are not there as an index any more.
+fn archived(dir: &Path, shelf: &Arc<dyn Shelf>, hot: &[Arc<Partition>]) -> Result<Vec<Arc<Cold>>> {
+    let mut all = cold::open_all(dir, shelf)?;
+    all.retain(|cold| !hot.iter().any(|partition| partition.name == cold.name));
+    Ok(all)
 }

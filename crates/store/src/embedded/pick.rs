@@ -22,8 +22,7 @@ pub(crate) fn pick(
     ids: &HashSet<EventId>,
     since: Timestamp,
 ) -> Result<Vec<Event>> {
-    // An epoch that runs over midnight is in the partition of the day that it began on.
-    let first_day = day_of(since).saturating_sub(1);
+    let first_day = first_day(since);
     let offsets: HashSet<u64> = ids.iter().map(|id| id.offset).collect();
     let mut found = Vec::with_capacity(ids.len());
     for partition in partitions.iter().rev() {
@@ -42,6 +41,12 @@ pub(crate) fn pick(
         }
     }
     Ok(found)
+}
+
+/// The day of the first partition that may have events that arrived after `since`.
+pub(crate) fn first_day(since: Timestamp) -> i64 {
+    // An epoch that runs over midnight is in the partition of the day that it began on.
+    day_of(since).saturating_sub(1)
 }
 
 fn places_in(

@@ -157,6 +157,37 @@ pub(crate) fn schema() -> Schema {
     builder.build()
 }
 
+/// The same fields with their columns alone: for what is only sorted and counted.
+pub(crate) fn columns_only() -> Schema {
+    static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+        let mut builder = Schema::builder();
+        for (_, entry) in schema().fields() {
+            let (name, fast) = (entry.name(), entry.is_fast());
+            let column = NumericOptions::default();
+            let column = if fast { column.set_fast() } else { column };
+            match entry.field_type() {
+                FieldType::U64(_) => builder.add_u64_field(name, column),
+                FieldType::I64(_) => builder.add_i64_field(name, column),
+                FieldType::Date(options) => builder.add_date_field(name, options.clone()),
+                FieldType::IpAddr(_) => {
+                    builder.add_ip_addr_field(name, IpAddrOptions::default().set_fast())
+                }
+                FieldType::JsonObject(_) => {
+                    let dynamic = JsonObjectOptions::default();
+                    builder.add_json_field(name, dynamic.set_fast(RAW).set_expand_dots_enabled())
+                }
+                FieldType::Str(_) if fast => {
+                    builder.add_text_field(name, TextOptions::default().set_fast(RAW))
+                }
+                FieldType::Str(_) => builder.add_text_field(name, TextOptions::default()),
+                _ => builder.add_bytes_field(name, BytesOptions::default()),
+            };
+        }
+        builder.build()
+    });
+    SCHEMA.clone()
+}
+
 /// The fields of indexes made now.
 pub(crate) fn current_fields() -> Option<&'static Fields> {
     static FIELDS: LazyLock<Option<Fields>> = LazyLock::new(|| Fields::of(&schema()));

@@ -16,6 +16,9 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use tocsin_model::Timestamp;
 
+use crate::archive::shelf::{Directory, Shelf};
+use crate::embedded::cold;
+use crate::embedded::cold::make::hash;
 use crate::embedded::fault::of_io;
 use crate::embedded::partition::PartitionName;
 use crate::error::{Result, StoreError};
@@ -24,6 +27,8 @@ use crate::error::{Result, StoreError};
 const SEALS_FILE: &str = "seals.ndjson";
 /// Version of a line.
 const VERSION: u32 = 1;
+/// What a line says of a partition whose events are in the archive.
+const ARCHIVED: &str = "archived";
 /// What the first line holds as the digest of the one before.
 const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -35,7 +40,7 @@ static ADDING: Mutex<()> = Mutex::new(());
 struct Seal {
     version: u32,
     partition: String,
-    /// `sealed` or `deleted`.
+    /// `sealed`, `archived` or `deleted`.
     what: String,
     at: String,
     documents: u64,
@@ -72,6 +77,8 @@ pub struct Verified {
 pub enum PartitionState {
     /// As it was closed.
     Intact,
+    /// In the archive, as it was put there.
+    Archived,
     /// Being written, or not sealed yet.
     Open,
     /// Deleted by retention.
@@ -88,7 +95,8 @@ impl Verified {
     /// Whether nothing was changed or removed.
     pub fn is_intact(&self) -> bool {
         let fine = |state: &PartitionState| {
-            matches!(state, PartitionState::Intact | PartitionState::Open | PartitionState::Deleted)
+            use PartitionState::{Archived, Deleted, Intact, Open};
+            matches!(state, Intact | Archived | Open | Deleted)
         };
         self.broken.is_empty() && self.partitions.values().all(fine)
     }
@@ -104,6 +112,41 @@ pub(crate) fn note_deleted(dir: &Path, name: PartitionName, documents: u64) -> R
     add(dir, &name.directory(), "deleted", documents, || Ok(BTreeMap::new()))
 }
 
+/// Notes that a partition is in the archive, and which files it has there from now on.
+pub(crate) fn note_archived(
+    dir: &Path,
+    name: PartitionName,
+    documents: u64,
+    files: BTreeMap<String, String>,
+) -> Result<()> {
+    if archived(dir)?.get(&name.directory()) == Some(&files) {
+        return Ok(());
+    }
+    add(dir, &name.directory(), ARCHIVED, documents, || Ok(files))
+}
+
+/// The files that each archived partition was said to have last.
+pub(crate) fn archived(dir: &Path) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+    let (seals, _) = read(dir)?;
+    let archived = seals.into_iter().filter(|seal| seal.what == ARCHIVED);
+    Ok(archived.map(|seal| (seal.partition, seal.files)).collect())
+}
+
+/// The digests that a partition was sealed with.
+pub(crate) fn sealed(dir: &Path, name: PartitionName) -> Result<Option<BTreeMap<String, String>>> {
+    let (seals, _) = read(dir)?;
+    let own = |seal: &Seal| seal.what == "sealed" && seal.partition == name.directory();
+    Ok(seals.into_iter().find(own).map(|seal| seal.files))
+}
+
+/// The files of a partition that are not as they were sealed.
+pub(crate) fn changed(partition: &Path, sealed: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    Ok(match compare(partition, sealed)? {
+        PartitionState::Changed(files) => files,
+        _ => Vec::new(),
+    })
+}
+
 fn name_of(partition: &Path) -> String {
     partition.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
@@ -117,7 +160,8 @@ fn add(
 ) -> Result<()> {
     let _adding = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
     let (seals, _) = read(dir)?;
-    if seals.iter().any(|seal| seal.partition == name && seal.what == what) {
+    let again = |seal: &Seal| seal.partition == name && seal.what == what && what != ARCHIVED;
+    if seals.iter().any(again) {
         return Ok(());
     }
     let path = dir.join(SEALS_FILE);
@@ -196,6 +240,14 @@ fn digests(partition: &Path) -> std::io::Result<BTreeMap<String, String>> {
 /// # Errors
 /// When the directory cannot be read.
 pub fn verify(dir: &Path) -> Result<Verified> {
+    verify_with(dir, &Directory(dir.join(cold::ARCHIVE)))
+}
+
+/// The same where the files of the archive are elsewhere.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn verify_with(dir: &Path, shelf: &dyn Shelf) -> Result<Verified> {
     let (seals, mut broken) = read(dir)?;
     let mut previous = FIRST.to_owned();
     for (place, seal) in seals.iter().enumerate() {
@@ -214,6 +266,8 @@ pub fn verify(dir: &Path) -> Result<Verified> {
     for seal in &seals {
         let state = match (seal.what.as_str(), there.get(&seal.partition)) {
             ("deleted", _) => PartitionState::Deleted,
+            // A crash may have left the index as well.
+            (ARCHIVED, _) => compare_archived(dir, shelf, seal),
             (_, None) => PartitionState::Missing,
             (_, Some((_, path))) => compare(path, &seal.files)?,
         };
@@ -236,6 +290,26 @@ pub fn verify(dir: &Path) -> Result<Verified> {
         }
     }
     Ok(Verified { partitions, broken, last: seals.last().map(|seal| seal.digest.clone()) })
+}
+
+/// The files of an archived partition against the last line about it.
+fn compare_archived(dir: &Path, shelf: &dyn Shelf, seal: &Seal) -> PartitionState {
+    let about = dir.join(cold::ARCHIVE).join(&seal.partition);
+    if !about.is_dir() {
+        return PartitionState::Missing;
+    }
+    let mut changed = Vec::new();
+    for (name, digest) in &seal.files {
+        let found = if name.ends_with(".json") {
+            fs::read(about.join(name)).map(|bytes| blake3::hash(&bytes).to_hex().to_string())
+        } else {
+            shelf.open(&format!("{}/{name}", seal.partition)).and_then(|file| hash(&file))
+        };
+        if found.ok().as_ref() != Some(digest) {
+            changed.push(name.clone());
+        }
+    }
+    if changed.is_empty() { PartitionState::Archived } else { PartitionState::Changed(changed) }
 }
 
 fn partitions_of(dir: &Path) -> Result<BTreeMap<String, (PartitionName, PathBuf)>> {

@@ -13,6 +13,8 @@ use tantivy::{DocAddress, Searcher, SegmentReader, TantivyError};
 use tocsin_model::{EventId, Timestamp};
 
 use crate::embedded::aggs;
+use crate::embedded::cold::Cold;
+use crate::embedded::cold::ask::{self, ColdRows};
 use crate::embedded::compile::Compiler;
 use crate::embedded::fault::explain;
 use crate::embedded::partition::Partition;
@@ -79,18 +81,22 @@ pub(crate) fn query_of(
 
 /// Hits and aggregates over all partitions.
 pub(crate) fn search(
-    partitions: &[Arc<Partition>],
+    hot: &[Arc<Partition>],
+    cold: &[Arc<Cold>],
     request: &SearchRequest,
 ) -> Result<SearchResponse> {
     aggs::check(&request.aggs, 0)?;
     let started = Instant::now();
     let deadline = request.timeout.map(|timeout| started + timeout);
-    search_until(partitions, request, started, deadline)
+    search_until((hot, cold), request, started, deadline)
 }
+
+/// Partitions, and those in the archive.
+type Parts<'a> = (&'a [Arc<Partition>], &'a [Arc<Cold>]);
 
 /// Aggregates by filters are searches of their own.
 fn search_until(
-    partitions: &[Arc<Partition>],
+    partitions: Parts<'_>,
     request: &SearchRequest,
     started: Instant,
     deadline: Option<Instant>,
@@ -109,6 +115,7 @@ fn search_until(
             };
             let found = search_until(partitions, &inner, started, deadline)?;
             response.partial |= found.partial;
+            response.archived |= found.archived;
             let key = Json::String(key.clone());
             let doc_count = found.total;
             buckets.push(Bucket { key, key_as_string: None, doc_count, aggs: found.aggs });
@@ -120,7 +127,7 @@ fn search_until(
 }
 
 fn search_once(
-    partitions: &[Arc<Partition>],
+    (partitions, cold): Parts<'_>,
     request: &SearchRequest,
     started: Instant,
     deadline: Option<Instant>,
@@ -141,7 +148,32 @@ fn search_once(
             gathered.add(partition, request)?;
         }
     }
+    for cold in cold.iter().rev() {
+        if gathered.stop.is_time() {
+            break;
+        }
+        if cold.may_have(request.from, request.to) {
+            gathered.add_cold(cold, request)?;
+        }
+    }
     gathered.respond(request, started)
+}
+
+/// Where a hit is.
+enum Origin<'a> {
+    Hot(&'a Partition, Searcher),
+    Cold(Arc<ColdRows>),
+}
+
+impl Origin<'_> {
+    fn event(&self, hit: &Hit) -> Result<Json> {
+        match self {
+            Self::Hot(partition, searcher) => {
+                partition.event(searcher, DocAddress::new(hit.segment, hit.doc))
+            }
+            Self::Cold(rows) => rows.event(hit.doc),
+        }
+    }
 }
 
 /// What the partitions asked so far have given.
@@ -150,7 +182,8 @@ struct Gathered<'a> {
     limit: usize,
     stop: Stop,
     total: u64,
-    hits: Vec<(Hit, &'a Partition, Searcher)>,
+    hits: Vec<(Hit, Origin<'a>)>,
+    archived: bool,
     aggregates: IntermediateAggregationResults,
     aggregations: Aggregations,
     limits: AggregationLimitsGuard,
@@ -164,6 +197,7 @@ impl<'a> Gathered<'a> {
             stop: Stop::new(deadline, request.cancel.clone()),
             total: 0,
             hits: Vec::new(),
+            archived: false,
             aggregates: IntermediateAggregationResults::default(),
             aggregations: Aggregations::default(),
             limits: aggs::limits(),
@@ -194,8 +228,43 @@ impl<'a> Gathered<'a> {
         let collectors = (top, Stoppable(collector, self.stop.clone()));
         let (fruit, aggregates) = searcher.search(&query, &collectors).map_err(fail)?;
         self.aggregates.merge_fruits(aggregates).map_err(fail)?;
-        self.add_fruit(partition, &searcher, request.sort.order, fruit);
+        self.add_fruit(request.sort.order, fruit, || Origin::Hot(partition, searcher.clone()));
         Ok(())
+    }
+
+    fn add_cold(&mut self, cold: &Arc<Cold>, request: &SearchRequest) -> Result<()> {
+        self.archived = true;
+        let Some(fields) = current_fields() else { return Ok(()) };
+        let field = aggs::column(&request.sort.field, fields)?;
+        let fail = |error: TantivyError| explain(&cold.path, &error);
+        let aggregations = aggs::compile_whole(&request.aggs, fields)?;
+        if !request.aggs.is_empty() {
+            self.aggregations = aggregations.clone();
+        }
+        let stop = self.stop.clone();
+        ask::search(cold, request, &stop, &mut |searcher, rows| {
+            let top = Top {
+                field: &field,
+                order: request.sort.order,
+                limit: if self.limit == 0 { 0 } else { self.limit + 1 },
+                after: self.after.clone(),
+                stop: Stop::default(),
+            };
+            let (fruit, aggregates) = if request.aggs.is_empty() {
+                (searcher.search(&AllQuery, &top).map_err(fail)?, None)
+            } else {
+                let context = aggs::context(self.limits.clone());
+                let collector =
+                    DistributedAggregationCollector::from_aggs(aggregations.clone(), context);
+                let found = searcher.search(&AllQuery, &(top, collector)).map_err(fail)?;
+                (found.0, Some(found.1))
+            };
+            if let Some(aggregates) = aggregates {
+                self.aggregates.merge_fruits(aggregates).map_err(fail)?;
+            }
+            self.add_fruit(request.sort.order, fruit, || Origin::Cold(Arc::clone(&rows)));
+            Ok(())
+        })
     }
 
     /// Asks segment by segment, the likeliest first; those that cannot have a hit any more are
@@ -222,7 +291,7 @@ impl<'a> Gathered<'a> {
                 continue;
             }
             let fruit = top.collect_segment(&*weight, place, reader)??;
-            self.add_fruit(partition, searcher, top.order, fruit);
+            self.add_fruit(top.order, fruit, || Origin::Hot(partition, searcher.clone()));
         }
         Ok(())
     }
@@ -248,18 +317,12 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn add_fruit(
-        &mut self,
-        partition: &'a Partition,
-        searcher: &Searcher,
-        order: Order,
-        fruit: TopFruit,
-    ) {
+    fn add_fruit(&mut self, order: Order, fruit: TopFruit, origin: impl Fn() -> Origin<'a>) {
         self.total += fruit.total;
         if fruit.hits.is_empty() {
             return;
         }
-        self.hits.extend(fruit.hits.into_iter().map(|hit| (hit, partition, searcher.clone())));
+        self.hits.extend(fruit.hits.into_iter().map(|hit| (hit, origin())));
         self.hits.sort_by(|(a, ..), (b, ..)| compare(order, (&a.key, a.id), (&b.key, b.id)));
         self.hits.truncate(self.limit.saturating_add(1));
     }
@@ -270,10 +333,10 @@ impl<'a> Gathered<'a> {
             let last = self.hits.get(self.limit - 1);
             response.next = last.map(|(hit, ..)| write_cursor(hit.id, hit.key.as_ref()));
         }
-        for (hit, partition, searcher) in self.hits.iter().take(self.limit) {
-            let address = DocAddress::new(hit.segment, hit.doc);
-            response.hits.push(partition.event(searcher, address)?);
+        for (hit, origin) in self.hits.iter().take(self.limit) {
+            response.hits.push(origin.event(hit)?);
         }
+        response.archived = self.archived;
         if !request.aggs.is_empty() {
             let results = self
                 .aggregates

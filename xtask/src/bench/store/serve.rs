@@ -1,5 +1,7 @@
 //! A `tocsin run` of our own: where it listens, what it takes.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -98,6 +100,11 @@ impl Serving {
             last.1.elapsed() > STILL
         });
         Ok(())
+    }
+
+    /// Sends something over TCP syslog.
+    pub fn send(&self, bytes: &[u8]) -> Result<()> {
+        Ok(TcpStream::connect(&self.syslog)?.write_all(bytes)?)
     }
 
     /// Stops it.

@@ -69,6 +69,10 @@ pub fn search_answer(found: &SearchResponse, asked: &Asked, index: Index, counts
             "hits": hits,
         },
     });
+    if found.archived {
+        // Not of Elasticsearch: archived days were looked through, which takes longer.
+        answer["archived"] = json!(true);
+    }
     if !asked.aggs.is_empty() {
         let aggs = Json::Object(render_aggs(&found.aggs, &asked.aggs));
         if let Some(object) = answer.as_object_mut() {

@@ -1,0 +1,193 @@
+//! What changes partitions as a whole: to the archive, and away. And what is known of all of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use tocsin_model::Timestamp;
+
+use crate::embedded::cold::make::{self, Made};
+use crate::embedded::cold::{Cold, FileAbout};
+use crate::embedded::partition::{Partition, day_of};
+use crate::embedded::schema::{current_fields, kind_word, schema};
+use crate::embedded::{Embedded, Parts, fault, seal};
+use crate::error::Result;
+use crate::request::{Cancel, FieldInfo, StoreStats};
+
+/// Fields of all partitions, by name.
+pub(super) fn fields(parts: &Parts) -> Result<Vec<FieldInfo>> {
+    let mut all: BTreeMap<String, FieldInfo> = BTreeMap::new();
+    let mut add = |name: String, kind, events| {
+        let info = all.entry(name.clone()).or_insert(FieldInfo { name, kind, documents: 0 });
+        info.documents += events;
+        info.kind = kind;
+    };
+    if let Some(fields) = current_fields() {
+        let schema = schema();
+        let files = parts.cold.iter().flat_map(|cold| &cold.about.files);
+        for (name, events) in files.flat_map(|file| &file.fields) {
+            add(name.clone(), kind_word(&schema, fields, name), *events);
+        }
+    }
+    for partition in parts.hot.iter() {
+        let names = partition.names().map_err(|e| fault::explain(&partition.path, &e))?;
+        for (name, events) in names {
+            let kind = partition.kind_word(&name);
+            add(name, kind, events);
+        }
+    }
+    Ok(all.into_values().collect())
+}
+
+/// Size and span of all partitions.
+pub(super) fn stats(parts: &Parts) -> Result<StoreStats> {
+    if let Some(newest) = parts.hot.last() {
+        newest.reload_if_merged().map_err(|e| fault::explain(&newest.path, &e))?;
+    }
+    let partitions = (parts.hot.len() + parts.cold.len()) as u64;
+    let mut stats = StoreStats { partitions, ..StoreStats::default() };
+    for partition in parts.hot.iter() {
+        let span = partition.span();
+        stats.documents += span.documents;
+        stats.segments += span.segments;
+        stats.disk_bytes += partition.disk_bytes();
+        stats.oldest = [stats.oldest, span.oldest].into_iter().flatten().min();
+        stats.newest = [stats.newest, span.newest].into_iter().flatten().max();
+    }
+    for cold in parts.cold.iter() {
+        stats.documents += cold.events();
+        stats.archived_documents += cold.events();
+        stats.archived_bytes += cold.bytes();
+        stats.oldest = [stats.oldest, cold.oldest()].into_iter().flatten().min();
+        stats.newest = [stats.newest, cold.newest()].into_iter().flatten().max();
+    }
+    Ok(stats)
+}
+
+impl Embedded {
+    /// Deletes partitions, asked for oldest first with the time of their newest event and their
+    /// size; the number of events in them. The one that is written stays, and the one that holds
+    /// the last payload.
+    pub(super) fn delete(
+        &self,
+        goes: &mut dyn FnMut(Option<Timestamp>, u64) -> bool,
+    ) -> Result<u64> {
+        let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        // The writer's lock keeps the list of partitions from changing meanwhile.
+        let writer = self.writer()?;
+        let mut parts = self.parts();
+        let all = parts.cold.iter().map(Arc::clone);
+        let (old_cold, cold): (Vec<_>, Vec<_>) =
+            all.partition(|cold: &Arc<Cold>| goes(cold.newest(), cold.bytes()));
+        let all = parts.hot.iter().map(Arc::clone);
+        let (old, hot): (Vec<_>, Vec<_>) = all.partition(|partition: &Arc<Partition>| {
+            !writer.needs(partition) && goes(partition.span().newest, partition.disk_bytes())
+        });
+        if old.is_empty() && old_cold.is_empty() {
+            return Ok(0);
+        }
+        (parts.hot, parts.cold) = (Arc::new(hot), Arc::new(cold));
+        self.set_parts(parts);
+        drop(writer);
+        let mut deleted = 0;
+        for cold in old_cold {
+            deleted += cold.events();
+            seal::note_deleted(&self.dir, cold.name, cold.events())?;
+            cold.remove()?;
+        }
+        for partition in old {
+            let documents = partition.span().documents;
+            deleted += documents;
+            seal::note_deleted(&self.dir, partition.name, documents)?;
+            partition.remove(&self.dir)?;
+        }
+        Ok(deleted)
+    }
+
+    /// Moves closed partitions of the days before `time` to the archive.
+    pub(super) fn archive(&self, time: Timestamp, cancel: &Cancel) -> Result<u64> {
+        let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut moved = 0;
+        for partition in self.parts().hot.iter() {
+            if cancel.is_cancelled() {
+                break;
+            }
+            if partition.name.day >= day_of(time) || self.writer()?.needs(partition) {
+                continue;
+            }
+            let documents = partition.span().documents;
+            if documents == 0 {
+                continue;
+            }
+            let begin = std::time::Instant::now();
+            let cold = match make::make(&self.dir, partition, &self.shelf, cancel)? {
+                Made::Archived(cold) => Arc::new(*cold),
+                Made::NotSealed => continue,
+                Made::Cancelled => break,
+            };
+            tracing::info!(
+                partition = %partition.name.directory(), events = documents,
+                bytes = cold.bytes(), before = partition.disk_bytes(),
+                seconds = begin.elapsed().as_secs(), "archived"
+            );
+            self.exchange(partition, cold)?;
+            moved += documents;
+        }
+        Ok(moved)
+    }
+
+    /// From now on the archive is asked; what the partition was goes.
+    fn exchange(&self, partition: &Arc<Partition>, cold: Arc<Cold>) -> Result<()> {
+        let writer = self.writer()?;
+        let mut parts = self.parts();
+        let kept = parts.hot.iter().filter(|other| other.name != partition.name);
+        let hot = kept.map(Arc::clone).collect();
+        let mut all = parts.cold.to_vec();
+        all.push(cold);
+        all.sort_by_key(|cold| cold.name);
+        (parts.hot, parts.cold) = (Arc::new(hot), Arc::new(all));
+        self.set_parts(parts);
+        drop(writer);
+        partition.remove(&self.dir)
+    }
+
+    /// Deletes archived files of a pack.
+    pub(super) fn trim(&self, pack: &str, before: Timestamp, bytes_max: u64) -> Result<u64> {
+        let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = self.parts();
+        let own = |file: &&FileAbout| file.pack.as_deref() == Some(pack);
+        let files = parts.cold.iter().flat_map(|cold| cold.about.files.iter().filter(own));
+        let mut beyond = files.map(|file| file.bytes).sum::<u64>().saturating_sub(bytes_max);
+        let mut deleted = 0;
+        for cold in parts.cold.iter() {
+            let gone: Vec<FileAbout> = cold
+                .about
+                .files
+                .iter()
+                .filter(own)
+                .filter(|file| file.newest < before.0 || beyond > 0)
+                .cloned()
+                .collect();
+            if gone.is_empty() {
+                continue;
+            }
+            for file in &gone {
+                deleted += file.events;
+                beyond = beyond.saturating_sub(file.bytes);
+            }
+            let kept = Arc::new(cold.without(&gone));
+            // Who asks from now on does not look for them any more.
+            self.replace(cold, Arc::clone(&kept));
+            cold.delete_all_but(&kept, &self.dir)?;
+        }
+        Ok(deleted)
+    }
+
+    /// Asks another one instead of an archived partition.
+    fn replace(&self, old: &Cold, new: Arc<Cold>) {
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        let kept = parts.cold.iter().filter(|cold| cold.name != old.name).map(Arc::clone);
+        let mut all: Vec<Arc<Cold>> = kept.chain([new]).collect();
+        all.sort_by_key(|cold| cold.name);
+        parts.cold = Arc::new(all);
+    }
+}
