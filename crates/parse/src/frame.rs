@@ -265,7 +265,7 @@ fn tagged<'t>(text: &'t str, read: Read, frame: &'static str) -> Option<(Head<'t
     };
     // `ip:port` and `user/ip` stand where a host would in logs of network services.
     let colons = host.bytes().filter(|byte| *byte == b':').count();
-    if is_level(host) || colons == 1 || host.contains('/') {
+    if is_level(host) || colons == 1 || host.contains(['/', '@']) {
         return None;
     }
     Some((Head { frame, time: Some(read.time), ..head }, body))
