@@ -144,9 +144,10 @@ impl Router {
         self.index_keys(&keyed);
     }
 
-    /// Whether a source asks for this program by its whole name.
+    /// Whether a source asks for this program.
     pub(crate) fn knows_program(&self, program: &str) -> bool {
         self.by_program.contains_key(program)
+            || self.program_globs.iter().any(|(glob, _)| glob.text(program))
     }
 
     /// The routes that a text may take, best first.
