@@ -18,6 +18,26 @@ const NEW_ALERT_EVERY_S = 7;
 const t = (seconds) => new Date(seconds * 1000).toISOString();
 const blank = () => Object.fromEntries(SEVERITIES.map((word) => [word, 0]));
 
+const FACETS = ['severity', 'status', 'disposition', 'owner', 'rule', 'tactic', 'source', 'user', 'host'];
+
+/** Values that an alert has for a facet. */
+function valuesOf(alert, name) {
+  const core = alert.tocsin.alert;
+  if (name === 'rule') return [alert.rule.id];
+  if (name === 'tactic') return alert.threat?.tactic?.name ?? [];
+  if (name === 'source') return [alert.source.ip];
+  if (name === 'user') return [alert.user.name];
+  if (name === 'host') return [alert.host.name];
+  if (name === 'owner') return [core.owner ?? '-'];
+  return core[name] === undefined ? [] : [core[name]];
+}
+
+/** Without its lines. */
+const bare = (alert) => ({ ...alert, tocsin: { alert: { ...alert.tocsin.alert, events: [], matches: [] } } });
+
+/** A condition that holds. */
+const leaf = (what, wanted, found) => ({ what, matched: true, wanted, found: [[what, found]] });
+
 class World {
   constructor(alertCount) {
     this.rng = random(20_261_121);
@@ -26,6 +46,8 @@ class World {
     this.total = 4_211_733;
     this.failures = new Map();
     this.activity = new Map();
+    this.undos = [];
+    this.changes = 0;
     this.clients = new Set();
     this.control = { mode: 'normal', beat: true, fail: [], problem: false, arrivals: true };
     this.beats = 0;
@@ -95,25 +117,112 @@ class World {
     };
   }
 
-  list(query) {
-    const severities = (query.get('severity') ?? '').split(',').filter(Boolean);
+  /** The same answer to the same question until something happens. */
+  once(what, query, compute) {
+    const { skip: _, limit: __, cursor: ___, lines: ____, ...asked } = Object.fromEntries(query);
+    const key = `${what} ${JSON.stringify(asked)}`;
+    const state = `${this.alerts.length} ${this.changes} ${this.control.mode}`;
+    if (this.held !== state) {
+      this.held = state;
+      this.answers = new Map();
+    }
+    if (!this.answers.has(key)) this.answers.set(key, compute());
+    return this.answers.get(key);
+  }
+
+  /** Alerts that a query asks for, `but` for one of its parameters. */
+  matching(query, but) {
+    return this.once(`matching ${but}`, query, () => this.select(query, but));
+  }
+
+  select(query, but) {
+    const given = (name) => (name === but ? '' : (query.get(name) ?? ''));
+    const several = (name) => given(name).split(',').filter(Boolean);
     const asked = (query.get('q') ?? '').toLowerCase();
     const from = Date.parse(query.get('from') ?? '') || (RANGE_S[query.get('last')] ? Date.now() - RANGE_S[query.get('last')][0] * 1000 : 0);
-    const rule = query.get('rule') ?? '';
     const to = Date.parse(query.get('to') ?? '') || Infinity;
-    const within = this.shown.filter((alert) => {
+    const ids = new Set((query.get('id') ?? '').split(',').filter(Boolean));
+    const [severity, status, disposition] = [several('severity'), several('status'), several('disposition')];
+    return this.shown.filter((alert) => {
       const core = alert.tocsin.alert;
       const seen = Date.parse(alert['@timestamp']);
-      return (rule === '' || rule === alert.rule.id) && seen >= from && seen <= to
-        && (asked === '' || `${alert.rule.name} ${core.reason} ${alert.source.ip} ${alert.user.name} ${alert.host.name}`.toLowerCase().includes(asked));
+      if (seen < from || seen >= to) return false;
+      if (ids.size > 0 && !ids.has(core.id)) return false;
+      if (severity.length > 0 && !severity.includes(core.severity)) return false;
+      if (status.length > 0 && !status.includes(core.status)) return false;
+      if (disposition.length > 0 && !disposition.includes(core.disposition)) return false;
+      for (const name of ['rule', 'source', 'user', 'host', 'owner', 'tactic']) {
+        if (given(name) !== '' && !valuesOf(alert, name).includes(given(name))) return false;
+      }
+      return asked === '' || `${alert.rule.name} ${core.reason} ${alert.source.ip} ${alert.user.name} ${alert.host.name}`.toLowerCase().includes(asked);
     });
-    const bySeverity = blank();
-    for (const alert of within) bySeverity[alert.tocsin.alert.severity] += 1;
-    const found = within.filter((alert) => severities.length === 0 || severities.includes(alert.tocsin.alert.severity));
-    const offset = Number(query.get('cursor') ?? 0);
+  }
+
+  list(query) {
+    const found = this.matching(query);
+    const bySeverity = this.once('severities', query, () => {
+      const counts = blank();
+      for (const alert of this.matching(query, 'severity')) counts[alert.tocsin.alert.severity] += 1;
+      return counts;
+    });
+    const offset = Number(query.get('cursor') ?? query.get('skip') ?? 0);
     const limit = Number(query.get('limit') ?? 100);
     const next = offset + limit < found.length ? String(offset + limit) : null;
-    return { alerts: found.slice(offset, offset + limit), total: found.length, by_severity: bySeverity, next };
+    const page = found.slice(offset, offset + limit);
+    return { alerts: query.get('lines') === 'false' ? page.map(bare) : page, total: found.length, by_severity: bySeverity, next };
+  }
+
+  facets(query) {
+    return this.once('facets', query, () => this.count(query));
+  }
+
+  count(query) {
+    const found = this.matching(query);
+    const facets = {};
+    for (const name of FACETS) {
+      const counts = new Map();
+      for (const alert of this.matching(query, name)) for (const value of valuesOf(alert, name)) counts.set(value, (counts.get(value) ?? 0) + 1);
+      facets[name] = [...counts].map(([value, count]) => ({ value, count })).toSorted((a, b) => b.count - a.count).slice(0, 12);
+    }
+    const times = found.map((alert) => Date.parse(alert['@timestamp']) / 1000);
+    const from = Math.min(...times, Date.now() / 1000);
+    const width = [60, 300, 900, 3600, 21_600, 86_400].find((each) => (Date.now() / 1000 - from) / each < 60) ?? 86_400;
+    const start = Math.floor(from / width);
+    const series = Array.from({ length: Math.max(1, Math.floor(Date.now() / 1000 / width) - start + 1) }, (_, at) => ({ time: t((start + at) * width), by_severity: blank() }));
+    for (const alert of found) series[Math.floor(Date.parse(alert['@timestamp']) / 1000 / width) - start].by_severity[alert.tocsin.alert.severity] += 1;
+    const groups = new Map();
+    const by = query.get('group') ?? '';
+    for (const alert of by === '' ? [] : found) {
+      const parts = by === 'rule_source' ? ['rule', 'source'] : [by];
+      const asked = Object.fromEntries(parts.map((name) => [name, valuesOf(alert, name)[0] ?? '-']));
+      const key = JSON.stringify(asked);
+      const group = groups.get(key) ?? { query: asked, title: by === 'source' ? asked.source : by === 'rule' || by === 'rule_source' ? alert.rule.name : Object.values(asked)[0], alerts: 0, open: 0, closed: 0, false_positive: 0, severity: 'informational', sources: 0, rules: 1, first: alert['@timestamp'], last: alert['@timestamp'], spark: Array(12).fill(0) };
+      group.alerts += 1;
+      group[alert.tocsin.alert.status === 'closed' ? 'closed' : 'open'] += 1;
+      if (SEVERITIES.indexOf(alert.tocsin.alert.severity) < SEVERITIES.indexOf(group.severity)) group.severity = alert.tocsin.alert.severity;
+      group.spark[Math.min(11, Math.floor((12 * (Date.parse(alert['@timestamp']) / 1000 - from)) / (Date.now() / 1000 - from + 1)))] += 1;
+      groups.set(key, group);
+    }
+    const worst = [...groups.values()].toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || b.last.localeCompare(a.last));
+    return { total: found.length, facets, titles: Object.fromEntries(this.alerts.map((alert) => [alert.rule.id, alert.rule.name])), series, bucket_seconds: width, groups: worst.slice(0, 1000), groups_total: groups.size };
+  }
+
+  /** Changes all that a query finds; remembers what they were. */
+  changeMany({ query, change }) {
+    const before = [];
+    for (const alert of this.matching(new URLSearchParams(query))) {
+      const { status, disposition, owner } = alert.tocsin.alert;
+      before.push([alert, { status, disposition, owner: owner ?? '' }]);
+      this.change(alert, change);
+    }
+    this.undos.push(before);
+    return { changed: before.length, undo: String(this.undos.length - 1) };
+  }
+
+  undo(word) {
+    const before = this.undos[Number(word)] ?? [];
+    for (const [alert, was] of before) this.change(alert, was);
+    return { restored: before.length, left: 0 };
   }
 
   status() {
@@ -150,6 +259,7 @@ class World {
     core.disposition = core.status === 'closed' ? (wanted.disposition ?? core.disposition) : undefined;
     if (wanted.owner !== undefined) core.owner = wanted.owner === '' ? undefined : wanted.owner;
     core.version += 1;
+    this.changes += 1;
     const steps = Object.keys(before).filter((what) => before[what] !== core[what]).map((what) => ({ what, from: before[what] ?? null, to: core[what] ?? null }));
     const entry = { time: new Date().toISOString(), who: wanted.by ?? 'somebody', version: core.version, steps, comment: wanted.comment ?? null };
     this.activity.set(core.id, [...(this.activity.get(core.id) ?? []), entry]);
@@ -219,6 +329,7 @@ function api(world, request, response, url) {
   if (path === '/api/v1/me') return json(response, { accounts: false, setup: true, name: null, role: 'admin' });
   if (path === '/api/v1/overview') return json(response, world.overview(url.searchParams.get('last') ?? '24h'));
   if (path === '/api/v1/alerts') return json(response, world.list(url.searchParams));
+  if (path === '/api/v1/alerts/facets') return json(response, world.facets(url.searchParams));
   if (path === '/api/v1/status') return json(response, world.status());
   if (path === '/api/v1/stream') {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
@@ -226,8 +337,9 @@ function api(world, request, response, url) {
     request.on('close', () => world.clients.delete(response));
     return response.write(': hello\n\n');
   }
-  const [, id, part] = /^\/api\/v1\/alerts\/([^/]+)(\/activity)?$/.exec(path) ?? [];
+  const [, id, part] = /^\/api\/v1\/alerts\/([^/]+)(\/activity|\/why)?$/.exec(path) ?? [];
   const found = world.alerts.find((alert) => alert.tocsin.alert.id === id);
+  if (found && part === '/why') return json(response, whyOf(found));
   if (found && part) return json(response, { activity: world.activity.get(id) ?? [] });
   if (found && request.method === 'PATCH') {
     return bodyOf(request).then((wanted) => {
@@ -236,6 +348,21 @@ function api(world, request, response, url) {
     });
   }
   return found ? json(response, found) : refuse(response, 404, 'no such alert');
+}
+
+/** The conditions of an alert, made up. */
+function whyOf(alert) {
+  const core = alert.tocsin.alert;
+  const condition = { what: 'and', matched: true, parts: [leaf('source.ip', ['any value'], alert.source.ip), { what: 'not', matched: true, parts: [{ what: 'user.name', matched: false, wanted: ['backup'], found: [['user.name', alert.user.name]] }] }] };
+  const first = core.events[0];
+  return {
+    rule_id: alert.rule.id,
+    in_force: true,
+    takes: core.count > 4 ? { kind: 'event_count', tests: ['gte 5'], within: '1m', by: Object.keys(core.group), rules: ['one'] } : null,
+    counted: core.count,
+    field: null,
+    parts: first ? [{ rule_id: 'one', events: core.events.length, event_id: first.event_id, time: first.time, stored: true, explanation: { rule_id: 'one', title: 'One failed login', matched: true, log_source: { what: 'log source category: authentication', matched: true }, condition } }] : [],
+  };
 }
 
 /** Starts the stand-in; resolves to its address and a way to stop it. */
@@ -247,6 +374,8 @@ export async function startMock({ port = 0, alertCount = 412 } = {}) {
       bodyOf(request)
         .then((body) => {
           if (url.pathname === '/ingest') return json(response, world.ingest(body));
+          if (url.pathname === '/api/v1/alerts/change') return json(response, world.changeMany(body));
+          if (url.pathname === '/api/v1/alerts/undo') return json(response, world.undo(body.undo));
           if (url.pathname === '/__mock') return json(response, Object.assign(world.control, body));
           return refuse(response, 404, 'no such route');
         })

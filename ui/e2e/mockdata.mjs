@@ -131,12 +131,23 @@ export function alertOfLines(rng, ip, lines) {
   });
 }
 
+/** So many are made up one by one. */
+const MADE_MAX = 2000;
+
 /** What `count` alerts over the last day look like, newest first. */
 export function makeHistory(rng, count, now) {
   const times = Array.from({ length: count }, () => now - 20_000 - Math.floor(rng() ** 1.6 * 24 * 3600_000));
   // A busy hour, as attacks have.
   for (let at = 0; at < count / 5; at += 1) times[at] = now - 5 * 3600_000 + Math.floor(rng() * 2400_000);
-  return times.toSorted((a, b) => b - a).map((ms) => makeAlert(rng, ms));
+  const newestFirst = times.toSorted((a, b) => b - a);
+  const made = newestFirst.slice(0, MADE_MAX).map((ms) => makeAlert(rng, ms));
+  // A long list repeats itself, with other ids at other times.
+  return newestFirst.map((ms, at) => {
+    const alert = made[at % made.length];
+    if (at < made.length) return alert;
+    const id = at.toString(16).padStart(32, 'f');
+    return { ...alert, '@timestamp': iso(ms), tocsin: { alert: { ...alert.tocsin.alert, id, last_seen: iso(ms) } } };
+  });
 }
 
 /** A number of events for a moment: days have a shape. */

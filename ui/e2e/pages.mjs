@@ -64,6 +64,14 @@ async function detailExplains({ base, browser }) {
   ensure((await page.getByTestId('lines').innerText()).includes('Failed password'), 'raw lines are shown');
   ensure((await page.getByTestId('lines').locator('.entity', { hasText: ip }).count()) > 0, 'the address is highlighted in the raw lines');
   ensure((await page.title()).includes(alert.rule.name), 'the title names the rule');
+  const why = page.getByTestId('why');
+  await why.locator('.tree .met').first().waitFor();
+  const told = await why.innerText();
+  ensure(/≥\s*\d/.test(told) && /within/.test(told) && told.includes('source.ip'), `what had to come together is told: ${told}`);
+  await why.locator('.value').first().click();
+  await page.getByRole('menu').waitFor();
+  none(await axe(page), 'axe on the menu of a value');
+  await page.keyboard.press('Escape');
   await done(page);
 }
 

@@ -3,6 +3,7 @@
 //   npm run e2e:mock                                against the stand-in, with the tests of states
 // --only WORDS runs the tests whose name contains them. Exits 1 when one fails.
 import { ACCOUNTS } from './accounts.mjs';
+import { ALERTS, LARGE } from './alerts.mjs';
 import { launch } from './browser.mjs';
 import { CONTENT } from './content.mjs';
 import { startMock } from './mock.mjs';
@@ -28,7 +29,7 @@ if (base === undefined) {
 const REAL = [...SEARCH, ...CONTENT, ...ACCOUNTS];
 
 const only = option('only') ?? '';
-const tests = [...PAGES, ...(mock ? STATES : REAL)].filter(([name]) => name.includes(only));
+const tests = [...PAGES, ...ALERTS, ...(mock ? [...STATES, ...LARGE] : REAL)].filter(([name]) => name.includes(only));
 const browser = await launch();
 let failed = 0;
 for (const [name, run] of tests) {

@@ -45,8 +45,9 @@ pub(crate) fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault>
     let mut statement = connection.prepare_cached(
         "INSERT INTO alerts (id, rule_id, rule_title, severity, status, first_seen, last_seen,
             raised, historical, group_key, version, search_text, json, disposition, owner,
-            exception, incident)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+            exception, incident, source_ip, user_name, host_name, tactics)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+            ?19, ?20, ?21)
          ON CONFLICT (id) DO UPDATE SET rule_id = excluded.rule_id,
             rule_title = excluded.rule_title, severity = excluded.severity,
             status = excluded.status, first_seen = excluded.first_seen,
@@ -54,7 +55,9 @@ pub(crate) fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault>
             historical = excluded.historical, group_key = excluded.group_key,
             version = excluded.version, search_text = excluded.search_text,
             json = excluded.json, disposition = excluded.disposition, owner = excluded.owner,
-            exception = excluded.exception, incident = excluded.incident",
+            exception = excluded.exception, incident = excluded.incident,
+            source_ip = excluded.source_ip, user_name = excluded.user_name,
+            host_name = excluded.host_name, tactics = excluded.tactics",
     )?;
     statement.execute(params![
         alert.id.0,
@@ -74,6 +77,10 @@ pub(crate) fn write(connection: &Connection, alert: &Alert) -> Result<(), Fault>
         alert.triage.owner,
         alert.triage.exception.map(number),
         alert.triage.incident.map(number),
+        alert.field_text("source.ip"),
+        alert.field_text("user.name"),
+        alert.field_text("host.name"),
+        Some(alert.rule.tactics.join(",")).filter(|tactics| !tactics.is_empty()),
     ])?;
     Ok(())
 }

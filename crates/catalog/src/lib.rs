@@ -11,6 +11,7 @@ mod copy;
 mod counters;
 mod error;
 mod exceptions;
+mod facets;
 mod incidents;
 mod outbox;
 mod query;
@@ -24,12 +25,13 @@ pub use copy::copy;
 pub use counters::{CounterKind, CounterRow};
 pub use error::{CatalogError, Result};
 pub use exceptions::{Exception, NewException};
+pub use facets::{AlertGroup, Facets, GroupBy};
 pub use incidents::{Incident, IncidentRule, Noise, TimelineLine};
 pub use outbox::{OutboxCounts, OutboxItem, OutboxState};
 pub use query::{
     AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, RuleRecord, SeriesBucket,
 };
-pub use triage::{Activity, AlertChange, DETECTION, Step};
+pub use triage::{Activity, AlertChange, Before, DETECTION, Step};
 pub use values::ValueCount;
 
 use std::path::{Path, PathBuf};

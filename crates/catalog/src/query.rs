@@ -46,8 +46,20 @@ pub struct AlertQuery {
     pub historical: Option<bool>,
     /// Only those that this exception hid; `None`: only those that no exception hid.
     pub exception: Option<u64>,
-    /// Of this incident.
+    /// Of this incident; 0 is none.
     pub incident: Option<u64>,
+    /// With one of these ids; empty is any.
+    pub ids: Vec<String>,
+    /// With this source address; the empty text is none.
+    pub source: Option<String>,
+    /// With this user; the empty text is none.
+    pub user: Option<String>,
+    /// With this host; the empty text is none.
+    pub host: Option<String>,
+    /// Of a rule with this ATT&CK tactic.
+    pub tactic: Option<String>,
+    /// Leaves out so many before the page; counts from the cursor, when there is one.
+    pub skip: usize,
     /// Alerts wanted, at most [`PAGE_ALERTS_MAX`].
     pub limit: usize,
     /// [`AlertPage::next`] of the page before.
@@ -73,6 +85,12 @@ impl Default for AlertQuery {
             historical: None,
             exception: None,
             incident: None,
+            ids: Vec::new(),
+            source: None,
+            user: None,
+            host: None,
+            tactic: None,
+            skip: 0,
             limit: 50,
             cursor: None,
             order: AlertOrder::default(),
@@ -206,7 +224,9 @@ impl Conditions {
             Some(id) => all.add("exception = {}", i64::try_from(id).unwrap_or(i64::MAX)),
             None => all.sql.push_str(" WHERE exception IS NULL"),
         }
-        if let Some(id) = query.incident {
+        if query.incident == Some(0) {
+            all.sql.push_str(" AND incident IS NULL");
+        } else if let Some(id) = query.incident {
             all.add("incident = {}", i64::try_from(id).unwrap_or(i64::MAX));
         }
         if let Some(severity) = query.severity {
@@ -226,6 +246,17 @@ impl Conditions {
         );
         if let Some(owner) = &query.owner {
             all.add("coalesce(owner, '') = {}", owner.clone());
+        }
+        all.add_any("id", query.ids.iter().map(|id| id.clone().into()));
+        for (column, value) in
+            [("source_ip", &query.source), ("user_name", &query.user), ("host_name", &query.host)]
+        {
+            if let Some(value) = value {
+                all.add(&format!("coalesce({column}, '') = {{}}"), value.clone());
+            }
+        }
+        if let Some(tactic) = &query.tactic {
+            all.add("instr(',' || tactics || ',', ',' || {} || ',') > 0", tactic.clone());
         }
         if let Some(rule) = &query.rule {
             all.add("({} IN (rule_id, rule_title))", rule.clone());
@@ -264,11 +295,16 @@ impl Catalog {
             conditions.sql.push_str(&format!("?{}, ?{last})", last - 1));
         }
         let direction = if descending { "DESC" } else { "ASC" };
+        // Which, by an index alone; only those of the page are read.
         let sql = format!(
-            "SELECT id, json FROM alerts{} ORDER BY {first} {direction}, {second} {direction}, \
-             id {direction} LIMIT {}",
+            "SELECT alerts.id, alerts.json FROM (
+                SELECT id AS wanted, {first} AS a, {second} AS b FROM alerts{} \
+             ORDER BY {first} {direction}, {second} {direction}, id {direction} LIMIT {} OFFSET {}
+             ) CROSS JOIN alerts ON alerts.id = wanted
+             ORDER BY a {direction}, b {direction}, wanted {direction}",
             conditions.sql,
-            limit + 1
+            limit + 1,
+            query.skip
         );
         let (total, rows) = self.read(|connection| {
             let mut count = connection.prepare_cached(&count_sql)?;
@@ -408,7 +444,7 @@ impl Catalog {
     }
 }
 
-fn every_severity() -> BTreeMap<Severity, u64> {
+pub(crate) fn every_severity() -> BTreeMap<Severity, u64> {
     Severity::ALL.into_iter().map(|severity| (severity, 0)).collect()
 }
 

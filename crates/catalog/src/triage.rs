@@ -73,6 +73,44 @@ struct Body {
     comment: Option<String>,
 }
 
+/// What an alert was before a change, to take the change back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    id: AlertId,
+    status: AlertStatus,
+    disposition: Option<Disposition>,
+    owner: Option<String>,
+    tags: Vec<String>,
+    /// The version that the change made.
+    version: u64,
+}
+
+impl Before {
+    fn of(alert: &Alert) -> Self {
+        Self {
+            id: alert.id.clone(),
+            status: alert.status,
+            disposition: alert.triage.disposition,
+            owner: alert.triage.owner.clone(),
+            tags: alert.triage.tags.clone(),
+            version: alert.version,
+        }
+    }
+
+    /// The change that makes an alert this again.
+    fn wanted(&self, alert: &Alert) -> AlertChange {
+        let new = alert.triage.tags.iter().filter(|tag| !self.tags.contains(tag));
+        AlertChange {
+            status: Some(self.status),
+            disposition: self.disposition,
+            owner: Some(self.owner.clone().unwrap_or_default()),
+            add_tags: self.tags.clone(),
+            remove_tags: new.cloned().collect(),
+            comment: None,
+        }
+    }
+}
+
 impl AlertChange {
     /// Refuses what makes no sense, with the reason.
     ///
@@ -224,7 +262,7 @@ impl Catalog {
     }
 
     /// Changes every alert that a query finds (its page, cursor and order do not count) as `who`
-    /// wants; the changed ones are given to `each`. How many were changed.
+    /// wants; the changed ones are given to `each`, with what they were. How many were changed.
     ///
     /// # Errors
     /// When the change makes no sense or the catalog cannot be written; what was changed before
@@ -234,7 +272,7 @@ impl Catalog {
         query: &AlertQuery,
         wanted: &AlertChange,
         who: &str,
-        mut each: impl FnMut(Alert),
+        mut each: impl FnMut(Alert, Before),
     ) -> Result<u64> {
         wanted.check()?;
         check_name("name", who)?;
@@ -255,14 +293,50 @@ impl Catalog {
                     let Some(mut alert) = load(transaction, &AlertId(id.clone()))? else {
                         continue;
                     };
+                    let mut before = Before::of(&alert);
                     if change(transaction, &mut alert, wanted, who, time)? {
-                        changed.push(alert);
+                        before.version = alert.version;
+                        changed.push((alert, before));
                     }
                 }
                 Ok(changed)
             })?;
             count += changed.len() as u64;
-            changed.into_iter().for_each(&mut each);
+            changed.into_iter().for_each(|(alert, before)| each(alert, before));
+        }
+        Ok(count)
+    }
+
+    /// Makes alerts again what they were, as `who` wants; those that a person changed since are
+    /// left alone. The restored ones are given to `each`. How many were restored.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written; what was restored before that stays restored.
+    pub fn restore_alerts(
+        &self,
+        before: &[Before],
+        who: &str,
+        mut each: impl FnMut(Alert),
+    ) -> Result<u64> {
+        check_name("name", who)?;
+        let time = now();
+        let mut count = 0;
+        for chunk in before.chunks(BULK_CHUNK) {
+            let restored = self.write(|transaction| {
+                let mut restored = Vec::new();
+                for before in chunk {
+                    let Some(mut alert) = load(transaction, &before.id)? else { continue };
+                    let touched = alert.version != before.version
+                        && changed_by(transaction, &before.id, before.version)? != DETECTION;
+                    let wanted = before.wanted(&alert);
+                    if !touched && change(transaction, &mut alert, &wanted, who, time)? {
+                        restored.push(alert);
+                    }
+                }
+                Ok(restored)
+            })?;
+            count += restored.len() as u64;
+            restored.into_iter().for_each(&mut each);
         }
         Ok(count)
     }

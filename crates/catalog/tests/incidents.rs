@@ -143,7 +143,7 @@ fn a_flood_is_one_line() {
     let closed =
         AlertChange { disposition: Some(Disposition::TruePositive), ..AlertChange::default() };
     let of = AlertQuery { incident: Some(incident.id), ..AlertQuery::default() };
-    assert_eq!(catalog.change_alerts(&of, &closed, "ana", |_| {}).unwrap(), 42);
+    assert_eq!(catalog.change_alerts(&of, &closed, "ana", |_, _| {}).unwrap(), 42);
     assert_eq!(catalog.incident(incident.id).unwrap().unwrap().status, "closed");
     assert_eq!(catalog.incident(99).unwrap(), None);
     let open = AlertQuery { status: Some(AlertStatus::New), ..AlertQuery::default() };
@@ -166,7 +166,7 @@ fn noise_is_what_was_closed_as_harmless() {
     {
         let change = AlertChange { disposition: Some(disposition), ..AlertChange::default() };
         let of = AlertQuery { rule: Some(rule.to_owned()), ..AlertQuery::default() };
-        assert_eq!(catalog.change_alerts(&of, &change, "ana", |_| {}).unwrap(), 20);
+        assert_eq!(catalog.change_alerts(&of, &change, "ana", |_, _| {}).unwrap(), 20);
     }
     let noise = catalog.noise(Timestamp(0)).unwrap();
     let shown: Vec<_> = noise

@@ -147,7 +147,7 @@ fn many_at_once_by_query() {
     assert!(wanted > 300, "{wanted}");
     let mut told = BTreeSet::new();
     let change = closed_as(Disposition::FalsePositive);
-    let count = catalog.change_alerts(&query, &change, "ana", |alert| {
+    let count = catalog.change_alerts(&query, &change, "ana", |alert, _| {
         told.insert(alert.id);
     });
     assert_eq!((count.unwrap(), told.len() as u64), (wanted, wanted));
@@ -158,10 +158,10 @@ fn many_at_once_by_query() {
     };
     assert_eq!(total(&catalog, of(vec![Disposition::FalsePositive], None)), wanted);
     assert_eq!(total(&catalog, of(vec![Disposition::TruePositive, Disposition::Test], None)), 0);
-    assert_eq!(catalog.change_alerts(&query, &change, "ana", |_| panic!("changed")).unwrap(), 0);
+    assert_eq!(catalog.change_alerts(&query, &change, "ana", |_, _| panic!("changed")).unwrap(), 0);
     let assign = AlertChange { owner: Some("ben".into()), ..AlertChange::default() };
     let all = AlertQuery::default();
-    assert_eq!(catalog.change_alerts(&all, &assign, "ana", |_| ()).unwrap(), 1203);
+    assert_eq!(catalog.change_alerts(&all, &assign, "ana", |_, _| ()).unwrap(), 1203);
     let nobody = AlertChange { owner: Some(String::new()), ..AlertChange::default() };
     catalog.change_alert(&alerts[7].id, &nobody, "ben", None).unwrap();
     assert_eq!(total(&catalog, of(vec![], Some("ben"))), 1202);
@@ -227,4 +227,34 @@ fn a_file_of_the_first_schema_is_brought_up() {
     assert_eq!(catalog.alert(&alert.id).unwrap().as_ref(), Some(&alert));
     let closed = catalog.change_alert(&alert.id, &closed_as(Disposition::Test), "ana", Some(1));
     assert_eq!(closed.unwrap().unwrap().triage.disposition, Some(Disposition::Test));
+}
+
+#[test]
+fn a_change_of_many_is_taken_back_where_nobody_touched_it_since() {
+    let (_dir, catalog, alerts) = with(3);
+    let tagged = AlertChange {
+        owner: Some("ben".into()),
+        add_tags: vec!["old".into()],
+        ..AlertChange::default()
+    };
+    catalog.change_alert(&alerts[0].id, &tagged, "ben", None).unwrap();
+    let close = AlertChange {
+        disposition: Some(Disposition::FalsePositive),
+        owner: Some("ana".into()),
+        add_tags: vec!["seen".into()],
+        ..AlertChange::default()
+    };
+    let mut before = Vec::new();
+    let all = AlertQuery::default();
+    catalog.change_alerts(&all, &close, "ana", |_, was| before.push(was)).unwrap();
+    assert_eq!(before.len(), 3);
+    let comment = AlertChange { comment: Some("mine".into()), ..AlertChange::default() };
+    catalog.change_alert(&alerts[2].id, &comment, "ben", None).unwrap();
+    assert_eq!(catalog.restore_alerts(&before, "ana", |_| ()).unwrap(), 2);
+    let now = |at: usize| catalog.alert(&alerts[at].id).unwrap().unwrap();
+    assert_eq!((now(0).status, now(0).triage.disposition), (AlertStatus::New, None));
+    assert_eq!((now(0).triage.owner.as_deref(), now(0).triage.tags.len()), (Some("ben"), 1));
+    assert_eq!((now(1).triage.owner, now(1).triage.tags), (None, Vec::new()));
+    assert_eq!(now(2).status, AlertStatus::Closed, "ben said something about it");
+    assert_eq!(catalog.restore_alerts(&before, "ana", |_| ()).unwrap(), 0, "only once");
 }

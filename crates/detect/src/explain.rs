@@ -31,10 +31,28 @@ pub struct Explanation {
     /// For a correlation to which the event counts without being enough: what is needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<String>,
+    /// For a correlation: what it takes, beside events of these rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes: Option<Takes>,
     /// The log source: whether the event is of it.
     pub log_source: Explained,
     /// The condition. For a correlation, the rules it listens to.
     pub condition: Explained,
+}
+
+/// What a correlation takes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Takes {
+    /// What is counted, as Sigma names it: `event_count`, `value_count`, `temporal`, ….
+    pub kind: String,
+    /// What must hold of the number: `>= 5`. Empty where rules, not numbers, must come together.
+    pub tests: Vec<String>,
+    /// Within which time: `60s`, `5m`.
+    pub within: String,
+    /// One count for each of these fields' values.
+    pub by: Vec<String>,
+    /// Ids of the rules it listens to.
+    pub rules: Vec<String>,
 }
 
 /// One part of an [`Explanation`].
@@ -155,6 +173,7 @@ impl Explainer<'_> {
             title: rule.meta.title.clone(),
             matched: log_source.matched && condition.matched,
             counts: None,
+            takes: None,
             log_source,
             condition,
         })
@@ -184,9 +203,33 @@ impl Explainer<'_> {
             title: correlation.meta.title.clone(),
             matched,
             counts,
+            takes: Some(self.takes(correlation)),
             log_source: Explained::of("that of the rules it listens to", true),
             condition,
         })
+    }
+
+    fn takes(&self, correlation: &Correlation) -> Takes {
+        let tests = match &correlation.threshold {
+            Threshold::Number(tests) => tests
+                .iter()
+                .map(|(operator, number)| format!("{} {}", operator.name(), number.to_text()))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let id = |source: &Source| match source {
+            Source::Rule(place) => self.rules.rules.get(*place).map(|rule| rule.meta.id.clone()),
+            Source::Correlation(place) => {
+                self.rules.correlations.get(*place).map(|inner| inner.meta.id.clone())
+            }
+        };
+        Takes {
+            kind: correlation.kind.name().to_owned(),
+            tests,
+            within: span(correlation.timespan),
+            by: correlation.group_by.clone(),
+            rules: correlation.sources.iter().filter_map(id).collect(),
+        }
     }
 
     fn fires_alone(&self, id: &str) -> bool {

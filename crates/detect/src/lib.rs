@@ -27,7 +27,7 @@ use tocsin_content::{Diagnostic, PackFile};
 use tocsin_model::RuleMeta;
 
 pub use detector::{Counters, Detector, Matches};
-pub use explain::{Explained, Explanation, RuleSource, explain, log_sources};
+pub use explain::{Explained, Explanation, RuleSource, Takes, explain, log_sources};
 pub use lint::lint;
 pub use options::{LATENESS, Limits, Options};
 pub use tables::Tables;

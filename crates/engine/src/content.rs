@@ -11,7 +11,7 @@ use tocsin_parse::Parser;
 
 use crate::config::{ContentConfig, DetectConfig};
 
-pub use tocsin_detect::{RuleSource, TestResult};
+pub use tocsin_detect::{Explanation, RuleSource, Takes, TestResult};
 
 /// Which rules to load.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +88,11 @@ impl Content {
     /// For every rule what it reads, and whether one of some events is of that.
     pub fn log_sources(&self, events: &[Event]) -> Vec<RuleSource> {
         tocsin_detect::log_sources(&self.rules, events)
+    }
+
+    /// Why a rule, by id or name, does or does not match an event; `None` when there is no such rule.
+    pub fn explain(&self, rule: &str, event: &Event) -> Option<Explanation> {
+        tocsin_detect::explain(&self.rules, rule, event)
     }
 
     /// Compiles some rule files with the tables of this content.

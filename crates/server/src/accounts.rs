@@ -7,7 +7,7 @@
 pub mod door;
 pub mod manage;
 mod need;
-mod secrets;
+pub mod secrets;
 pub mod session;
 mod throttle;
 

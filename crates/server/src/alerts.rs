@@ -15,6 +15,12 @@ use crate::error::{ApiError, ErrorAnswer};
 use crate::limits::{ALERTS_MAX, PAGE_DEFAULT, QUERY_BYTES_MAX};
 use crate::query::{Params, disposition, given, limit, now, severity, span, status, words};
 
+pub mod facets;
+pub mod why;
+
+/// How far into the list a page may begin.
+const SKIP_MAX: usize = 10_000_000;
+
 /// Which alerts.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -47,8 +53,25 @@ pub struct ListParams {
     historical: Option<String>,
     /// Only those that the exception with this number hid. Without it those that none hid.
     exception: Option<String>,
-    /// Those of the incident with this number.
+    /// Those of the incident with this number; 0: of none.
     incident: Option<String>,
+    /// These, by id, with commas; at most 1000.
+    id: Option<String>,
+    /// With this source address; `-` is none.
+    source: Option<String>,
+    /// With this user; `-` is none.
+    user: Option<String>,
+    /// With this host; `-` is none.
+    host: Option<String>,
+    /// Of rules with this ATT&CK tactic.
+    tactic: Option<String>,
+    /// Leave out so many before the page.
+    skip: Option<String>,
+    /// `false`: without contributing events and matches, which are most of an alert.
+    lines: Option<String>,
+    /// Of `GET /alerts/facets` only: `rule`, `source`, `user`, `host`, `incident` or
+    /// `rule_source`; without it no groups.
+    group: Option<String>,
     /// `newest` (default), `oldest`, `last_seen` or `severity`.
     order: Option<String>,
     /// Alerts on one page, at most 1000; default 50.
@@ -89,9 +112,14 @@ pub async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Json<AlertList>, ApiError> {
     let query = read(&params)?;
+    let lines = flag("lines", &params.lines)?.unwrap_or(true);
     let catalog = app.handle.catalog.clone();
     blocking(move || {
-        let page = catalog.alerts(&query)?;
+        let mut page = catalog.alerts(&query)?;
+        for alert in page.alerts.iter_mut().filter(|_| !lines) {
+            alert.events.clear();
+            alert.matches.clear();
+        }
         let alerts = page.alerts.iter().map(Alert::to_json).collect();
         let by_severity = catalog.severity_counts(&query)?;
         Ok(Json(AlertList { alerts, total: page.total, by_severity, next: page.next }))
@@ -130,15 +158,7 @@ pub fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
     if text.is_some_and(|text| text.len() > QUERY_BYTES_MAX) {
         return Err(ApiError::bad_request(format!("q is longer than {QUERY_BYTES_MAX} bytes")));
     }
-    let historical = match given(&params.historical) {
-        None => None,
-        Some("true") => Some(true),
-        Some("false") => Some(false),
-        Some(other) => {
-            let message = format!("historical must be true or false, not {other:?}");
-            return Err(ApiError::bad_request(message));
-        }
-    };
+    let historical = flag("historical", &params.historical)?;
     let exception = given(&params.exception).map(str::parse).transpose();
     let exception = exception
         .map_err(|_| ApiError::bad_request("exception must be the number of an exception"))?;
@@ -154,7 +174,7 @@ pub fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
         min_severity: least.pop(),
         status_in: words("status", &params.status, status)?,
         disposition_in: words("disposition", &params.disposition, disposition)?,
-        owner: given(&params.owner).map(|owner| if owner == "-" { "" } else { owner }.to_owned()),
+        owner: or_none(&params.owner),
         rule: given(&params.rule).map(str::to_owned),
         text: text.map(str::to_owned),
         from,
@@ -162,11 +182,41 @@ pub fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
         historical,
         exception,
         incident,
+        ids: ids(&params.id)?,
+        source: or_none(&params.source),
+        user: or_none(&params.user),
+        host: or_none(&params.host),
+        tactic: given(&params.tactic).map(str::to_owned),
+        skip: limit(&params.skip, 0, SKIP_MAX)?,
         limit: limit(&params.limit, PAGE_DEFAULT, ALERTS_MAX)?,
         cursor: given(&params.cursor).map(str::to_owned),
         order: order(given(&params.order).unwrap_or("newest"))?,
         ..AlertQuery::default()
     })
+}
+
+fn flag(name: &str, value: &Option<String>) -> Result<Option<bool>, ApiError> {
+    match given(value) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(other) => {
+            Err(ApiError::bad_request(format!("{name} must be true or false, not {other:?}")))
+        }
+    }
+}
+
+/// A value to ask for; `-` is the absence of one.
+fn or_none(value: &Option<String>) -> Option<String> {
+    given(value).map(|value| if value == "-" { "" } else { value }.to_owned())
+}
+
+fn ids(value: &Option<String>) -> Result<Vec<String>, ApiError> {
+    let ids: Vec<String> = given(value).unwrap_or("").split(',').map(str::to_owned).collect();
+    if ids.len() > ALERTS_MAX {
+        return Err(ApiError::bad_request(format!("id takes at most {ALERTS_MAX} ids")));
+    }
+    Ok(ids.into_iter().filter(|id| !id.is_empty()).collect())
 }
 
 fn order(word: &str) -> Result<AlertOrder, ApiError> {

@@ -43,6 +43,8 @@ pub struct App {
     pub handle: Handle,
     /// Live messages.
     pub hub: Arc<Hub>,
+    /// Changes of many alerts that can be taken back.
+    pub undos: triage::Undos,
     /// The overview of each range.
     pub overviews: [Cache<overview::Overview>; overview::RANGES.len()],
     /// The status.
@@ -74,6 +76,7 @@ impl App {
         Self {
             hub: Arc::new(Hub::new(handle.clone())),
             senders,
+            undos: triage::Undos::default(),
             overviews: Default::default(),
             status: Cache::default(),
             accounts: Accounts::new(&handle, open),
@@ -226,7 +229,10 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(overview::overview))
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::one, triage::change))
+        .routes(routes!(alerts::facets::facets))
+        .routes(routes!(alerts::why::why))
         .routes(routes!(triage::change_many))
+        .routes(routes!(triage::undo))
         .routes(routes!(triage::activity))
         .routes(routes!(bans::list, bans::add))
         .routes(routes!(bans::lift))

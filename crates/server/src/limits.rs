@@ -67,3 +67,9 @@ pub const HTTP2_RESETS_MAX: usize = 32;
 pub const HTTP2_ASK_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of a change of alerts.
 pub const TRIAGE_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Changes of many alerts that can still be taken back.
+pub const UNDOS_MAX: usize = 16;
+/// Alerts of one such change; a larger one cannot be taken back at once.
+pub const UNDO_ALERTS_MAX: usize = 100_000;
+/// For how long it can be.
+pub const UNDO_TIME_MAX: Duration = Duration::from_secs(600);

@@ -1,7 +1,9 @@
 //! `PATCH /alerts/{id}`, `POST /alerts/change`, `GET /alerts/{id}/activity`: what people do to
 //! alerts. Every change is shown live to all pages.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -10,16 +12,16 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
-use tocsin_catalog::{Activity, AlertChange};
+use tocsin_catalog::{Activity, AlertChange, Before};
 use tocsin_engine::Live;
 use tocsin_model::AlertId;
 use utoipa::ToSchema;
 
-use crate::accounts::doer;
+use crate::accounts::{doer, secrets};
 use crate::alerts::{ListParams, read};
 use crate::app::{Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
-use crate::limits::TRIAGE_BODY_BYTES_MAX;
+use crate::limits::{TRIAGE_BODY_BYTES_MAX, UNDO_ALERTS_MAX, UNDO_TIME_MAX, UNDOS_MAX};
 use crate::query;
 
 /// Who it was, where nobody says.
@@ -67,6 +69,56 @@ pub struct BulkChange {
 pub struct Changed {
     /// Alerts that are different now.
     changed: u64,
+    /// For `POST /alerts/undo`, within ten minutes; null when there is nothing to take back, or
+    /// too much.
+    undo: Option<String>,
+}
+
+/// What is to be taken back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Undo {
+    /// `undo` of the answer to the change.
+    undo: String,
+    /// Who does it.
+    by: Option<String>,
+}
+
+/// How many are again what they were.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Undone {
+    /// Alerts restored.
+    restored: u64,
+    /// Alerts that somebody changed since, left alone.
+    left: u64,
+}
+
+/// Changes of many alerts that can be taken back. Kept in memory, the newest few.
+#[derive(Default)]
+pub struct Undos(Mutex<VecDeque<(String, Instant, Vec<Before>)>>);
+
+impl Undos {
+    /// Keeps what alerts were; the word to ask for it.
+    fn keep(&self, before: Vec<Before>) -> Option<String> {
+        if before.is_empty() || before.len() > UNDO_ALERTS_MAX {
+            return None;
+        }
+        let word = secrets::random().ok()?;
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back((word.clone(), Instant::now(), before));
+        while kept.len() > UNDOS_MAX {
+            kept.pop_front();
+        }
+        Some(word)
+    }
+
+    /// What is kept under a word, once.
+    fn take(&self, word: &str) -> Option<Vec<Before>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(_, at, _)| at.elapsed() < UNDO_TIME_MAX);
+        let place = kept.iter().position(|(kept, ..)| kept == word)?;
+        kept.remove(place).map(|(.., before)| before)
+    }
 }
 
 /// What people did to an alert.
@@ -143,10 +195,48 @@ pub async fn change_many(
     let (who, change) = change.into_parts()?;
     blocking(move || {
         let live = &app.handle.live;
-        let changed = app.handle.catalog.change_alerts(&query, &change, &who, |alert| {
+        let mut before = Vec::new();
+        let changed = app.handle.catalog.change_alerts(&query, &change, &who, |alert, was| {
+            let _ = live.send(Live::Alert(Arc::new(alert)));
+            if before.len() <= UNDO_ALERTS_MAX {
+                before.push(was);
+            }
+        })?;
+        Ok(Json(Changed { changed, undo: app.undos.keep(before) }))
+    })
+    .await
+}
+
+/// Takes a change of many alerts back. What somebody changed since stays as it is; comments stay.
+#[utoipa::path(
+    post,
+    path = "/alerts/undo",
+    tag = "alerts",
+    operation_id = "undo_alerts",
+    request_body = Undo,
+    responses(
+        (status = 200, description = "How many were restored", body = Undone),
+        (status = 404, description = "Taken back already, or too long ago", body = ErrorAnswer),
+        (status = 415, description = "The body is not JSON", body = ErrorAnswer),
+    )
+)]
+pub async fn undo(
+    State(app): State<Shared>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Undone>, ApiError> {
+    let Undo { undo, by } = json(&headers, &body)?;
+    let who = doer(by.filter(|who| !who.is_empty())).unwrap_or_else(|| SOMEBODY.to_owned());
+    blocking(move || {
+        let Some(before) = app.undos.take(&undo) else {
+            let message = "there is nothing to take back: it was done already, or too long ago";
+            return Err(ApiError::not_found(message.to_owned()));
+        };
+        let live = &app.handle.live;
+        let restored = app.handle.catalog.restore_alerts(&before, &who, |alert| {
             let _ = live.send(Live::Alert(Arc::new(alert)));
         })?;
-        Ok(Json(Changed { changed }))
+        Ok(Json(Undone { restored, left: before.len() as u64 - restored }))
     })
     .await
 }

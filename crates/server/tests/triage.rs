@@ -7,7 +7,7 @@ mod common;
 use common::{Answer, Rig, alert, now};
 use serde_json::{Value as Json, json};
 use tocsin_engine::Live;
-use tocsin_model::{AlertStatus, Severity};
+use tocsin_model::{AlertStatus, Contribution, EventId, FieldId, Severity};
 
 async fn rig() -> Rig {
     let rig = Rig::new().await;
@@ -96,10 +96,18 @@ async fn many_alerts_are_changed_by_query() {
     let change =
         json!({"query": {"q": "192.0.2.1"}, "change": {"disposition": "duplicate", "by": "ana"}});
     let answer = send(&rig, "POST", "/api/v1/alerts/change", &change).await;
-    assert_eq!(answer.json(), json!({"changed": 2}), "{}", answer.text());
+    let done = answer.json();
+    assert_eq!(done["changed"], 2, "{done}");
     let again = send(&rig, "POST", "/api/v1/alerts/change", &change).await;
-    assert_eq!(again.json(), json!({"changed": 0}));
+    assert_eq!(again.json(), json!({"changed": 0, "undo": null}));
     assert_eq!(rig.get("/api/v1/alerts?status=closed").await.json()["total"], 2);
+    send(&rig, "PATCH", &one(1), &json!({"comment": "wait", "by": "ben"})).await;
+    let undo = json!({"undo": done["undo"], "by": "ana"});
+    let undone = send(&rig, "POST", "/api/v1/alerts/undo", &undo).await;
+    assert_eq!(undone.json(), json!({"restored": 1, "left": 1}), "ben said something since");
+    assert_eq!(rig.get("/api/v1/alerts?status=closed").await.json()["total"], 1);
+    let twice = send(&rig, "POST", "/api/v1/alerts/undo", &undo).await;
+    assert_eq!(twice.status, 404);
     rig.stop().await;
 }
 
@@ -149,5 +157,69 @@ async fn what_makes_no_sense_or_comes_from_elsewhere_is_refused() {
     assert_eq!(rig.get(&format!("{}/activity", one(9))).await.status, 404);
     assert_eq!(rig.get("/api/v1/alerts?status=new").await.json()["total"], 3);
     assert_eq!(rig.get("/api/v1/alerts?disposition=x").await.status, 400);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_is_counted_grouped_and_read_from_the_middle() {
+    let rig = rig().await;
+    let facets = rig.get("/api/v1/alerts/facets?severity=high,critical&group=rule").await.json();
+    assert_eq!(facets["total"], 2, "{facets}");
+    let of = |name: &str| facets["facets"][name].clone();
+    assert_eq!(of("source"), json!([{"value": "192.0.2.1", "count": 2}]));
+    assert_eq!(of("severity").as_array().unwrap().len(), 3, "as if no severity were asked for");
+    assert_eq!(facets["titles"], json!({"rule-1": "SSH brute force"}));
+    let group = &facets["groups"][0];
+    assert_eq!((&group["query"], &group["alerts"]), (&json!({"rule": "rule-1"}), &json!(2)));
+    let drawn = facets["series"].as_array().unwrap().iter();
+    assert_eq!(drawn.filter_map(|one| one["by_severity"]["high"].as_u64()).sum::<u64>(), 1);
+    for (target, total, shown) in [
+        ("source=198.51.100.7", 1, 1),
+        ("source=-", 0, 0),
+        ("skip=2&limit=50", 3, 1),
+        (&format!("id={:032x},{:032x}", 1, 3), 2, 2),
+        ("tactic=discovery", 0, 0),
+    ] {
+        let page = rig.get(&format!("/api/v1/alerts?lines=false&{target}")).await.json();
+        assert_eq!(page["total"], total, "{target}");
+        assert_eq!(page["alerts"].as_array().unwrap().len(), shown, "{target}");
+    }
+    for wrong in ["alerts/facets?group=colour", "alerts?lines=no", "alerts?skip=x"] {
+        assert_eq!(rig.get(&format!("/api/v1/{wrong}")).await.status, 400, "{wrong}");
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn an_alert_tells_the_conditions_with_their_values() {
+    let rig = rig().await;
+    let mut event = common::login(7, now(), "192.0.2.1", "failure", Some(1));
+    event.push_str(FieldId::intern("event.dataset").unwrap(), "openssh.sshd");
+    rig.handle.store.append(&[event.clone()]).unwrap();
+    rig.handle.store.commit("{}").unwrap();
+    let mut raised = alert(9, Severity::High, "192.0.2.1", now());
+    raised.rule.id = "login_brute_force".to_owned();
+    raised.count = 12;
+    let contribution = |rule: &str, event_id| Contribution {
+        event_id,
+        time: now(),
+        rule_id: rule.into(),
+        line: "a login".into(),
+    };
+    let gone = EventId { stream: 5, offset: 5 };
+    raised.events = vec![
+        contribution("brute_force_failure", event.id),
+        contribution("brute_force_failure", event.id),
+        contribution("no-such-rule", gone),
+    ];
+    rig.handle.catalog.save(&[raised], &[]).unwrap();
+    let why = rig.get(&format!("{}/why", one(9))).await.json();
+    assert_eq!((&why["in_force"], &why["counted"]), (&json!(true), &json!(12.0)), "{why}");
+    assert_eq!(why["takes"]["kind"], "value_sum", "{why}");
+    let parts = why["parts"].as_array().unwrap();
+    assert_eq!((&parts[0]["events"], &parts[0]["stored"]), (&json!(2), &json!(true)), "{why}");
+    assert!(parts[0]["explanation"]["condition"].to_string().contains("event.outcome"), "{why}");
+    assert_eq!((&parts[1]["stored"], &parts[1]["explanation"]), (&json!(false), &Json::Null));
+    assert_eq!(rig.get(&format!("{}/why", one(99))).await.status, 404);
     rig.stop().await;
 }

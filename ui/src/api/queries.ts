@@ -2,22 +2,19 @@
 import {
   keepPreviousData,
   QueryClient,
-  useInfiniteQuery,
   useMutation,
   useQuery,
-  type InfiniteData,
 } from '@tanstack/react-query';
-import { filterParams, type AlertFilter } from '../lib/filter';
 import { intoNewest, replaced } from '../lib/merge';
 import { openingRange } from '../lib/series';
 import { stream } from '../live/stream';
 import { ApiError, getJson, sendJson } from './client';
-import type { Activity, Alert, AlertChange, AlertPage, BySeverity, Overview, Range, SystemStatus } from './types';
+import type { Activity, Alert, AlertChange, AlertPage, Overview, Range, SystemStatus } from './types';
 
 export const API = '/api/v1';
 
-/** Alerts per page of the list. */
-export const PAGE_ALERTS = 100;
+/** Pages of lists of alerts. */
+export const PAGES = ['alerts', 'page'] as const;
 
 /** After an alert, the overview's sums are asked for again, but not more often than this. */
 const OVERVIEW_AFTER_ALERT_MS = 2000;
@@ -73,50 +70,11 @@ export function useStatus() {
   });
 }
 
-export type AlertPages = InfiniteData<AlertPage, string | null>;
-
-export function useAlerts(filter: AlertFilter) {
-  return useInfiniteQuery({
-    queryKey: ['alerts', 'list', filter],
-    queryFn: ({ signal, pageParam }) =>
-      getJson<AlertPage>(
-        `${API}/alerts`,
-        { ...filterParams(filter), limit: String(PAGE_ALERTS), cursor: pageParam ?? undefined },
-        signal,
-      ),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next,
-    // Asked anew when the screen is opened or the filter changes, and then not again: rows must
-    // not move under the analyst's hands, news waits behind a button.
-    staleTime: 0,
-    refetchOnWindowFocus: false,
-    refetchOnReconnect: false,
-    gcTime: 60_000,
-    placeholderData: keepPreviousData,
-  });
-}
-
-/** How many alerts of each severity the filter would show, were it not for severity itself. */
-export function useSeverityCounts(filter: AlertFilter) {
-  const without: AlertFilter = { ...filter, severity: [] };
-  return useQuery({
-    queryKey: ['alerts', 'counts', without],
-    queryFn: async ({ signal }): Promise<BySeverity> => {
-      const page = await getJson<AlertPage>(`${API}/alerts`, { ...filterParams(without), limit: '0' }, signal);
-      return page.by_severity;
-    },
-    refetchInterval: 15_000,
-    placeholderData: keepPreviousData,
-  });
-}
-
 /** An alert that some list on the page already holds. */
 function known(id: string): Alert | undefined {
-  for (const [, pages] of queryClient.getQueriesData<AlertPages>({ queryKey: ['alerts', 'list'] })) {
-    for (const page of pages?.pages ?? []) {
-      const found = page.alerts.find((alert) => alert.tocsin.alert.id === id);
-      if (found) return found;
-    }
+  for (const [, page] of queryClient.getQueriesData<AlertPage>({ queryKey: PAGES })) {
+    const found = page?.alerts.find((alert) => alert.tocsin.alert.id === id);
+    if (found) return found;
   }
   for (const [, data] of queryClient.getQueriesData<Overview>({ queryKey: ['overview'] })) {
     const found = data?.newest_alerts.find((alert) => alert.tocsin.alert.id === id);
@@ -139,7 +97,7 @@ export function useChangeAlert(id: string) {
     mutationFn: (change) => sendJson<Alert>('PATCH', `${API}/alerts/${encodeURIComponent(id)}`, change),
     onSuccess: (alert) => {
       queryClient.setQueryData<Alert>(['alert', id], alert);
-      queryClient.setQueriesData<AlertPages>({ queryKey: ['alerts', 'list'] }, (pages) => intoPages(pages, [alert]));
+      intoPages([alert]);
       void queryClient.invalidateQueries({ queryKey: ['overview'] });
     },
     // Somebody else was first: show what they did.
@@ -167,23 +125,20 @@ export function useRelated(value: string, limit: number) {
   });
 }
 
-function intoPages(pages: AlertPages | undefined, news: readonly Alert[]): AlertPages | undefined {
-  if (!pages) return pages;
-  let changed = false;
-  const after = pages.pages.map((page) => {
+/** Puts alerts as they are now into every list that shows them. */
+export function intoPages(news: readonly Alert[]) {
+  queryClient.setQueriesData<AlertPage>({ queryKey: PAGES }, (page) => {
+    if (!page) return page;
     const alerts = replaced(page.alerts, news);
-    if (alerts === page.alerts) return page;
-    changed = true;
-    return { ...page, alerts };
+    return alerts === page.alerts ? page : { ...page, alerts };
   });
-  return changed ? { ...pages, pages: after } : pages;
 }
 
 /** Keeps cached answers in step with the live stream. Called once, when the page starts. */
 export function startLiveQueries() {
   let timer: ReturnType<typeof setTimeout> | undefined;
   stream.onAlerts((news) => {
-    queryClient.setQueriesData<AlertPages>({ queryKey: ['alerts', 'list'] }, (pages) => intoPages(pages, news));
+    intoPages(news);
     for (const alert of news) {
       queryClient.setQueryData<Alert>(['alert', alert.tocsin.alert.id], (old) => old && (replaced([old], [alert])[0] ?? old));
     }
@@ -192,11 +147,11 @@ export function startLiveQueries() {
     timer ??= setTimeout(() => {
       timer = undefined;
       void queryClient.invalidateQueries({ queryKey: ['overview'] });
-      void queryClient.invalidateQueries({ queryKey: ['alerts', 'counts'] });
+      void queryClient.invalidateQueries({ queryKey: ['alerts', 'facets'] });
     }, OVERVIEW_AFTER_ALERT_MS);
   });
   stream.onRecovery(() => {
-    for (const key of [['overview'], ['status'], ['alert'], ['alerts', 'counts']]) {
+    for (const key of [['overview'], ['status'], ['alert'], ['alerts', 'facets']]) {
       void queryClient.invalidateQueries({ queryKey: key });
     }
   });

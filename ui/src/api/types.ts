@@ -40,6 +40,7 @@ export interface AlertCore {
   disposition?: Disposition;
   owner?: string;
   tags?: string[];
+  incident?: number;
   group: Record<string, string>;
   count: number;
   findings: number;
@@ -80,6 +81,37 @@ export interface Overview {
   logins: { series: { t: string; failed: number; succeeded: number }[] };
   top_sources: { value: string; events: number; alerts: number }[];
   newest_alerts: Alert[];
+}
+
+/** Alerts that have something in common. */
+export interface AlertGroup {
+  /** What to ask the list for. */
+  query: Record<string, string>;
+  title: string;
+  alerts: number;
+  open: number;
+  closed: number;
+  false_positive: number;
+  severity: Severity;
+  sources: number;
+  rules: number;
+  first: string;
+  last: string;
+  spark: number[];
+}
+
+export const FACETS = ['severity', 'status', 'disposition', 'owner', 'rule', 'tactic', 'source', 'user', 'host'] as const;
+export type Facet = (typeof FACETS)[number];
+
+/** What a list of alerts is made of. */
+export interface Facets {
+  total: number;
+  facets: Record<Facet, { value: string; count: number }[]>;
+  titles: Record<string, string>;
+  series: { time: string; by_severity: BySeverity }[];
+  bucket_seconds: number;
+  groups: AlertGroup[];
+  groups_total: number;
 }
 
 export interface AlertPage {

@@ -12,6 +12,8 @@ describe('a filter survives the URL', () => {
     { q: 'a, b & c=d #1 %2C + “x”' },
     { from: '2026-11-20T00:00:00Z', to: '2026-11-21T00:00:00Z' },
     { rule: '5f0c-1', last: '7d' },
+    { source: '192.0.2.1', user: '-', host: 'a,b', owner: '-', incident: '7', tactic: 'impact' },
+    { disposition: ['false_positive'], last: '30d' },
     { q: '<img src=x onerror=alert(1)>' },
   ];
   test.each(filters)('%j', (filter) => {
@@ -32,9 +34,15 @@ test.each([
   expect(parseFilter(search)).toEqual({ ...NO_FILTER, ...filter });
 });
 
+test('how a list is grouped is in the URL and hides nothing', () => {
+  const filter = parseFilter('?by=source');
+  expect([filter.by, isFiltered(filter), printFilter(filter)]).toEqual(['source', false, '?by=source']);
+  expect(parseFilter('?by=colour').by).toBe('');
+});
+
 test('the API gets the same words, trimmed', () => {
   expect(filterParams({ ...NO_FILTER, severity: ['high', 'low'], last: '1h', q: ' x ' })).toEqual({
-    severity: 'high,low', status: '', q: 'x', rule: '', last: '1h', from: '', to: '',
+    severity: 'high,low', q: 'x', last: '1h',
   });
 });
 
@@ -47,6 +55,11 @@ test.each([
   [{ to: '2026-11-21T11:00:00Z' }, false],
   [{ rule: 'r1' }, true],
   [{ rule: 'r2' }, false],
+  [{ source: '192.0.2.1', user: 'root', host: 'vm', owner: '-' }, true],
+  [{ source: '-' }, false],
+  [{ user: 'admin' }, false],
+  [{ incident: '3' }, false],
+  [{ disposition: ['test'] }, false],
   [{ q: '192.0.2.1' }, true],
   [{ q: 'BRUTE' }, true],
   [{ q: 'nothing like it' }, false],

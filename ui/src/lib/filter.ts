@@ -1,31 +1,50 @@
 /** Which alerts are asked for: the URL is the only place where that is kept. Pure. */
 import {
-  RANGES,
+  DISPOSITIONS,
   SEVERITIES,
   STATUSES,
   type Alert,
-  type Range,
+  type Disposition,
   type Severity,
   type Status,
 } from '../api/types';
-import { fieldTexts } from './fields';
+import { fieldTexts, firstText } from './fields';
+import { spanMs } from './range';
 import { millis } from './time';
+
+/** What alerts can be grouped by. */
+export const GROUPINGS = ['rule', 'source', 'user', 'host', 'incident', 'rule_source'] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+/** Parts of the filter that hold one value; `-` is none. */
+const SINGLES = ['rule', 'owner', 'tactic', 'source', 'user', 'host', 'incident'] as const;
 
 export interface AlertFilter {
   /** Empty: all. */
   severity: Severity[];
   status: Status[];
+  disposition: Disposition[];
   q: string;
   /** Id of a rule; empty: any. */
   rule: string;
+  owner: string;
+  tactic: string;
+  source: string;
+  user: string;
+  host: string;
+  incident: string;
   /** Relative range; empty: all time, unless `from`/`to` say otherwise. */
-  last: Range | '';
+  last: string;
   /** Absolute range, RFC 3339. */
   from: string;
   to: string;
+  /** How the list is grouped; empty: it is not. No part of what is asked for. */
+  by: Grouping | '';
 }
 
-export const NO_FILTER: AlertFilter = { severity: [], status: [], q: '', rule: '', last: '', from: '', to: '' };
+export const NO_FILTER: AlertFilter = {
+  severity: [], status: [], disposition: [], q: '', rule: '', owner: '', tactic: '', source: '', user: '', host: '', incident: '', last: '', from: '', to: '', by: '',
+};
 
 function words<W extends string>(text: string | null, known: readonly W[]): W[] {
   const asked = new Set(text?.split(','));
@@ -40,15 +59,20 @@ export function parseFilter(search: string): AlertFilter {
   const from = time(query.get('from'));
   const to = time(query.get('to'));
   const absolute = from !== '' || to !== '';
-  return {
+  const last = query.get('last') ?? '';
+  const filter: AlertFilter = {
+    ...NO_FILTER,
     severity: words(query.get('severity'), SEVERITIES),
     status: words(query.get('status'), STATUSES),
+    disposition: words(query.get('disposition'), DISPOSITIONS),
     q: query.get('q') ?? '',
-    rule: query.get('rule') ?? '',
-    last: absolute ? '' : (words(query.get('last'), RANGES)[0] ?? ''),
+    last: absolute || spanMs(last) === undefined ? '' : last,
     from,
     to,
+    by: words(query.get('by'), GROUPINGS)[0] ?? '',
   };
+  for (const name of SINGLES) filter[name] = query.get(name) ?? '';
+  return filter;
 }
 
 /** The query part of a URL, with its question mark; empty when nothing is filtered. */
@@ -59,37 +83,46 @@ export function printFilter(filter: Partial<AlertFilter>): string {
   };
   put('severity', filter.severity?.join(','));
   put('status', filter.status?.join(','));
+  put('disposition', filter.disposition?.join(','));
   put('q', filter.q);
-  put('rule', filter.rule);
+  for (const name of SINGLES) put(name, filter[name]);
   put('last', filter.last);
   put('from', filter.from);
   put('to', filter.to);
+  put('by', filter.by);
   // Commas are plain in a query; %2C is only hard to read.
   return query.size > 0 ? `?${query.toString().replaceAll('%2C', ',')}` : '';
 }
 
 export function isFiltered(filter: AlertFilter): boolean {
-  return printFilter(filter) !== '';
+  return printFilter({ ...filter, by: '' }) !== '';
 }
 
-export const RANGE_MS: Record<Range, number> = {
-  '15m': 15 * 60_000,
-  '1h': 60 * 60_000,
-  '24h': 24 * 60 * 60_000,
-  '7d': 7 * 24 * 60 * 60_000,
-};
-
-/** The filter's words for the API. */
+/** The filter's words for the API; what says nothing is left out. */
 export function filterParams(filter: AlertFilter): Record<string, string> {
-  return {
+  const asked: Record<string, string> = {
     severity: filter.severity.join(','),
     status: filter.status.join(','),
+    disposition: filter.disposition.join(','),
     q: filter.q.trim(),
-    rule: filter.rule,
     last: filter.last,
     from: filter.from,
     to: filter.to,
   };
+  for (const name of SINGLES) asked[name] = filter[name];
+  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== ''));
+}
+
+const FIELDS = { source: ['source.ip'], user: ['user.name'], host: ['host.name'] } as const;
+
+/** Whether the alert has the one values that are asked for. */
+function hasSingles(filter: AlertFilter, alert: Alert): boolean {
+  const core = alert.tocsin.alert;
+  if (filter.rule !== '' && filter.rule !== alert.rule.id && filter.rule !== alert.rule.name) return false;
+  if (filter.owner !== '' && filter.owner !== (core.owner ?? '-')) return false;
+  if (filter.tactic !== '' && !(alert.threat?.tactic?.name ?? []).includes(filter.tactic)) return false;
+  if (filter.incident !== '' && filter.incident !== String(core.incident ?? 0)) return false;
+  return (['source', 'user', 'host'] as const).every((name) => filter[name] === '' || filter[name] === (firstText(alert, ...FIELDS[name]) ?? '-'));
 }
 
 /** Whether a new alert would be in the list. The server decides in the end; this only counts. */
@@ -97,9 +130,10 @@ export function accepts(filter: AlertFilter, alert: Alert, now: number): boolean
   const core = alert.tocsin.alert;
   if (filter.severity.length > 0 && !filter.severity.includes(core.severity)) return false;
   if (filter.status.length > 0 && !filter.status.includes(core.status)) return false;
-  if (filter.rule !== '' && filter.rule !== alert.rule.id && filter.rule !== alert.rule.name) return false;
+  if (filter.disposition.length > 0 && (core.disposition === undefined || !filter.disposition.includes(core.disposition))) return false;
+  if (!hasSingles(filter, alert)) return false;
   const raised = millis(alert['@timestamp']);
-  if (filter.last !== '' && raised < now - RANGE_MS[filter.last]) return false;
+  if (filter.last !== '' && raised < now - (spanMs(filter.last) ?? 0)) return false;
   if (filter.from !== '' && raised < millis(filter.from)) return false;
   if (filter.to !== '' && raised >= millis(filter.to)) return false;
   const asked = filter.q.trim().toLowerCase();

@@ -14,12 +14,15 @@ import { Failure, Skeleton } from '../../parts/panel';
 import { Ongoing } from '../../parts/ongoing';
 import { Text } from '../../parts/text';
 import { Ago, FullTime } from '../../parts/time';
+import { Value } from '../../parts/value';
 import { t } from '../../strings';
 import { copy } from '../../lib/copy';
 import { Activity } from './activity';
+import { After, IncidentOf, Known, Record } from './context';
 import { Contributions } from './contributions';
 import { Related } from './related';
 import { Actions } from './triage';
+import { Why } from './why';
 
 interface DetailProps {
   id: string;
@@ -103,6 +106,7 @@ function useChanged(version: number): boolean {
 function Body({ alert, partial }: { alert: Alert; partial: boolean }) {
   const core = alert.tocsin.alert;
   const entities = useMemo(() => entitiesOf(alert), [alert]);
+  const fields = useMemo(() => carriedFields(alert), [alert]);
   const marks = useMemo(() => findEntities(core.reason, entities), [core.reason, entities]);
   const changed = useChanged(core.version);
   return (
@@ -123,11 +127,16 @@ function Body({ alert, partial }: { alert: Alert; partial: boolean }) {
         <Actions key={core.id} alert={alert} />
       </header>
       <Facts alert={alert} />
+      <Why alert={alert} />
       <Matched alert={alert} />
       <Contributions alert={alert} entities={entities} partial={partial} />
-      <Activity alert={alert} />
+      <After alert={alert} />
+      <Known fields={fields} />
+      <IncidentOf alert={alert} />
       <Related alert={alert} />
-      <Fields alert={alert} />
+      <Record alert={alert} />
+      <Activity alert={alert} />
+      <Fields fields={fields} />
       <Rule alert={alert} />
       <details className="raw">
         <summary>{t.detail.raw}</summary>
@@ -181,7 +190,7 @@ function Facts({ alert }: { alert: Alert }) {
         <dd>
           {group.length === 0 && t.detail.noGroup}
           {group.map(([field, value]) => (
-            <span key={field} className="mono"><span className="field">{field}</span> {showLink(value)}</span>
+            <span key={field} className="mono"><span className="field">{field}</span> <Value field={field} value={value} className="mono" /></span>
           ))}
         </dd>
       </div>
@@ -207,8 +216,7 @@ function Matched({ alert }: { alert: Alert }) {
   );
 }
 
-function Fields({ alert }: { alert: Alert }) {
-  const fields = useMemo(() => carriedFields(alert), [alert]);
+function Fields({ fields }: { fields: [name: string, values: string[]][] }) {
   if (fields.length === 0) return null;
   return (
     <section>
@@ -218,7 +226,7 @@ function Fields({ alert }: { alert: Alert }) {
           {fields.map(([name, values]) => (
             <tr key={name}>
               <th scope="row">{name}</th>
-              <td>{values.map((value, at) => <span key={at}><Text text={value} /></span>)}</td>
+              <td>{values.map((value, at) => <span key={at}><Value field={name} value={value} className="mono" /></span>)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,13 +1,13 @@
 /** Text, severity and time: what the list shows. Every part of it is in the URL. */
 import { useEffect, useState } from 'react';
-import { useSeverityCounts } from '../../api/queries';
-import { RANGES, SEVERITIES, type Range, type Severity } from '../../api/types';
-import { isFiltered, NO_FILTER, type AlertFilter } from '../../lib/filter';
-import { usePrefs } from '../../lib/prefs';
-import { big, fullTime, millis } from '../../lib/time';
+import { SEVERITIES, type Facets, type Severity } from '../../api/types';
+import { GROUPINGS, isFiltered, NO_FILTER, type AlertFilter } from '../../lib/filter';
+import { big } from '../../lib/time';
 import { Icon, SeverityMark } from '../../parts/icons';
-import { Text } from '../../parts/text';
+import { TimeRangePicker } from '../../parts/timerange';
 import { t } from '../../strings';
+import { w } from '../../words/alerts';
+import { Chips } from './facets';
 
 export const SEARCH_ID = 'alert-search';
 
@@ -17,6 +17,10 @@ const TYPING_MS = 250;
 interface Props {
   filter: AlertFilter;
   set: (patch: Partial<AlertFilter>) => void;
+}
+
+interface BarProps extends Props {
+  counts: Facets | undefined;
 }
 
 function SearchBox({ filter, set }: Props) {
@@ -52,8 +56,8 @@ function SearchBox({ filter, set }: Props) {
   );
 }
 
-function Severities({ filter, set }: Props) {
-  const counts = useSeverityCounts(filter);
+function Severities({ filter, set, counts }: BarProps) {
+  const count = (severity: Severity) => counts?.facets.severity.find((one) => one.value === severity)?.count ?? 0;
   const toggle = (severity: Severity) =>
     set({
       severity: filter.severity.includes(severity)
@@ -68,59 +72,35 @@ function Severities({ filter, set }: Props) {
           <input type="checkbox" checked={filter.severity.includes(severity)} onChange={() => toggle(severity)} />
           <SeverityMark severity={severity} size={11} />
           <span>{t.severity[severity]}</span>
-          <span className="count">{counts.data ? big(counts.data[severity]) : ''}</span>
+          <span className="count">{counts ? big(count(severity)) : ''}</span>
         </label>
       ))}
     </fieldset>
   );
 }
 
-function TimeChoice({ filter, set }: Props) {
-  const { zone } = usePrefs();
-  if (filter.from !== '' || filter.to !== '') {
-    const name = (text: string) => (text === '' ? '…' : fullTime(millis(text), zone));
-    return (
-      <span className="chip on">
-        {t.alerts.between(name(filter.from), name(filter.to))}
-        <button type="button" aria-label={t.alerts.clearRange} onClick={() => set({ from: '', to: '' })}>
-          <Icon name="close" size={11} />
-        </button>
-      </span>
-    );
-  }
+/** By what the list is grouped. */
+function GroupChoice({ filter, set }: Props) {
   return (
-    <label>
-      <span className="hidden">{t.alerts.range}</span>
-      <select value={filter.last} onChange={(event) => set({ last: event.target.value as Range | '' })}>
-        <option value="">{t.alerts.allTime}</option>
-        {RANGES.map((range) => <option key={range} value={range}>{t.range[range]}</option>)}
+    <label className="grouping">
+      <span>{w.groupBy}</span>
+      <select value={filter.by} onChange={(event) => set({ by: event.target.value as AlertFilter['by'] })}>
+        {(['', ...GROUPINGS] as const).map((by) => <option key={by} value={by}>{w.grouping[by]}</option>)}
       </select>
     </label>
   );
 }
 
-/** The rule asked for; by its title when some alert in sight says it. */
-function RuleChoice({ filter, set, title }: Props & { title: string | undefined }) {
-  if (filter.rule === '') return null;
-  return (
-    <span className="chip on">
-      <Text text={t.alerts.rule(title ?? filter.rule)} />
-      <button type="button" aria-label={t.alerts.clearRule} onClick={() => set({ rule: '' })}>
-        <Icon name="close" size={11} />
-      </button>
-    </span>
-  );
-}
-
-export function FilterBar({ filter, set, ruleTitle }: Props & { ruleTitle: string | undefined }) {
+export function FilterBar({ filter, set, counts }: BarProps) {
   return (
     <div className="filterbar" role="search">
       <SearchBox filter={filter} set={set} />
-      <TimeChoice filter={filter} set={set} />
-      <RuleChoice filter={filter} set={set} title={ruleTitle} />
-      <Severities filter={filter} set={set} />
+      <TimeRangePicker range={filter} set={set} />
+      <GroupChoice filter={filter} set={set} />
+      <Severities filter={filter} set={set} counts={counts} />
+      <Chips filter={filter} set={set} counts={counts} />
       {isFiltered(filter) && (
-        <button type="button" className="text-button" onClick={() => set(NO_FILTER)}>{t.alerts.clear}</button>
+        <button type="button" className="text-button" onClick={() => set({ ...NO_FILTER, by: filter.by })}>{t.alerts.clear}</button>
       )}
     </div>
   );

@@ -1,21 +1,22 @@
-/** The rows of the list, only those in sight being in the document. */
+/** The rows of the list: only those in sight are in the document, only their pages are fetched. */
+import { useQueries } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useEffect, useRef, useSyncExternalStore, type MouseEvent } from 'react';
+import { memo, useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
+import { pageQuery, PAGE_ALERTS } from '../../api/triage';
 import type { Alert } from '../../api/types';
-import { originOf, targetOf } from '../../lib/fields';
-import { number } from '../../lib/time';
-import { SeverityWord } from '../../parts/icons';
-import { Ongoing } from '../../parts/ongoing';
-import { Text } from '../../parts/text';
-import { Clock } from '../../parts/time';
+import type { Grouping } from '../../lib/filter';
+import { Failure } from '../../parts/panel';
+import { usePaced } from '../../lib/paced';
 import { t } from '../../strings';
+import { pagesFor, placeOf, type Layout, type Section } from './layout';
+import { AlertRow, BlankRow, GroupRow, Head, rowId } from './row';
 
 const ROW_PX = 32;
 /** On narrow screens a row has two lines. */
 const CARD_PX = 62;
 const OVERSCAN_ROWS = 12;
-/** The next page is asked for this many rows before the end. */
-const AHEAD_ROWS = 30;
+/** Which pages are in sight is looked at no more often; what is flung past is not fetched. */
+const PACE_MS = 80;
 
 const narrow = matchMedia('(max-width: 760px)');
 const useNarrow = () =>
@@ -27,130 +28,107 @@ const useNarrow = () =>
     () => narrow.matches,
   );
 
-interface RowProps {
-  alert: Alert;
-  index: number;
-  top: number;
-  current: boolean;
-  open: boolean;
-  pick: (id: string) => void;
+/** Which rows are selected. */
+export interface Selection {
+  ids: ReadonlySet<string>;
+  groups: ReadonlySet<string>;
+  all: boolean;
 }
 
-/** A plain click belongs to the row; with a key held, the link opens a tab of its own. */
-function leaveToRow(event: MouseEvent) {
-  if (event.ctrlKey || event.metaKey || event.shiftKey) event.stopPropagation();
-  else event.preventDefault();
-}
-
-const rowId = (id: string) => `row-${id}`;
-
-const Row = memo(function Row({ alert, index, top, current, open, pick }: RowProps) {
-  const core = alert.tocsin.alert;
-  const origin = originOf(alert);
-  const target = targetOf(alert);
-  const classes = ['row', `sev-${core.severity}`, current && 'current', open && 'open', core.status !== 'new' && 'done'];
-  return (
-    // The grid itself has the focus and the keys; a row only takes the pointer.
-    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
-    <div
-      role="row"
-      id={rowId(core.id)}
-      aria-rowindex={index + 2}
-      aria-selected={current}
-      className={classes.filter(Boolean).join(' ')}
-      style={{ transform: `translateY(${top}px)` }}
-      onClick={() => pick(core.id)}
-    >
-      <span role="gridcell" className="c-severity"><SeverityWord severity={core.severity} /></span>
-      <span role="gridcell" className="c-seen"><Clock time={alert['@timestamp']} /></span>
-      <span role="gridcell" className="c-alert">
-        <a href={`/alerts/${encodeURIComponent(core.id)}`} tabIndex={-1} onClick={leaveToRow}><Text text={alert.rule.name} /></a>
-        <Ongoing alert={alert} />
-        {core.historical && <i className="tag">{t.alerts.historical}</i>}
-        <span className="reason"><Text text={core.reason} /></span>
-      </span>
-      <span role="gridcell" className="c-source mono">{origin === undefined ? t.none : <Text text={origin} />}</span>
-      <span role="gridcell" className="c-target mono">{target === undefined ? t.none : <Text text={target} />}</span>
-      <span role="gridcell" className="c-count num">{number(core.count)}</span>
-      <span role="gridcell" className="c-status">{t.status[core.status]}</span>
-    </div>
-  );
-});
-
-function Head() {
-  const { columns } = t.alerts;
-  return (
-    <div role="row" aria-rowindex={1} className="row head">
-      <span role="columnheader" className="c-severity">{columns.severity}</span>
-      <span role="columnheader" className="c-seen">{columns.raised}</span>
-      <span role="columnheader" className="c-alert">{columns.alert}</span>
-      <span role="columnheader" className="c-source">{columns.source}</span>
-      <span role="columnheader" className="c-target">{columns.target}</span>
-      <span role="columnheader" className="c-count num">{columns.count}</span>
-      <span role="columnheader" className="c-status">{columns.status}</span>
-    </div>
-  );
-}
-
-interface ListProps {
-  alerts: readonly Alert[];
-  total: number;
-  /** Where the keyboard is. */
-  cursor: string | undefined;
+export interface ListProps {
+  layout: Layout;
+  by: Grouping | '';
+  /** What to ask for a page of a section. */
+  question: (section: Section, page: number) => Parameters<typeof pageQuery>[0];
+  /** Row where the keyboard is; below zero: nowhere. */
+  cursor: number;
   /** The alert shown beside the list. */
   open: string | undefined;
-  pick: (id: string) => void;
-  /** Asks for the next page; absent when there is none or it is on its way. */
-  more: (() => unknown) | undefined;
+  selection: Selection;
+  pick: (index: number) => void;
+  toggle: (index: number) => void;
+  select: (index: number) => void;
+  selectAll: () => void;
 }
 
-export function List({ alerts, total, cursor, open, pick, more }: ListProps) {
+/** Alerts of the pages in sight, by section and page. */
+function usePages(layout: Layout, first: number, last: number, question: ListProps['question']) {
+  const wanted = pagesFor(layout, first, last, PAGE_ALERTS);
+  // The same list as long as the same pages are in sight.
+  const key = wanted.map(({ section, page }) => `${section.key} ${page}`).join('\n');
+  // oxlint-disable-next-line react/exhaustive-deps
+  const pages = useMemo(() => wanted, [key, layout]);
+  return useQueries({
+    queries: pages.map(({ section, page }) => pageQuery(question(section, page))),
+    combine: (answers) => ({
+      alerts: new Map(pages.map(({ section, page }, at) => [`${section.key} ${page}`, answers[at]?.data?.alerts])),
+      failed: answers.find((answer) => answer.error !== null),
+    }),
+  });
+}
+
+export const List = memo(function List({ layout, by, question, cursor, open, selection, pick, toggle, select, selectAll }: ListProps) {
   const box = useRef<HTMLDivElement>(null);
   const size = useNarrow() ? CARD_PX : ROW_PX;
   const rows = useVirtualizer({
-    count: alerts.length,
+    count: layout.rows,
     getScrollElement: () => box.current,
     estimateSize: () => size,
     overscan: OVERSCAN_ROWS,
+    useFlushSync: false,
     scrollPaddingStart: ROW_PX,
-    getItemKey: (index) => alerts[index]?.tocsin.alert.id ?? index,
   });
   useEffect(() => rows.measure(), [rows, size]);
-  const at = alerts.findIndex((alert) => alert.tocsin.alert.id === cursor);
   const scrolled = useRef(false);
   useEffect(() => {
-    if (at < 0) return;
+    if (cursor < 0) return;
     // A link into the list: put the row in the middle. From then on move as little as needed.
-    rows.scrollToIndex(at, { align: scrolled.current ? 'auto' : 'center' });
+    rows.scrollToIndex(cursor, { align: scrolled.current ? 'auto' : 'center' });
     scrolled.current = true;
-  }, [at, rows]);
+  }, [cursor, rows]);
   const items = rows.getVirtualItems();
-  const lastSeen = items.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (more && lastSeen >= alerts.length - AHEAD_ROWS) void more();
-  }, [more, lastSeen, alerts.length]);
+  const first = usePaced(items[0]?.index ?? 0, PACE_MS);
+  const last = usePaced(items.at(-1)?.index ?? 0, PACE_MS);
+  const { alerts, failed } = usePages(layout, first, last, question);
+  const active = items.find((item) => item.index === cursor);
+  const at = active && placeOf(layout, cursor);
+  const marked = at && (at.at < 0 ? `group-${cursor}` : alertAt(alerts, at)?.tocsin.alert.id);
   return (
-    <div
-      ref={box}
-      id="alert-list"
-      className="list"
-      role="grid"
-      tabIndex={0}
-      aria-label={t.alerts.title}
-      aria-rowcount={total + 1}
-      aria-activedescendant={items.some((item) => item.index === at) && cursor !== undefined ? rowId(cursor) : undefined}
-    >
-      <Head />
-      <div role="rowgroup" style={{ height: rows.getTotalSize() }}>
-        {items.map((item) => {
-          const alert = alerts[item.index];
-          if (!alert) return null;
-          const id = alert.tocsin.alert.id;
-          return (
-            <Row key={item.key} alert={alert} index={item.index} top={item.start} current={id === cursor} open={id === open} pick={pick} />
-          );
-        })}
+    <>
+      {failed?.error && <Failure still error={failed.error} retry={failed.refetch} />}
+      <div
+        ref={box}
+        id="alert-list"
+        className="list"
+        role={by === '' ? 'grid' : 'treegrid'}
+        tabIndex={0}
+        aria-label={t.alerts.title}
+        aria-multiselectable
+        aria-rowcount={layout.rows + 1}
+        aria-activedescendant={marked === undefined ? undefined : rowId(marked)}
+      >
+        <Head all={layout.rows > 0} allSelected={selection.all} toggleAll={selectAll} />
+        <div role="rowgroup" style={{ height: rows.getTotalSize() }}>
+          {items.map((item) => {
+            const place = placeOf(layout, item.index);
+            if (!place) return null;
+            const common = { index: item.index, top: item.start, current: item.index === cursor };
+            if (place.at < 0) {
+              const chosen = selection.all || selection.groups.has(place.section.key);
+              return <GroupRow key={item.key} {...common} section={place.section} by={by} selected={chosen} toggle={toggle} select={select} />;
+            }
+            const alert = alertAt(alerts, place);
+            if (!alert) return <BlankRow key={item.key} {...common} />;
+            const { id } = alert.tocsin.alert;
+            const chosen = selection.all || selection.ids.has(id) || selection.groups.has(place.section.key);
+            return <AlertRow key={item.key} {...common} alert={alert} level={by === '' ? undefined : 2} open={id === open} selected={chosen} pick={pick} select={select} />;
+          })}
+        </div>
       </div>
-    </div>
+    </>
   );
+});
+
+function alertAt(alerts: ReadonlyMap<string, Alert[] | undefined>, place: { section: Section; at: number }): Alert | undefined {
+  return alerts.get(`${place.section.key} ${Math.floor(place.at / PAGE_ALERTS)}`)?.[place.at % PAGE_ALERTS];
 }

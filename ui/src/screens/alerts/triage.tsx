@@ -86,7 +86,7 @@ interface MenuProps {
 }
 
 /** The five ways to close; a digit picks, Escape goes back. */
-function CloseMenu({ open, show, pick }: MenuProps) {
+export function CloseMenu({ open, show, pick }: MenuProps) {
   const button = useRef<HTMLButtonElement>(null);
   const menu = useRef<HTMLDivElement>(null);
   useEffect(() => {
