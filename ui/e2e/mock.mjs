@@ -35,6 +35,8 @@ function valuesOf(alert, name) {
 /** Without its lines. */
 const bare = (alert) => ({ ...alert, tocsin: { alert: { ...alert.tocsin.alert, events: [], matches: [] } } });
 
+const COUNTRIES = ['US', 'CN', 'DE', 'BR', 'NL', 'RU', 'VN', 'IN', 'FR'];
+
 /** A condition that holds. */
 const leaf = (what, wanted, found) => ({ what, matched: true, wanted, found: [[what, found]] });
 
@@ -115,6 +117,16 @@ class World {
       top_sources: busy ? [...sources.values(), { value: '10.0.0.7', events: Math.round(width / 30), alerts: 0 }].toSorted((a, b) => b.events - a.events).slice(0, 10) : [],
       newest_alerts: within.slice(0, 12).map((alert) => ({ ...alert, tocsin: { alert: { ...alert.tocsin.alert, events: [] } } })),
     };
+  }
+
+  /** Sums of events, made up: for panels. */
+  search({ aggs }) {
+    const terms = aggs?.by?.terms;
+    const values = terms?.field === 'source.geo.country_iso_code' ? COUNTRIES : terms ? this.alerts.slice(0, 300).map((alert) => alert.host.name) : [];
+    const counts = new Map();
+    for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 997);
+    const buckets = [...counts].map(([key, count], at) => ({ key, doc_count: Math.round(count / (at + 1)), sum: { value: count * 1000 } }));
+    return { events: [], total: this.control.mode === 'empty' ? 0 : this.total, next: null, partial: false, took_ms: 3, aggregations: { by: { buckets } } };
   }
 
   /** The same answer to the same question until something happens. */
@@ -329,6 +341,9 @@ function api(world, request, response, url) {
   if (path === '/api/v1/me') return json(response, { accounts: false, setup: true, name: null, role: 'admin' });
   if (path === '/api/v1/overview') return json(response, world.overview(url.searchParams.get('last') ?? '24h'));
   if (path === '/api/v1/alerts') return json(response, world.list(url.searchParams));
+  if (path === '/api/v1/dashboards') return json(response, { dashboards: [] });
+  if (path === '/api/v1/rules') return json(response, { rules: [], total: 0, problems: [] });
+  if (path === '/api/v1/rules/noise') return json(response, { rules: [] });
   if (path === '/api/v1/alerts/facets') return json(response, world.facets(url.searchParams));
   if (path === '/api/v1/status') return json(response, world.status());
   if (path === '/api/v1/stream') {
@@ -376,6 +391,7 @@ export async function startMock({ port = 0, alertCount = 412 } = {}) {
           if (url.pathname === '/ingest') return json(response, world.ingest(body));
           if (url.pathname === '/api/v1/alerts/change') return json(response, world.changeMany(body));
           if (url.pathname === '/api/v1/alerts/undo') return json(response, world.undo(body.undo));
+          if (url.pathname === '/api/v1/search') return json(response, world.search(body));
           if (url.pathname === '/__mock') return json(response, Object.assign(world.control, body));
           return refuse(response, 404, 'no such route');
         })

@@ -275,6 +275,40 @@ async function manyTabsStayLive({ base, browser }) {
   await done(first);
 }
 
+/** From any screen, by keys alone: to another screen, to an address, to a setting. */
+async function paletteGoesAnywhere({ base, browser }) {
+  const page = await open(browser);
+  const box = page.getByRole('combobox', { name: /Type a screen/ });
+  const screens = ['/overview', '/alerts', '/search', '/rules', '/entities', '/sources', '/settings'];
+  for (const path of screens) {
+    await page.goto(base + path);
+    await page.locator('.pill b', { hasText: 'events/s' }).waitFor();
+    await page.keyboard.press('Control+k');
+    await box.waitFor();
+    if (path === '/overview') none(await axe(page), 'axe on the palette');
+    await page.keyboard.press('Escape');
+    await box.waitFor({ state: 'detached' });
+  }
+  const run = async (words) => {
+    await page.keyboard.press('Control+k');
+    await box.fill(words);
+    await page.keyboard.press('Enter');
+    await box.waitFor({ state: 'detached' });
+  };
+  await run('critical and high');
+  await until('the alerts', () => page.url().endsWith('/alerts?severity=critical,high'));
+  await run('192.0.2.77');
+  await until('the address', () => page.url().endsWith('/entities/address/192.0.2.77'));
+  await run('light theme');
+  same(await page.evaluate(() => document.documentElement.dataset.theme), 'light', 'the theme');
+  await page.keyboard.press('Control+k');
+  await box.fill(HOSTILE[0]);
+  await page.getByRole('option').first().waitFor();
+  same(await page.evaluate(() => document.querySelectorAll('img').length + (globalThis.pwned ?? 0)), 0, 'nodes that were typed');
+  await page.keyboard.press('Escape');
+  await done(page);
+}
+
 async function unknownThings({ base, browser }) {
   const page = await open(browser);
   await page.goto(`${base}/alerts/ffffffffffffffffffffffffffffffff`);
@@ -331,6 +365,7 @@ export const PAGES = [
   ['axe finds no violation, dark and light', axeFindsNothing],
   ['first load and time to use are within budget', budgets],
   [`${TABS} tabs stay live`, manyTabsStayLive],
+  ['the palette goes anywhere', paletteGoesAnywhere],
   ['unknown alerts, pages and assets are said to be so', unknownThings],
   ['screens fit a phone', fitsAPhone],
   ['the chosen theme lasts', themeLasts],

@@ -59,6 +59,7 @@ export const t = {
   ago: (age: string) => `${age} ago`,
   none: '–',
   person: 'Signed in as',
+  palette: 'Go to or find …',
 
   error: {
     unreachable: 'The server cannot be reached',
@@ -160,6 +161,7 @@ export const t = {
     saveRule: 'Search: save as rule',
     shift: 'The stretch of time before / after',
     severities: 'Only critical … informational; again: all',
+    palette: 'Go anywhere, find anything',
     help: 'This help',
     off: 'Single-letter shortcuts are switched off in the display settings.',
     licences: 'Licences of third-party code',

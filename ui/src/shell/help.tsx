@@ -40,6 +40,7 @@ const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['l']], t.help.live],
   [[['s']], t.help.saveRule],
   [[['['], [']']], t.help.shift],
+  [[['Ctrl K']], t.help.palette],
   [[['?']], t.help.help],
 ];
 

@@ -1,5 +1,5 @@
 /** The frame of every screen: rail, health, display settings, and the banner when news stop. */
-import type { ReactNode } from 'react';
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useMe } from '../api/accounts';
 import { useNow } from '../lib/now';
@@ -14,6 +14,8 @@ import { t } from '../strings';
 import { DisplayMenu } from './display';
 import { HealthPill } from './health';
 import { Help } from './help';
+
+const Palette = lazy(async () => ({ default: (await import('./palette')).Palette }));
 
 /** Screens that exist. */
 const SCREENS = [
@@ -69,6 +71,30 @@ function Person() {
   return <Link className="person" href="/settings/account"><span className="hidden">{t.person}</span><Text text={name} /></Link>;
 }
 
+/** Opens the palette: by a button, or Ctrl-K wherever the keyboard is. */
+function PaletteButton() {
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'k') return;
+      event.preventDefault();
+      setOpen(true);
+    };
+    addEventListener('keydown', onKeyDown, true);
+    return () => removeEventListener('keydown', onKeyDown, true);
+  }, []);
+  return (
+    <>
+      <button type="button" className="find" aria-haspopup="dialog" aria-label={t.palette} onClick={() => setOpen(true)}>
+        <Icon name="search" size={13} />
+        <span>{t.palette}</span>
+        <kbd>{'Ctrl K'}</kbd>
+      </button>
+      {open && <Suspense fallback={null}><Palette close={() => setOpen(false)} /></Suspense>}
+    </>
+  );
+}
+
 export function Shell({ children }: { children: ReactNode }) {
   const [, navigate] = useLocation();
   const stale = useStream().phase === 'stale';
@@ -80,6 +106,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <header className="top">
         <HealthPill />
         <span className="gap" />
+        <PaletteButton />
         <ZoneNote />
         <Help />
         <DisplayMenu />

@@ -1,5 +1,5 @@
 /** Overview: what happens now, and what an analyst should look at first. Updates by itself. */
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { useOpeningRange, useOverview } from '../../api/queries';
 import { RANGES, type Range } from '../../api/types';
@@ -10,6 +10,8 @@ import { NoEvents } from './empty';
 import { LivePanel, LoginsPanel, SeverityPanel } from './figures';
 import { NewestPanel } from './newest';
 import { RulesPanel, SourcesPanel } from './tops';
+
+const Panels = lazy(async () => ({ default: (await import('./panels')).Panels }));
 
 /** The range in the URL; where it says none, one that fits what there is to see. */
 function useRange(): Range | null {
@@ -64,6 +66,7 @@ export function Overview() {
           <EventsChart asked={overview} data={data} />
           <SourcesPanel asked={overview} data={data} range={shown} />
           <RulesPanel asked={overview} data={data} range={shown} />
+          {data && <Suspense fallback={null}><Panels range={shown} /></Suspense>}
         </>
       )}
     </div>

@@ -1,0 +1,29 @@
+/** Words of the panels that are asked for by query: top values, maps, tactics, panels of packs. */
+import { LOCALE } from '../strings';
+
+const n = new Intl.NumberFormat(LOCALE);
+const countries = new Intl.DisplayNames([LOCALE], { type: 'region', fallback: 'code' });
+
+export const w = {
+  users: 'Top users',
+  hosts: 'Top hosts',
+  failedUsers: 'Users with failed logins',
+  endpoints: 'Requests by address',
+  traffic: 'Bytes sent by host',
+  requests: 'Requests by host',
+  map: 'Where addresses are',
+  tactics: 'ATT&CK tactics of alerts',
+  noTactics: 'No alert of a rule with a tactic',
+  none: 'No event has it in this range',
+  partial: 'Counted as far as time allowed',
+  value: 'Value',
+  events: 'Events',
+  sum: 'Sum',
+  share: 'Alerts',
+  country: (code: string) => (/^[a-z]{2}$/i.test(code) ? (countries.of(code.toUpperCase()) ?? code) : code),
+  countryTitle: (name: string, events: number) => `${name}: ${n.format(events)} events`,
+  mapLabel: (places: number, events: number) => `World map: ${n.format(events)} events from ${n.format(places)} countries; the list beside it says the same`,
+  noMap: 'No event tells a country. With a GeoIP file (enrich.geoip) events carry where addresses are.',
+  pack: (name: string) => `From the pack ${name}`,
+  figure: (value: number) => n.format(value),
+} as const;
