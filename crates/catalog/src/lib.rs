@@ -75,7 +75,8 @@ impl Catalog {
     }
 
     /// The same, with alerts put into incidents; notices of channels that are told `by_incident`
-    /// are left out when their alert neither begins an incident nor makes one worse.
+    /// are left out when their alert neither begins an incident nor makes one worse. Does not wait
+    /// for the disk: see [`Catalog::sync`].
     pub fn save_grouped(
         &self,
         alerts: &[Alert],
@@ -95,8 +96,8 @@ impl Catalog {
             return Ok(Vec::new());
         }
         let now = now();
-        self.write(|transaction| {
-            let grouped = by_incident.is_some();
+        let grouped = by_incident.is_some();
+        let work = |transaction: &rusqlite::Transaction<'_>| {
             let alerts = alerts.iter().map(|alert| alerts::upsert(transaction, alert, grouped));
             let stored = alerts.collect::<Result<Vec<_>, Fault>>()?;
             for notice in notices {
@@ -111,7 +112,28 @@ impl Catalog {
                 outbox::insert(transaction, &notice, now)?;
             }
             Ok(stored.into_iter().map(|(alert, _)| alert).collect())
-        })
+        };
+        if grouped { self.write_soon(work) } else { self.write(work) }
+    }
+
+    /// Brings to disk what [`Catalog::save_grouped`] has written: it survives the end of the process
+    /// by itself, and a power cut after this.
+    pub fn sync(&self) -> Result<()> {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        match std::fs::File::open(log).and_then(|log| log.sync_data()) {
+            // Without a log everything is in the file.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let reason = error.to_string();
+                Err(match error.kind() {
+                    std::io::ErrorKind::StorageFull => {
+                        CatalogError::Full { path: self.path.clone(), reason }
+                    }
+                    _ => CatalogError::Failed { path: self.path.clone(), reason },
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A stored value.
@@ -155,19 +177,26 @@ impl Catalog {
             .map_err(|error| self.explain(Fault::Sql(error)))
     }
 
-    fn write<T>(
+    /// Writes without waiting for the disk.
+    fn write_soon<T>(
         &self,
         work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T> {
         let mut connection = lock(&self.writer);
         let done = (|| {
-            let transaction =
-                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let value = work(&transaction)?;
-            transaction.commit()?;
-            Ok(value)
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            let done = run(&mut connection, work);
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            done
         })();
         done.map_err(|fault| self.explain(fault))
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T> {
+        run(&mut lock(&self.writer), work).map_err(|fault| self.explain(fault))
     }
 
     fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
@@ -194,6 +223,18 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
     }
+}
+
+/// One transaction.
+fn run<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
 }
 
 fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {

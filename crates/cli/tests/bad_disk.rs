@@ -6,6 +6,7 @@ mod support;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -114,6 +115,66 @@ fn a_full_disk_makes_inputs_wait_and_nothing_is_lost() {
             (page["total"] == 1).then_some(())
         });
     }
+}
+
+#[test]
+fn datagrams_that_a_full_disk_cannot_take_are_counted_and_told() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let setup = Setup::new(&format!(
+        "collect:\n  discover: false\n  syslog: {{ udp: \"{free}\", tcp: null }}\n"
+    ));
+    let data = setup.path("data");
+    let Some(mut command) = mounted(&data, "size=64m") else { return };
+    command.args(["run", "--config"]).arg(&setup.config);
+    let server = Server::start_by(command);
+    let send = |number: u32| {
+        let line = format!(
+            "<38>Nov 21 00:00:01 gate sshd[{number}]: Failed password for root from 198.51.100.7 port 22 ssh2"
+        );
+        socket.send_to(line.as_bytes(), free).unwrap();
+    };
+    let input = || {
+        let status = server.get("/status")?;
+        let inputs = status["inputs"].as_array()?.clone();
+        inputs.into_iter().find(|input| text_at(input, "source").contains(&free.to_string()))
+    };
+    let number = |input: &Json, key: &str| input[key].as_u64().unwrap_or(0);
+    wait_for("the first datagrams", || {
+        send(1);
+        (number(&input()?, "stored") >= 5).then_some(())
+    });
+    let inside = PathBuf::from(format!("/proc/{}/root{}", server.pid(), data.display()));
+    fill(&inside);
+    let piece = vec![1; 4096];
+    let mut rest = OpenOptions::new().append(true).open(ballast(&inside)).unwrap();
+    wait_for("datagrams to be lost", || {
+        // Whatever the program frees is filled again.
+        while rest.write_all(&piece).is_ok() {}
+        (0..50).for_each(send);
+        let input = input()?;
+        let lost = number(&input["dropped"], "journal_full");
+        (lost > 0 && number(&input, "lost") >= lost && !input["problem"].is_null()).then_some(())
+    });
+    let status = server.get("/status").unwrap();
+    assert!(status["events"]["dropped"].as_u64() > Some(0), "{status}");
+    drop(rest);
+    fs::remove_file(ballast(&inside)).unwrap();
+    // What is taken again ends the problem.
+    (0..5).for_each(send);
+    let input = wait_for("the ledger to add up", || {
+        let input = input()?;
+        let settled = number(&input, "stored") + number(&input, "lost");
+        let whole = input["problem"].is_null() && settled == number(&input, "received");
+        (whole && input["balanced"] == true && input["under_way"] == 0).then_some(input)
+    });
+    let (_, metrics) = server.ask("GET", "/metrics", b"").unwrap();
+    let name = text_at(&input, "name");
+    assert!(
+        metrics.contains(&format!("tocsin_ledger_balanced{{input=\"{name}\"}} 1")),
+        "{metrics}"
+    );
+    assert!(metrics.contains("reason=\"journal_full\""), "{metrics}");
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 pub mod backtest;
 pub mod backup;
+mod commit;
 pub mod config;
 pub mod content;
 pub mod doubt;

@@ -1,8 +1,8 @@
 //! The way of a record, live: collect → parse → merge → detect → alert → (notify, store).
 //!
 //! In: batches from the inputs. Out: alerts and notices in the catalog, events in the store,
-//! committed in epochs. One thread; never touches the network. When the store or the catalog
-//! refuses, it waits and tries again, and the inputs wait with it.
+//! committed in epochs by [`Committer`]. One thread; never touches the network. When the store or
+//! the catalog refuses, it waits and tries again, and the inputs wait with it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use tocsin_store::EventStore;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::commit::{Committer, End, Keeper, until_done};
 use crate::epoch::{Payload, State, StateDir};
 use crate::exceptions::ExceptionBook;
 use crate::handle::{Ledger, Live, Progress};
@@ -27,9 +28,10 @@ use crate::merge::{Merged, Merger};
 use crate::under_way::UnderWay;
 
 /// Events after which an epoch is committed though its time is not over.
-const EPOCH_EVENTS_MAX: usize = 50_000;
-/// Bytes of raw lines after which it is, too: the epoch is in memory until the commit.
-const EPOCH_BYTES_MAX: usize = 32 * 1024 * 1024;
+const EPOCH_EVENTS_MAX: usize = 30_000;
+/// Bytes of raw lines after which it is, too: the epoch is in memory until the commit, and beside
+/// it the next one.
+const EPOCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Events that are given to the store together ahead of the commit.
 const APPEND_EVENTS_MIN: usize = 500;
 /// How many times as long as a commit took the next epoch lasts at least.
@@ -38,8 +40,6 @@ const COMMIT_REST: u32 = 8;
 const COMMIT_EVERY_MAX: Duration = Duration::from_secs(15);
 /// How long everybody waits for a lane that is behind but brings nothing.
 const BEHIND_WAIT_MAX: Duration = Duration::from_secs(3);
-/// Pause before a refused commit is tried again.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// What happened longer than this before Tocsin first watched is history.
 const NEWS_SPAN: Duration = Duration::from_secs(86_400);
 /// How often changes of alerts that raise nothing new are saved and shown.
@@ -83,10 +83,11 @@ pub struct Pipeline {
     merger: Merger,
     ready: Vec<Merged>,
     findings: Vec<Finding>,
-    /// Events of this epoch; kept until the commit, so that a refused one can be repeated.
-    epoch: Vec<Event>,
+    committer: Committer,
+    /// Events of this epoch that the committer does not have yet.
+    events: Vec<Event>,
+    epoch_events: usize,
     epoch_bytes: usize,
-    appended: usize,
     checkpoints: Checkpoints,
     stored_by_input: BTreeMap<String, Ledger>,
     under_way: UnderWay,
@@ -101,23 +102,35 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Ready to run.
-    pub fn new(parts: Parts) -> Self {
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub fn new(parts: Parts) -> std::io::Result<Self> {
         let now = Instant::now();
         let checkpoints = parts.payload.checkpoints.clone();
         let stored_by_input = parts.payload.ledgers.clone();
         let under_way = UnderWay::restored(parts.payload.done.clone());
         parts.progress.set_ledgers(&stored_by_input);
         let commit_every = parts.commit_every;
+        let committer = Committer::start(Keeper {
+            store: parts.store.clone(),
+            catalog: parts.catalog.clone(),
+            states: parts.states.clone(),
+            journal: parts.journal.clone(),
+            progress: parts.progress.clone(),
+            abandon: parts.abandon.clone(),
+        })?;
         let stored = stored_by_input.values().map(|ledger| ledger.stored).sum();
         parts.progress.stored.store(stored, Ordering::Relaxed);
-        Self {
+        Ok(Self {
             parts,
             merger: Merger::patient(BEHIND_WAIT_MAX),
             ready: Vec::new(),
             findings: Vec::new(),
-            epoch: Vec::new(),
+            committer,
+            events: Vec::new(),
+            epoch_events: 0,
             epoch_bytes: 0,
-            appended: 0,
             checkpoints,
             stored_by_input,
             under_way,
@@ -128,7 +141,7 @@ impl Pipeline {
             commit_every,
             last_batch: now,
             rate: Rate { since: now, events: 0, smoothed: 0.0 },
-        }
+        })
     }
 
     /// Runs until every sender of `batches` is gone and everything is committed, or until the
@@ -163,7 +176,9 @@ impl Pipeline {
         }
         self.merger.flush(&mut self.ready);
         self.detect();
-        let _ = self.commit();
+        if self.commit().is_continue() {
+            let _ = self.committer.wait();
+        }
     }
 
     fn wait(&self) -> Duration {
@@ -263,12 +278,14 @@ impl Pipeline {
             self.parts.progress.lag_ms.store(lag, Ordering::Relaxed);
             self.dirty = true;
             self.epoch_bytes += event.original().len();
-            self.epoch.push(event);
+            self.epoch_events += 1;
+            self.count_stored(&event);
+            self.events.push(event);
             self.checkpoints.extend(after);
             if let Some(position) = position {
                 self.under_way.done(lane, position, last);
             }
-            let full = self.epoch.len() >= EPOCH_EVENTS_MAX || self.epoch_bytes >= EPOCH_BYTES_MAX;
+            let full = self.epoch_events >= EPOCH_EVENTS_MAX || self.epoch_bytes >= EPOCH_BYTES_MAX;
             if full && self.commit().is_break() {
                 break;
             }
@@ -280,16 +297,22 @@ impl Pipeline {
         }
     }
 
-    /// Gives the store what has gathered, so that it indexes while the next events are read. A
-    /// refusal is dealt with at the commit.
+    /// Gives the committer what has gathered, so that the store indexes while the next events are
+    /// read.
     fn append_ahead(&mut self) {
-        if self.epoch.len() - self.appended < APPEND_EVENTS_MIN {
-            return;
+        if self.events.len() >= APPEND_EVENTS_MIN {
+            // When saving was given up, the end of the epoch tells.
+            let _ = self.committer.events(std::mem::take(&mut self.events));
         }
-        self.appended = match self.parts.store.append(&self.epoch[self.appended..]) {
-            Ok(()) => self.epoch.len(),
-            Err(_) => 0,
-        };
+    }
+
+    /// Counts an event as stored once its epoch is.
+    fn count_stored(&mut self, event: &Event) {
+        if let Some(input) = event.get_str(field::TOCSIN_INPUT)
+            && let Some(ledger) = self.stored_by_input.get_mut(input)
+        {
+            ledger.stored += 1;
+        }
     }
 
     /// Makes alerts of the findings. `at_hand` is the event just processed and whether it is
@@ -328,7 +351,10 @@ impl Pipeline {
             self.rate.update(&self.parts.progress);
             self.parts.progress.set_detect(self.parts.detector.counters());
         }
-        if self.last_commit.elapsed() >= self.commit_every {
+        let (under_way, took) = self.committer.look();
+        self.rest(took);
+        // The next epoch goes on for as long as the last one is being saved.
+        if self.last_commit.elapsed() >= self.commit_every && !under_way {
             if self.dirty || self.parts.inputs.dropped() != self.parts.payload.dropped {
                 self.dirty = true;
                 self.commit()?;
@@ -373,26 +399,18 @@ impl Pipeline {
         std::ops::ControlFlow::Continue(())
     }
 
-    /// Ends the epoch.
+    /// Ends the epoch. It is saved while the next one goes on; until the one before is saved, this
+    /// waits.
     fn commit(&mut self) -> std::ops::ControlFlow<()> {
-        let start = Instant::now();
         self.save_alerts()?;
         if !self.dirty {
             return std::ops::ControlFlow::Continue(());
         }
         self.parts.alerts.expire(now(), self.parts.longest_cooldown);
-        let mut ledgers = self.stored_by_input.clone();
-        for event in &self.epoch {
-            if let Some(input) = event.get_str(field::TOCSIN_INPUT)
-                && let Some(ledger) = ledgers.get_mut(input)
-            {
-                ledger.stored += 1;
-            }
-        }
         let payload = Payload {
             epoch: self.parts.payload.epoch + 1,
             checkpoints: self.checkpoints.clone(),
-            ledgers: settled(&ledgers),
+            ledgers: settled(&self.stored_by_input),
             dropped: self.parts.inputs.dropped(),
             done: self.under_way.to_commit(),
             columns: self.parts.worker.parser().columns(),
@@ -402,34 +420,24 @@ impl Pipeline {
             detector: self.parts.detector.snapshot_by_id(),
             alerts: self.parts.alerts.snapshot(),
         };
-        let epoch = std::mem::take(&mut self.epoch);
-        let mut appended = std::mem::take(&mut self.appended);
-        self.until_done("events cannot be stored", |parts| {
-            parts.states.save(payload.epoch, &state).map_err(|error| error.to_string())?;
-            // A refusal below makes the store forget what was appended ahead, one above does not.
-            let rest = &epoch[std::mem::take(&mut appended)..];
-            parts.store.append(rest).map_err(|error| error.to_string())?;
-            parts.store.commit(&payload.to_text()).map_err(|error| error.to_string())
-        })?;
-        self.parts.states.clean(payload.epoch);
-        for (key, state) in payload.checkpoints.iter() {
-            let checkpoint =
-                tocsin_collect::Checkpoint { key: key.to_owned(), state: state.to_owned() };
-            self.parts.journal.release(&checkpoint);
-        }
-        self.parts.progress.stored.fetch_add(epoch.len() as u64, Ordering::Relaxed);
-        self.parts.progress.set_ledgers(&ledgers);
-        self.stored_by_input = ledgers;
-        self.parts.payload = payload;
+        self.parts.payload = payload.clone();
+        self.committer.events(std::mem::take(&mut self.events))?;
+        let ledgers = self.stored_by_input.clone();
+        let took = self.committer.end(End { payload, state, ledgers })?;
+        self.merger.start_again();
+        self.rest(took);
         self.dirty = false;
         self.last_commit = Instant::now();
-        // With much state to save, epochs get longer, so that saving never is most of the work.
-        let rest = (start.elapsed() * COMMIT_REST).min(COMMIT_EVERY_MAX);
-        self.commit_every = self.parts.commit_every.max(rest);
-        self.epoch = epoch;
-        self.epoch.clear();
-        self.epoch_bytes = 0;
+        (self.epoch_events, self.epoch_bytes) = (0, 0);
         std::ops::ControlFlow::Continue(())
+    }
+
+    /// With much state to save, epochs get longer, so that saving never is most of the work.
+    fn rest(&mut self, took: Option<Duration>) {
+        if let Some(took) = took {
+            let rest = (took * COMMIT_REST).min(COMMIT_EVERY_MAX);
+            self.commit_every = self.parts.commit_every.max(rest);
+        }
     }
 
     /// Tries until it works or the stop cannot wait any longer. Meanwhile nothing is taken from
@@ -437,33 +445,12 @@ impl Pipeline {
     fn until_done(
         &mut self,
         what: &str,
-        mut attempt: impl FnMut(&mut Parts) -> Result<(), String>,
+        mut attempt: impl FnMut(&Parts) -> Result<(), String>,
     ) -> std::ops::ControlFlow<()> {
-        let mut told = false;
-        loop {
-            match attempt(&mut self.parts) {
-                Ok(()) => {
-                    self.merger.start_again();
-                    if told {
-                        tracing::info!("{what}: solved, going on");
-                        self.parts.progress.set_problem(None);
-                    }
-                    return std::ops::ControlFlow::Continue(());
-                }
-                Err(error) => {
-                    if !told {
-                        tracing::error!("{what}: {error}; collection waits, trying again");
-                        told = true;
-                    }
-                    self.parts.progress.set_problem(Some(format!("{what}: {error}")));
-                }
-            }
-            if self.parts.abandon.is_cancelled() {
-                tracing::error!("{what}: stopping without it, it is read again at the next start");
-                return std::ops::ControlFlow::Break(());
-            }
-            std::thread::sleep(RETRY_PAUSE);
-        }
+        let parts = &self.parts;
+        until_done(what, &parts.progress, &parts.abandon, &mut || attempt(parts))?;
+        self.merger.start_again();
+        std::ops::ControlFlow::Continue(())
     }
 }
 

@@ -113,7 +113,7 @@ impl Engine {
     }
 
     async fn run(config: Config, content: Content, opened: Opened) -> Result<Self, StartError> {
-        let (detector, alerts) = restore(&config, &content, &opened)?;
+        let (detector, alerts) = restore_apart(&config, &content, &opened)?;
         let shutdown = CancellationToken::new();
         let abandon = CancellationToken::new();
         let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
@@ -155,7 +155,8 @@ impl Engine {
             longest_cooldown,
             watching_since: opened.watching_since,
             abandon: abandon.clone(),
-        });
+        })
+        .map_err(|error| StartError::Stage(format!("cannot start a thread: {error}")))?;
         let runtime = tokio::runtime::Handle::current();
         let pipeline = std::thread::Builder::new()
             .name("pipeline".to_owned())
@@ -254,6 +255,19 @@ struct Opened {
     notifier: Arc<Notifier>,
     payload: Payload,
     watching_since: Timestamp,
+}
+
+/// Restores on a thread of its own, which takes with it the memory that this needs for a moment.
+fn restore_apart(
+    config: &Config,
+    content: &Content,
+    opened: &Opened,
+) -> Result<(Detector, Alerts), StartError> {
+    let restored =
+        std::thread::scope(|scope| scope.spawn(|| restore(config, content, opened)).join());
+    restored.unwrap_or_else(|_| {
+        Err(StartError::Stage("the state of the last commit cannot be restored".to_owned()))
+    })
 }
 
 /// The detector and the alerts as they were at the last commit; the parser is told what logs had

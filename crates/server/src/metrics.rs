@@ -87,6 +87,16 @@ impl Page {
                 self.sample(name, &[("input", &input.name), ("reason", reason)], count);
             }
         }
+        let name = "tocsin_events_under_way";
+        self.family(name, "gauge", "Records neither stored nor lost yet, by input.");
+        for input in &status.inputs {
+            self.sample(name, &[("input", &input.name)], input.under_way);
+        }
+        let name = "tocsin_ledger_balanced";
+        self.family(name, "gauge", "1 while received = stored + lost + under way, by input.");
+        for input in &status.inputs {
+            self.sample(name, &[("input", &input.name)], u8::from(input.balanced));
+        }
         let name = "tocsin_input_lag_bytes";
         self.family(name, "gauge", "Bytes that are there but not read yet, by input.");
         for input in &status.inputs {

@@ -94,6 +94,10 @@ pub struct InputStatus {
     /// Records that were lost or refused: the sum of those reasons in `dropped` that lose
     /// records.
     pub lost: u64,
+    /// Records that are neither stored nor lost yet: `received - stored - lost`.
+    pub under_way: u64,
+    /// Whether the ledger adds up: no more is stored and lost than was received.
+    pub balanced: bool,
     /// What was not taken, by reason. `journal_full`, `queue_full`, `kernel_buffer_full` and
     /// `refused` count records (see `lost`); the others count what is none: ends of long lines
     /// that were cut off, connections, parts of files.
@@ -269,6 +273,9 @@ fn inputs(handle: &Handle) -> Vec<InputStatus> {
             input.received = input.received.max(ledger.received + input.lost);
             input.stored = ledger.stored;
         }
+        let settled = input.stored + input.lost;
+        input.under_way = input.received.saturating_sub(settled);
+        input.balanced = settled <= input.received;
         InputStatus { name, ..input }
     };
     names.into_iter().map(input).collect()

@@ -29,6 +29,10 @@ pub(crate) fn pick(
         if found.len() >= ids.len() || partition.name.day < first_day {
             break;
         }
+        // Mapped by itself, so that what is read once does not stay in memory. Where files were
+        // merged away meanwhile, the open ones are there still.
+        let own = Partition::open(partition.path.clone(), partition.name).ok();
+        let partition = own.as_ref().unwrap_or(partition);
         let held = [Held { partition, searcher: partition.searcher() }];
         let mut places: Vec<Place> = Vec::new();
         for (number, segment) in held[0].searcher.segment_readers().iter().enumerate() {
