@@ -114,8 +114,7 @@ impl Engine {
 
     async fn run(config: Config, content: Content, opened: Opened) -> Result<Self, StartError> {
         let (detector, alerts) = restore_apart(&config, &content, &opened)?;
-        let shutdown = CancellationToken::new();
-        let abandon = CancellationToken::new();
+        let (shutdown, abandon) = (CancellationToken::new(), CancellationToken::new());
         let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let (control, controls) = mpsc::channel(4);
         let (live, _) = broadcast::channel(LIVE_BACKLOG_MAX);
