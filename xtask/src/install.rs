@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 
 use crate::process::{self, heading};
-use crate::workspace::{target_dir, which};
+use crate::workspace::{root, target_dir, which};
 
 /// A program that tests run, the package that has it, and what is not tested without it.
 struct Need {
@@ -40,6 +40,10 @@ const NEEDS: &[Need] = &[
     Need { program: "python3", package: "python3-venv", without: "public clients of shippers" },
     Need { program: "logger", package: "bsdutils", without: "syslog from a real client" },
     Need { program: "nft", package: "nftables", without: "bans with a real firewall" },
+    Need { program: "ipset", package: "ipset", without: "bans by ipset" },
+    Need { program: "iptables", package: "iptables", without: "bans by ipset" },
+    Need { program: "firewalld", package: "firewalld", without: "bans by firewalld" },
+    Need { program: "go", package: "golang-go", without: "Pub/Sub with Google's fake of it" },
     Need { program: "ip", package: "iproute2", without: "bans with a real firewall" },
     Need { program: "sudo", package: "sudo", without: "the attack on a real sshd" },
     Need { program: "useradd", package: "passwd", without: "the attack on a real sshd" },
@@ -47,8 +51,9 @@ const NEEDS: &[Need] = &[
     Need { program: "curl", package: "curl", without: "answers to a real client" },
 ];
 
-/// Public clients that speak what shippers speak, from PyPI.
+/// Public clients that speak what shippers speak, and a mail server, from PyPI.
 const CLIENTS: &[&str] = &[
+    "aiosmtpd==1.4.6",
     "duckdb==2.0.0",
     "elasticsearch==9.5.1",
     "fluent-logger==0.11.1",
@@ -72,7 +77,31 @@ const BENCH_NEEDS: &[Need] = &[
 /// When a package manager cannot even be started.
 pub fn for_tests() -> Result<()> {
     install(NEEDS)?;
-    clients()
+    clients()?;
+    counterparts()
+}
+
+/// Where programs in Go are that stand for services of others.
+const COUNTERPARTS: &str = "crates/notify/tests/counterparts";
+
+/// Builds Google's fake of Pub/Sub, once for each version of it.
+fn counterparts() -> Result<()> {
+    let (source, home) = (root().join(COUNTERPARTS), target_dir().join("counterparts"));
+    let wanted = std::fs::read_to_string(source.join("go.sum"))?;
+    let mark = home.join("built");
+    if which("go").is_none() || std::fs::read_to_string(&mark).is_ok_and(|built| built == wanted) {
+        return Ok(());
+    }
+    heading("building fakes of services (go)");
+    std::fs::create_dir_all(&home)?;
+    let mut command = Command::new("go");
+    command.args(["build", "-o"]).arg(home.join("pubsub")).arg("./pubsub").current_dir(&source);
+    if process::passes(&mut command)? {
+        std::fs::write(mark, wanted)?;
+    } else {
+        eprintln!("xtask: go could not build {COUNTERPARTS}; without it, Pub/Sub is not tested");
+    }
+    Ok(())
 }
 
 /// Installs the public clients into an environment of their own, once for each list of them.

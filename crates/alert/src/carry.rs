@@ -2,6 +2,7 @@
 //! rule's matches are grouped.
 
 use serde_json::Value as Json;
+use tocsin_model::rule::OWN_PACK;
 use tocsin_model::{Finding, field};
 
 /// Fields that tell who, where and what; in the order people read them.
@@ -60,6 +61,12 @@ pub fn fields(finding: &Finding) -> Vec<(String, Json)> {
             },
         };
         carried.push((id.name().to_owned(), value));
+    }
+    if finding.rule.pack == OWN_PACK {
+        // Made for the alert: all of it is to be seen.
+        for (id, value) in finding.event.iter().filter(|(id, _)| !CARRIED.contains(id)) {
+            carried.push((id.name().to_owned(), cut(value.to_json())));
+        }
     }
     carried
 }

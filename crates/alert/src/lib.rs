@@ -9,7 +9,9 @@ pub mod allow;
 mod carry;
 pub mod config;
 mod reason;
+pub mod silence;
 
 pub use alerts::{Alerts, Counters, Outcome, SnapshotError, draft};
 pub use allow::AllowList;
-pub use config::AlertConfig;
+pub use config::{AlertConfig, RiskConfig};
+pub use silence::SilenceConfig;

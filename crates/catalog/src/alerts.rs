@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tocsin_model::{Alert, AlertId, Disposition, Severity, Timestamp};
 
-use crate::error::Result;
+use crate::error::{CatalogError, Result};
 use crate::{Catalog, Fault, incidents};
 
 /// The most open alerts that [`Catalog::open_alerts_since`] loads.
@@ -135,6 +135,30 @@ impl Catalog {
             statement.query_row([&id.0], |row| row.get::<_, String>(0)).optional()
         })?;
         json.map(|json| read_json(&json, &id.0)).transpose().map_err(|fault| self.explain(fault))
+    }
+
+    /// The id of the one alert whose id begins so; at least four digits.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub fn alert_id(&self, start: &str) -> Result<AlertId> {
+        let refuse = |reason: String| Err(CatalogError::BadRequest(reason));
+        if start.len() < 4 || !start.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return refuse(format!("{start:?} is no id of an alert: give 4 to 32 hex digits"));
+        }
+        let ids: Vec<String> = self.read(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT id FROM alerts WHERE id >= ?1 AND id < ?2 LIMIT 2")?;
+            let start = start.to_ascii_lowercase();
+            let rows =
+                statement.query_map(params![start, format!("{start}g")], |row| row.get(0))?;
+            rows.collect()
+        })?;
+        match ids.as_slice() {
+            [] => refuse(format!("no alert has an id that begins with {start}")),
+            [id] => Ok(AlertId(id.clone())),
+            _ => refuse(format!("more than one alert has an id that begins with {start}")),
+        }
     }
 
     /// Alerts last seen at or after `since` that are not closed, oldest first: what the

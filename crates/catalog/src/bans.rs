@@ -3,6 +3,7 @@
 //! In: bans and changes of their state, each with who did it. Out: pages of them, those in force,
 //! how many there were. Never touches a firewall.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -74,11 +75,50 @@ impl BanState {
     }
 }
 
+/// Who is kept out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// An address.
+    Address(IpAddr),
+    /// A user, whose account is disabled.
+    User(String),
+}
+
+/// How a user is written where addresses are.
+const USER: &str = "user ";
+
+impl Target {
+    /// The address, of one.
+    pub fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            Self::User(_) => None,
+        }
+    }
+
+    /// By what [`fmt::Display`] writes; `None` when it is neither.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix(USER) {
+            Some(name) => Some(Self::User(name.to_owned())),
+            None => text.parse().ok().map(Self::Address),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::User(name) => write!(f, "{USER}{name}"),
+        }
+    }
+}
+
 /// A ban to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBan {
     /// Whom.
-    pub address: IpAddr,
+    pub target: Target,
     /// The alert that it is about.
     pub alert_id: Option<String>,
     /// Id and title of the rule that made it; `None` when a person did.
@@ -144,7 +184,7 @@ impl Catalog {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?9)
                  ON CONFLICT DO NOTHING",
                 params![
-                    what.address.to_string(),
+                    what.target.to_string(),
                     what.alert_id,
                     rule_id,
                     rule_title,
@@ -248,31 +288,32 @@ impl Catalog {
         })
     }
 
-    /// The bans of an address that began at or after `since`, the newest first.
+    /// The bans of an address or user that began at or after `since`, the newest first.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn bans_of(&self, address: IpAddr, since: Timestamp) -> Result<Vec<Ban>> {
+    pub fn bans_of(&self, target: &Target, since: Timestamp) -> Result<Vec<Ban>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM bans WHERE address = ?1 AND created >= ?2 ORDER BY id DESC"
         );
         self.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
-            statement.query_map(params![address.to_string(), since.0], read_row)?.collect()
+            statement.query_map(params![target.to_string(), since.0], read_row)?.collect()
         })
     }
 
-    /// How many bans rules made at or after `since`.
+    /// How many bans rules made at or after `since`: all of them, and this rule alone.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn bans_by_rules(&self, since: Timestamp) -> Result<u32> {
+    pub fn bans_by_rules(&self, since: Timestamp, rule: &str) -> Result<(u32, u32)> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT count(*) FROM bans WHERE created >= ?1 AND rule_id IS NOT NULL
+                "SELECT count(*), coalesce(sum(rule_id = ?2), 0) FROM bans
+                 WHERE created >= ?1 AND rule_id IS NOT NULL
                  AND state NOT IN ('refused', 'failed')",
             )?;
-            statement.query_row([since.0], |row| row.get(0))
+            statement.query_row(params![since.0, rule], |row| Ok((row.get(0)?, row.get(1)?)))
         })
     }
 }
@@ -303,15 +344,16 @@ fn state_of(word: &str) -> BanState {
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<Ban> {
-    let address: String = row.get(1)?;
-    let address = address.parse().map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
+    let target: String = row.get(1)?;
+    let target = Target::parse(&target).ok_or_else(|| {
+        let error = format!("{target:?} is no address").into();
+        rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, error)
     })?;
     let (rule_id, rule_title): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
     Ok(Ban {
         id: whole(row, 0)?,
         what: NewBan {
-            address,
+            target,
             alert_id: row.get(2)?,
             rule: rule_id.map(|id| (id, rule_title.unwrap_or_default())),
             reason: row.get(5)?,
@@ -331,7 +373,7 @@ mod tests {
 
     fn new(address: &str, alert: Option<&str>, state: BanState) -> NewBan {
         NewBan {
-            address: address.parse().unwrap(),
+            target: Target::parse(address).unwrap(),
             alert_id: alert.map(Into::into),
             rule: alert.map(|_| ("r1".into(), "Login brute force".into())),
             reason: "9 failed logins".into(),
@@ -389,10 +431,19 @@ mod tests {
         let two = catalog.bans(&[BanState::Active, BanState::Planned], None, 100).unwrap();
         assert_eq!(two.len(), 2);
         assert_eq!(catalog.bans(&[], Some(all[5].id), 100).unwrap().len(), 2);
-        assert_eq!(catalog.bans_by_rules(since).unwrap(), 6);
-        let third = catalog.bans_of("2001:db8::3".parse().unwrap(), since).unwrap();
+        assert_eq!(catalog.bans_by_rules(since, "r1").unwrap(), (6, 6));
+        assert_eq!(catalog.bans_by_rules(since, "r2").unwrap(), (6, 0));
+        let user = NewBan {
+            target: Target::User("eve".into()),
+            ..new("192.0.2.9", None, BanState::Wanted)
+        };
+        let user = catalog.add_ban(&user).unwrap().unwrap();
+        assert_eq!(catalog.ban(user.id).unwrap().unwrap().what.target.to_string(), "user eve");
+        let third = catalog.bans_of(&Target::parse("2001:db8::3").unwrap(), since).unwrap();
         assert_eq!((third.len(), third[0].what.state), (1, BanState::Active));
-        assert!(catalog.bans_of("2001:db8::99".parse().unwrap(), since).unwrap().is_empty());
+        assert!(
+            catalog.bans_of(&Target::parse("2001:db8::99").unwrap(), since).unwrap().is_empty()
+        );
         let nameless = NewBan { by: " ".into(), ..new("192.0.2.1", None, BanState::Wanted) };
         assert!(matches!(catalog.add_ban(&nameless), Err(CatalogError::BadRequest(_))));
     }

@@ -12,25 +12,29 @@ mod counters;
 mod error;
 mod exceptions;
 mod facets;
+mod heard;
 mod incidents;
 mod outbox;
 mod query;
+mod risk;
 mod schema;
 mod triage;
 mod values;
 
 pub use accounts::{AuditEntry, Session, Token, User};
-pub use bans::{Ban, BanState, BanStep, NewBan};
+pub use bans::{Ban, BanState, BanStep, NewBan, Target};
 pub use copy::copy;
 pub use counters::{CounterKind, CounterRow};
 pub use error::{CatalogError, Result};
 pub use exceptions::{Exception, NewException};
 pub use facets::{AlertGroup, Facets, GroupBy};
+pub use heard::HeardRow;
 pub use incidents::{Incident, IncidentRule, Noise, TimelineLine};
 pub use outbox::{OutboxCounts, OutboxItem, OutboxState};
 pub use query::{
     AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, RuleRecord, SeriesBucket,
 };
+pub use risk::{EntityKind, Risk, RiskPart, counts, entities};
 pub use triage::{Activity, AlertChange, Before, DETECTION, Step};
 pub use values::ValueCount;
 
@@ -100,6 +104,9 @@ impl Catalog {
         let work = |transaction: &rusqlite::Transaction<'_>| {
             let alerts = alerts.iter().map(|alert| alerts::upsert(transaction, alert, grouped));
             let stored = alerts.collect::<Result<Vec<_>, Fault>>()?;
+            for (alert, _) in stored.iter().filter(|_| grouped) {
+                risk::add(transaction, alert)?;
+            }
             for notice in notices {
                 let saved = stored.iter().find(|(alert, _)| alert.id == notice.alert.id);
                 let by_incident = by_incident.is_some_and(|told| told(&notice.channel));

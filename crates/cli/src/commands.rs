@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod alerts;
 pub mod backtest;
 pub mod backup;
 pub mod ban;
@@ -13,9 +14,11 @@ pub mod import;
 pub mod new;
 pub mod notify;
 pub mod parse;
+pub mod risk;
 pub mod rules;
 pub mod run;
 pub mod scan;
 pub mod search;
+pub mod silence;
 pub mod simulate;
 pub mod sources;

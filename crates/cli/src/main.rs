@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    backtest, backup, ban, catch, check, config, exception, explain, export, import, new, notify,
-    parse, rules, run, scan, search, simulate, sources,
+    alerts, backtest, backup, ban, catch, check, config, exception, explain, export, import, new,
+    notify, parse, risk, rules, run, scan, search, silence, simulate, sources,
 };
 
 /// The system's allocator costs more than matching does.
@@ -63,6 +63,12 @@ enum Command {
     Rules(rules::Args),
     /// Print the configuration in force and where each value came from.
     Config(config::Args),
+    /// List alerts and incidents, acknowledge and close them.
+    Alerts(alerts::Args),
+    /// Show addresses, users and hosts by what their alerts add up to.
+    Risk(risk::Args),
+    /// Show which sources send, and which have stopped.
+    Silence(silence::Args),
     /// Block addresses for a while, list bans and lift them.
     Ban(ban::Args),
     /// Make, list and remove exceptions: what nobody is to be alerted of.
@@ -94,6 +100,9 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Rules(args) => rules::run(args),
         Command::Config(args) => config::run(args),
+        Command::Alerts(args) => alerts::run(args),
+        Command::Risk(args) => risk::run(args),
+        Command::Silence(args) => silence::run(args),
         Command::Ban(args) => ban::run(args),
         Command::Exception(args) => exception::run(args),
         Command::Notify(args) => notify::run(args),

@@ -154,3 +154,27 @@ fn files_that_cannot_be_scanned_are_named() {
     assert_eq!(code, 2);
     assert!(errors.contains("nonsense"), "{errors}");
 }
+
+#[test]
+fn settings_that_make_no_sense_are_told() {
+    for (text, told) in [
+        ("respond: { mode: shoot }", "use one of off, dry_run, enforce"),
+        ("respond: { severity: huge }", "severity: \"huge\" is none of informational"),
+        ("respond: { allow: [everybody] }", "\"everybody\" is neither"),
+        ("respond: { with: script }", "needs the path of a program"),
+        ("respond: { for_seconds: 0 }", "a second at least"),
+        ("respond: { with: webhook }", "needs cloudflare, opnsense or a file"),
+        ("respond: { routes: [{ when: '*' }] }", "it fits every alert"),
+        ("respond: { routes: [{ when: 'a:(' }] }", "respond.routes[0].when"),
+        ("respond: { routes: [{ when: 'a: b', field: url.path }] }", "nobody can be blocked by"),
+        ("respond: { user_script: /no/such }", "/no/such is no file"),
+        ("silence: { factor: 0 }", "silence.factor: at least 1"),
+        ("risk: { threshold: 0 }", "risk.threshold"),
+        ("notify: { escalation: [{ after_minutes: 5, channel: boss }] }", "no channel \"boss\""),
+    ] {
+        let setup = Setup::new(&format!("{text}\n"));
+        let (code, out, said) =
+            output(tocsin().args(["check", "--config"]).arg(&setup.config), b"");
+        assert!(code != 0 && format!("{out}{said}").contains(told), "{text}: {out}{said}");
+    }
+}

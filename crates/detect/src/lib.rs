@@ -8,6 +8,7 @@
 mod compile;
 mod correlate;
 mod detector;
+mod everybody;
 mod explain;
 mod fold;
 mod lint;
@@ -76,6 +77,8 @@ impl RuleSet {
 /// error diagnostic; the others are loaded. The pack of a rule is told by its path
 /// (`content/<pack>/…`).
 pub fn load(files: &[PackFile], tables: &Tables, options: &Options) -> (RuleSet, Vec<Diagnostic>) {
-    let (compiled, diagnostics) = compile::load(files, tables, options);
+    let (compiled, mut diagnostics) = compile::load(files, tables, options);
+    let (compiled, refused) = everybody::keep_from_blocking(compiled);
+    diagnostics.extend(refused);
     (RuleSet { compiled: Arc::new(compiled) }, diagnostics)
 }

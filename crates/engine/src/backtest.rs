@@ -128,7 +128,10 @@ impl<'a> Going<'a> {
     fn sort_out(&mut self) {
         for finding in self.findings.drain(..) {
             if self.chosen.is_wanted(&finding.rule) {
-                let outcome = self.alerts.add(&finding, false);
+                let outcome = match self.chosen.hides(&finding) {
+                    None => self.alerts.add(&finding, false),
+                    Some(id) => self.alerts.add_hidden(&finding, false, id),
+                };
                 self.tally.add(&finding, &outcome);
             }
         }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tocsin_alert::AlertConfig;
+use tocsin_alert::{AlertConfig, RiskConfig, SilenceConfig};
 use tocsin_collect::CollectConfig;
 use tocsin_notify::NotifyConfig;
 use tocsin_respond::RespondConfig;
@@ -39,6 +39,10 @@ pub struct Config {
     pub detect: DetectConfig,
     /// When matches become alerts.
     pub alerts: AlertConfig,
+    /// Sources that stop sending.
+    pub silence: SilenceConfig,
+    /// What alerts add up to, by address, user and host.
+    pub risk: RiskConfig,
     /// Who is told, and how.
     pub notify: NotifyConfig,
     /// Blocking of attackers.

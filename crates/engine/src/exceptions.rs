@@ -119,9 +119,13 @@ struct Compiled {
 impl Exceptions {
     /// The exception that hides a finding, the oldest that does.
     pub fn hides(&self, finding: &Finding) -> Option<u64> {
-        let received = finding.event.received;
+        self.hides_at(finding, finding.event.received)
+    }
+
+    /// The same with the exceptions that hold at a time.
+    pub fn hides_at(&self, finding: &Finding, time: Timestamp) -> Option<u64> {
         let about = |one: &&Compiled| {
-            one.exception.holds_at(received) && is_about(&one.exception.what, &finding.rule)
+            one.exception.holds_at(time) && is_about(&one.exception.what, &finding.rule)
         };
         let mut candidates = self.0.iter().filter(about).peekable();
         candidates.peek()?;

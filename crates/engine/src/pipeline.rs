@@ -25,7 +25,9 @@ use crate::epoch::{Payload, State, StateDir};
 use crate::exceptions::ExceptionBook;
 use crate::handle::{Ledger, Live, Progress};
 use crate::merge::{Merged, Merger};
+use crate::rate::Rate;
 use crate::under_way::UnderWay;
+use crate::watch::Watch;
 
 /// Events after which an epoch is committed though its time is not over.
 const EPOCH_EVENTS_MAX: usize = 30_000;
@@ -53,6 +55,7 @@ pub struct Parts {
     pub detector: Detector,
     pub alerts: Alerts,
     pub exceptions: Arc<ExceptionBook>,
+    pub watch: Watch,
     pub catalog: Arc<Catalog>,
     pub store: Arc<dyn EventStore>,
     pub journal: Arc<Journal>,
@@ -140,7 +143,7 @@ impl Pipeline {
             last_commit: now,
             commit_every,
             last_batch: now,
-            rate: Rate { since: now, events: 0, smoothed: 0.0 },
+            rate: Rate::new(now),
         })
     }
 
@@ -164,6 +167,7 @@ impl Pipeline {
                 Err(_elapsed) => self.quiet(),
             }
             while let Ok(new) = control.try_recv() {
+                self.parts.watch.replace_rules(new.rules.clone());
                 self.parts.detector.replace_rules(new.rules);
                 let named = self.parts.worker.parser().columns();
                 new.worker.parser().know_columns(&named);
@@ -179,6 +183,7 @@ impl Pipeline {
         if self.commit().is_continue() {
             let _ = self.committer.wait();
         }
+        self.parts.watch.save();
     }
 
     fn wait(&self) -> Duration {
@@ -270,6 +275,7 @@ impl Pipeline {
         let mut ready = std::mem::take(&mut self.ready);
         for Merged { event, historical, after, position, last, lane, .. } in ready.drain(..) {
             self.parts.progress.saw(event.time);
+            self.parts.watch.heard(&event, historical);
             self.parts.detector.process(&event, &mut self.findings);
             if !self.findings.is_empty() {
                 self.alert(Some((event.id, historical)));
@@ -346,6 +352,9 @@ impl Pipeline {
 
     /// What is due by time: saving alerts, committing, counting.
     fn periodic(&mut self) -> std::ops::ControlFlow<()> {
+        if self.parts.watch.look(now(), &mut self.findings) {
+            self.alert(None);
+        }
         if self.last_save.elapsed() >= ALERT_SAVE_EVERY {
             self.save_alerts()?;
             self.rate.update(&self.parts.progress);
@@ -392,6 +401,7 @@ impl Pipeline {
         if !notices.is_empty() {
             self.parts.notifier.notify();
         }
+        self.parts.watch.saved(&stored);
         for alert in stored.into_iter().filter(|alert| alert.triage.exception.is_none()) {
             // Nobody listening is fine.
             let _ = self.parts.live.send(Live::Alert(Arc::new(alert)));
@@ -406,7 +416,8 @@ impl Pipeline {
         if !self.dirty {
             return std::ops::ControlFlow::Continue(());
         }
-        self.parts.alerts.expire(now(), self.parts.longest_cooldown);
+        let longest = self.parts.longest_cooldown.max(self.parts.watch.longest_cooldown());
+        self.parts.alerts.expire(now(), longest);
         let payload = Payload {
             epoch: self.parts.payload.epoch + 1,
             checkpoints: self.checkpoints.clone(),
@@ -459,27 +470,6 @@ impl Pipeline {
 fn settled(ledgers: &BTreeMap<String, Ledger>) -> BTreeMap<String, Ledger> {
     let stored = |ledger: &Ledger| Ledger { received: ledger.stored, stored: ledger.stored };
     ledgers.iter().map(|(input, ledger)| (input.clone(), stored(ledger))).collect()
-}
-
-/// Events per second, smoothed.
-struct Rate {
-    since: Instant,
-    events: u64,
-    smoothed: f64,
-}
-
-impl Rate {
-    fn update(&mut self, progress: &Progress) {
-        let seconds = self.since.elapsed().as_secs_f64();
-        if seconds < 0.5 {
-            return;
-        }
-        let rate = self.events as f64 / seconds;
-        self.smoothed += (rate - self.smoothed) * (seconds / 3.0).min(1.0);
-        progress.set_per_second(self.smoothed);
-        self.events = 0;
-        self.since = Instant::now();
-    }
 }
 
 fn now() -> Timestamp {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tocsin_alert::AllowList;
 use tocsin_catalog::Catalog;
-pub use tocsin_catalog::{Ban, BanState};
-use tocsin_model::Timestamp;
-use tocsin_respond::{More, Protects, Refusal};
+pub use tocsin_catalog::{Ban, BanState, Target};
+use tocsin_model::{Alert, Timestamp};
+use tocsin_respond::{More, Refusal, RespondConfig, Surroundings};
 pub use tocsin_respond::{RespondError, Responder, Wish};
 use tocsin_search::{Context, parse_in};
-use tocsin_store::{Embedded, EventStore, SearchRequest};
+use tocsin_store::{Embedded, EventStore, Matcher, SearchRequest};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -48,8 +48,55 @@ pub fn responder(
         }
         good_login(&*store, address, began, days)
     };
-    let protects: Arc<Protects> = Arc::new(protects);
-    Responder::new(&config.respond, catalog, protects)
+    let of_users = catalog.clone();
+    let around = Surroundings {
+        protects: Arc::new(protects),
+        spares: Arc::new(move |name: &str| {
+            let number = spared(&of_users, name)?;
+            Ok(number.map(|number| Refusal::Allowed(format!("exception {number}"))))
+        }),
+        routes: Arc::new(routes(&config.respond)?),
+    };
+    Responder::new(&config.respond, catalog, around)
+}
+
+/// The first of the configured routes whose condition an alert fits.
+///
+/// # Errors
+/// When a condition is none.
+pub fn routes(
+    config: &RespondConfig,
+) -> Result<impl Fn(&Alert) -> Option<usize> + Send + Sync + use<>, String> {
+    let now = Timestamp::from_system(std::time::SystemTime::now());
+    let mut conditions = Vec::new();
+    for (place, route) in config.routes.iter().enumerate() {
+        let wrong = |why: String| format!("respond.routes[{place}].when: {why}");
+        if route.when.trim().is_empty() || route.when.trim() == "*" {
+            return Err(wrong("it fits every alert, say which ones".to_owned()));
+        }
+        let context = Context { now, fields: None };
+        let filter = parse_in(&route.when, context).map_err(|error| wrong(error.to_string()))?;
+        conditions.push(Matcher::new(&filter).map_err(|error| wrong(error.to_string()))?);
+    }
+    Ok(move |alert: &Alert| {
+        if conditions.is_empty() {
+            return None;
+        }
+        let event = alert.to_event();
+        conditions.iter().position(|condition| condition.matches(&event))
+    })
+}
+
+/// The exception in force that puts a user on the allow-list.
+fn spared(catalog: &Catalog, name: &str) -> Result<Option<u64>, String> {
+    let now = Timestamp::from_system(std::time::SystemTime::now());
+    let exceptions = catalog.exceptions(false).map_err(|error| error.to_string())?;
+    let holds = exceptions.iter().find(|exception| {
+        let of_user =
+            |(what, value): &(String, String)| what == "user" && value.eq_ignore_ascii_case(name);
+        exception.holds_at(now) && exception.what.allow.as_ref().is_some_and(of_user)
+    });
+    Ok(holds.map(|exception| exception.id))
 }
 
 /// A responder on the data directory that `config` names, for another process than the one that

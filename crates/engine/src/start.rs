@@ -22,12 +22,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::content::Content;
 use crate::epoch::{Payload, StateDir};
+use crate::escalate::escalate;
 use crate::exceptions::ExceptionBook;
-use crate::handle::{Handle, LIVE_BACKLOG_MAX, Progress};
+use crate::handle::{Handle, LIVE_BACKLOG_MAX, Live, Progress};
 use crate::pipeline::{Control, Parts, Pipeline};
 use crate::reload::{InForce, Reloader};
 use crate::respond;
 use crate::retention::{archive_days, retain};
+use crate::watch::Watch;
 
 /// Batches that may wait between the inputs and the pipeline.
 const BATCHES_WAITING_MAX: usize = 64;
@@ -135,12 +137,12 @@ impl Engine {
         let responder = respond::responder(&config, opened.catalog.clone(), opened.store.clone());
         let responder = Arc::new(responder.map_err(StartError::Stage)?);
         respond::start(&responder, live.subscribe(), &mut background, &shutdown);
-        let longest_cooldown = content.longest_cooldown(config.alerts.cooldown());
         let pipeline = Pipeline::new(Parts {
             worker: content.parser.worker(),
             detector,
             alerts,
             exceptions: opened.exceptions.clone(),
+            watch: opened.watch(&config, &content, live.clone()),
             catalog: opened.catalog.clone(),
             store: opened.store.clone(),
             journal: opened.journal.clone(),
@@ -151,7 +153,7 @@ impl Engine {
             live: live.clone(),
             payload: opened.payload,
             commit_every: Duration::from_millis(config.store.commit_ms.max(10)),
-            longest_cooldown,
+            longest_cooldown: content.longest_cooldown(config.alerts.cooldown()),
             watching_since: opened.watching_since,
             abandon: abandon.clone(),
         })
@@ -216,6 +218,8 @@ fn in_background(config: &Config, opened: &Opened, shutdown: &CancellationToken)
     let mut background = JoinSet::new();
     background.spawn(opened.notifier.clone().run(shutdown.clone()));
     background.spawn(opened.exceptions.clone().watch(shutdown.clone()));
+    let (catalog, notifier) = (opened.catalog.clone(), opened.notifier.clone());
+    background.spawn(escalate(catalog, notifier, shutdown.clone()));
     let retention = config.store.clone();
     background.spawn(retain(opened.store.clone(), retention, shutdown.clone()));
     let archive = config.store.archive.after_days;
@@ -267,6 +271,14 @@ fn restore_apart(
     restored.unwrap_or_else(|_| {
         Err(StartError::Stage("the state of the last commit cannot be restored".to_owned()))
     })
+}
+
+impl Opened {
+    /// What Tocsin notices by itself, as far as it is known.
+    fn watch(&self, config: &Config, content: &Content, live: broadcast::Sender<Live>) -> Watch {
+        let (catalog, store) = (self.catalog.clone(), self.store.clone());
+        Watch::new(config, catalog, store, Arc::new(content.rules.clone()), live)
+    }
 }
 
 /// The detector and the alerts as they were at the last commit; the parser is told what logs had

@@ -12,6 +12,8 @@ pub enum NoticeKind {
     Raised,
     /// Its severity went up.
     Escalated,
+    /// Nobody has acknowledged the alert in time.
+    Unacknowledged,
     /// Somebody tries the channel out.
     Test,
 }
@@ -22,6 +24,7 @@ impl NoticeKind {
         match self {
             Self::Raised => "raised",
             Self::Escalated => "escalated",
+            Self::Unacknowledged => "unacknowledged",
             Self::Test => "test",
         }
     }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::severity::Severity;
 
+/// The pack of alerts that Tocsin raises by itself: silence of a source, risk of an entity.
+pub const OWN_PACK: &str = "tocsin";
+
 /// A rule's descriptive part (Sigma metadata and Tocsin's own `tocsin:` keys).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RuleMeta {
@@ -47,4 +50,31 @@ pub struct RuleMeta {
     pub alert_as: Option<String>,
     /// Whether it is a correlation.
     pub correlation: bool,
+    /// `tocsin.block`: whether a match keeps somebody out, and whom. `None`: as the configuration
+    /// says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<Block>,
+}
+
+/// What a rule says about blocking (`tocsin.block`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Block {
+    /// Its alerts block nobody.
+    Never,
+    /// Its alerts block whom a field names.
+    Whom {
+        /// An address field (`source.ip`) or a user field (`user.name`).
+        field: String,
+        /// For how long; `None`: as the configuration says.
+        lasts: Option<Duration>,
+    },
+}
+
+impl Block {
+    /// Fields with the address of somebody.
+    pub const ADDRESS_FIELDS: [&str; 5] =
+        ["source.ip", "destination.ip", "client.ip", "server.ip", "related.ip"];
+    /// Fields with the name of somebody.
+    pub const USER_FIELDS: [&str; 3] = ["user.name", "user.target.name", "user.effective.name"];
 }

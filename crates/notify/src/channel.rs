@@ -4,6 +4,7 @@
 pub mod email;
 mod http;
 pub mod log;
+mod pubsub;
 mod service;
 mod stdout;
 mod syslog;
@@ -64,6 +65,7 @@ pub(crate) enum Channel {
     Webhook(Box<webhook::WebhookChannel>),
     Service(Box<service::ServiceChannel>),
     Syslog(syslog::SyslogChannel),
+    Pubsub(Box<pubsub::PubsubChannel>),
     Email(Box<email::EmailChannel>),
 }
 
@@ -92,6 +94,8 @@ impl Channel {
             ChannelConfig::Email(config) => {
                 email::EmailChannel::new(config).map(|channel| Channel::Email(Box::new(channel)))
             }
+            ChannelConfig::Pubsub(config) => pubsub::PubsubChannel::new(name, config)
+                .map(|channel| Channel::Pubsub(Box::new(channel))),
             ChannelConfig::Syslog(config) => {
                 syslog::SyslogChannel::new(config).map(Channel::Syslog)
             }
@@ -120,6 +124,7 @@ impl Channel {
             Self::Webhook(channel) => channel.send(message).await,
             Self::Service(channel) => channel.send(message).await,
             Self::Syslog(channel) => channel.send(message).await,
+            Self::Pubsub(channel) => channel.send(message).await,
             Self::Email(channel) => channel.send(message).await,
         }
     }

@@ -9,10 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::secret::Secret;
 
 mod mail;
+mod pubsub;
 mod raw;
 mod syslog;
 
 pub use mail::{EmailConfig, MailTls};
+pub use pubsub::PubsubConfig;
 pub use syslog::{SyslogConfig, SyslogFormat, SyslogProtocol};
 
 /// Who is told of alerts, and how. The alert log needs no entry here: it is always on.
@@ -21,6 +23,8 @@ pub use syslog::{SyslogConfig, SyslogFormat, SyslogProtocol};
 pub struct NotifyConfig {
     /// Channels by a name of your choice; `tocsin notify test NAME` tries one out. Default none.
     pub channels: BTreeMap<String, ChannelConfig>,
+    /// Who is told when nobody acknowledges an alert, step by step. Default nobody.
+    pub escalation: Vec<EscalationStep>,
     /// Address under which people reach the page, for links in notices, for example
     /// https://tocsin.example.com. Default none: notices have no link.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,12 +43,33 @@ impl Default for NotifyConfig {
     fn default() -> Self {
         Self {
             channels: BTreeMap::new(),
+            escalation: Vec::new(),
             page_url: None,
             give_up_hours: 72,
             retry_ms_min: 1000,
             retry_ms_max: 600_000,
         }
     }
+}
+
+/// A step of escalation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EscalationStep {
+    /// Minutes after an alert was raised for which it may go unacknowledged.
+    pub after_minutes: u32,
+    /// The channel that is told then; each stands in one step.
+    pub channel: String,
+    /// Least severity of the alert: informational, low, medium, high or critical. Default high.
+    #[serde(default = "high")]
+    pub min_severity: MinSeverity,
+    /// A condition on the alert in the query language. Default every alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+}
+
+fn high() -> MinSeverity {
+    MinSeverity::High
 }
 
 /// One channel; `type` says which kind.
@@ -75,6 +100,8 @@ pub enum ChannelConfig {
     Alertmanager(ServiceConfig),
     /// Syslog messages to another collector.
     Syslog(SyslogConfig),
+    /// Google Cloud Pub/Sub: project, topic.
+    Pubsub(PubsubConfig),
     /// E-mail.
     Email(EmailConfig),
 }
@@ -102,6 +129,7 @@ impl ChannelConfig {
             Self::Ntfy(_) => "ntfy",
             Self::Alertmanager(_) => "alertmanager",
             Self::Syslog(_) => "syslog",
+            Self::Pubsub(_) => "pubsub",
             Self::Email(_) => "email",
         }
     }
@@ -121,6 +149,7 @@ impl ChannelConfig {
             | Self::Stdout(_)
             | Self::Webhook(_)
             | Self::Syslog(_)
+            | Self::Pubsub(_)
             | Self::Email(_) => None,
         }
     }
@@ -132,6 +161,7 @@ impl ChannelConfig {
             Self::Log(config) => (config.min_severity, &config.route, None),
             Self::Stdout(config) => (config.min_severity, &config.route, None),
             Self::Syslog(config) => (config.min_severity, &config.route, None),
+            Self::Pubsub(config) => (config.min_severity, &config.route, None),
             Self::Webhook(config) => (config.min_severity, &config.route, Some(config.rate_limit)),
             Self::Email(config) => (config.min_severity, &config.route, Some(config.rate_limit)),
             Self::Slack(config)
@@ -164,6 +194,7 @@ impl ChannelConfig {
             | Self::Stdout(_)
             | Self::Webhook(_)
             | Self::Syslog(_)
+            | Self::Pubsub(_)
             | Self::Alertmanager(_) => Each::Alert,
             _ => Each::Incident,
         };
@@ -221,8 +252,8 @@ pub struct RouteConfig {
     /// Time zone of the hours, as an IANA name. Default the machine's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// What there is one notice of: each `incident` (and when it gets worse), or each `alert`.
-    /// Default incident for channels that people read, alert for log, stdout, webhook, syslog and
+    /// What there is one notice of: each `incident` (and when it gets worse), each `alert`, or only
+    /// what nobody acknowledged (`unacknowledged`). Default incident for channels that people read, alert for log, stdout, webhook, syslog, pubsub and
     /// alertmanager.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Each>,
@@ -236,6 +267,8 @@ pub enum Each {
     Incident,
     /// An alert.
     Alert,
+    /// What nobody acknowledged (`notify.escalation`), and nothing else.
+    Unacknowledged,
 }
 
 impl RouteConfig {

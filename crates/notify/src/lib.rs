@@ -9,6 +9,7 @@ mod backoff;
 pub mod channel;
 pub mod config;
 pub mod error;
+mod escalation;
 mod limit;
 mod notifier;
 pub mod outbox;
@@ -23,7 +24,7 @@ pub use config::{ChannelConfig, NotifyConfig};
 pub use error::NotifyError;
 pub use notifier::Notifier;
 pub use outbox::Outbox;
-pub use trial::{faults, try_out};
+pub use trial::{escalation_fault, faults, try_out};
 pub use worker::ChannelStats;
 
 /// Name of the channel that is always there: the alert log in the data directory.

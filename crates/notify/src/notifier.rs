@@ -14,6 +14,7 @@ use crate::backoff::Backoff;
 use crate::channel::Channel;
 use crate::config::{ChannelConfig, LogConfig, NotifyConfig};
 use crate::error::NotifyError;
+use crate::escalation::Escalation;
 use crate::outbox::Outbox;
 use crate::route::Route;
 use crate::view::{AlertView, Message};
@@ -27,6 +28,7 @@ const ORPHANS_TAKEN_MAX: usize = 500;
 /// All channels of a configuration.
 pub struct Notifier {
     workers: BTreeMap<String, Arc<Worker>>,
+    escalation: Escalation,
     outbox: Arc<dyn Outbox>,
     page_url: Option<String>,
 }
@@ -65,11 +67,19 @@ impl Notifier {
             let page_url = config.page_url.clone();
             let route = Route::new(channel_config.route());
             let route = route.map_err(|error| error.in_channel(&name))?;
+            let digest = match &channel_config {
+                ChannelConfig::Email(config) => config.digest().transpose(),
+                _ => Ok(None),
+            };
+            let digest = digest.map_err(|error| error.in_channel(&name))?;
+            let config = &channel_config;
             let worker =
-                Worker::new(name.clone(), channel, &channel_config, route, patience, page_url);
+                Worker::new(name.clone(), channel, config, route, digest, patience, page_url);
             workers.insert(name, Arc::new(worker));
         }
-        Ok(Self { workers, outbox, page_url: config.page_url.clone() })
+        let known: Vec<&str> = workers.keys().map(String::as_str).collect();
+        let escalation = Escalation::new(&config.escalation, &known)?;
+        Ok(Self { workers, escalation, outbox, page_url: config.page_url.clone() })
     }
 
     /// The notices that an alert is due: one for each channel whose least severity it reaches and whose route
@@ -81,6 +91,18 @@ impl Notifier {
             .filter(|(name, worker)| name.as_str() == LOG_CHANNEL || worker.takes(alert, now))
             .map(|(name, _)| Notice { channel: name.clone(), kind, alert: alert.clone() })
             .collect()
+    }
+
+    /// For how long back alerts are looked at by [`Notifier::unacknowledged`]; `None` when nobody is
+    /// told of them.
+    pub fn escalates_within(&self) -> Option<Duration> {
+        self.escalation.span()
+    }
+
+    /// The notices that are due for alerts of the last time that nobody has acknowledged. Saving
+    /// them again changes nothing.
+    pub fn unacknowledged(&self, alerts: &[Alert], now: Timestamp) -> Vec<Notice> {
+        self.escalation.due(alerts, now)
     }
 
     /// Whether a channel is told of incidents rather than of each alert.

@@ -13,6 +13,7 @@ use crate::channel::Channel;
 use crate::channel::log::LogChannel;
 use crate::config::{ChannelConfig, LogConfig, NotifyConfig};
 use crate::error::NotifyError;
+use crate::escalation::Escalation;
 use crate::notifier::{check_name, test_alert};
 use crate::route::Route;
 use crate::view::{AlertView, Message};
@@ -27,6 +28,9 @@ pub fn faults(config: &NotifyConfig, data_dir: &Path) -> Vec<(String, String)> {
     for (name, channel) in &config.channels {
         let mut fault = check_name(name, channel).err().map(message);
         fault = fault.or_else(|| Route::new(channel.route()).err().map(message));
+        if let ChannelConfig::Email(mail) = channel {
+            fault = fault.or_else(|| mail.digest()?.err().map(message));
+        }
         match channel {
             ChannelConfig::Log(log) => {
                 let path = log_path(name, log, data_dir);
@@ -44,6 +48,13 @@ pub fn faults(config: &NotifyConfig, data_dir: &Path) -> Vec<(String, String)> {
         faults.extend(fault.map(|fault| (name.clone(), fault)));
     }
     faults
+}
+
+/// What keeps the steps of escalation from being used.
+pub fn escalation_fault(config: &NotifyConfig) -> Option<String> {
+    let mut known: Vec<&str> = config.channels.keys().map(String::as_str).collect();
+    known.push(LOG_CHANNEL);
+    Escalation::new(&config.escalation, &known).err().map(message)
 }
 
 /// Sends a test notice to one channel and gives the real answer. Other channels may be broken.

@@ -124,6 +124,7 @@ pub fn title(notice: &Notice) -> String {
     let before = match notice.kind {
         NoticeKind::Raised => "",
         NoticeKind::Escalated => "escalated: ",
+        NoticeKind::Unacknowledged => "nobody has acknowledged: ",
         NoticeKind::Test => "test: ",
     };
     let mut text = format!("[{}] {before}{}", alert.severity, alert.rule.title);

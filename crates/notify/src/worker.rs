@@ -21,10 +21,14 @@ use crate::route::Route;
 use crate::view::{AlertView, Message};
 
 mod clock;
+mod digest;
+mod stats;
 mod summary;
 
+pub use digest::Digest;
+pub use stats::ChannelStats;
 pub use summary::ALERTS_LISTED_MAX;
-use summary::Summary;
+use summary::{Summary, attempts_of, keys_of};
 
 /// About the most notices that one summary stands for.
 pub const SUMMARY_NOTICES_MAX: usize = 10_000;
@@ -34,7 +38,7 @@ const TAKEN_MAX: usize = 200;
 const OUTBOX_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// The longest pause after the service disliked a notice: others must not wait for it.
 const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(10);
-/// Tries that one notice the service dislikes gets.
+/// Tries that a notice the service dislikes gets.
 pub const MESSAGE_TRIES_MAX: u32 = 5;
 /// How long a delivery that is under way may still take when everything stops.
 const STOP_GRACE: Duration = Duration::from_millis(800);
@@ -42,21 +46,6 @@ const STOP_GRACE: Duration = Duration::from_millis(800);
 const SUMMARY_AFTER_MAX: Duration = Duration::from_secs(7 * 86_400);
 /// The longest sleep: clocks of machines may jump, and other processes let notices wait again.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
-
-/// What a channel did since the start.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChannelStats {
-    /// Notices delivered, those in summaries included.
-    pub delivered: u64,
-    /// Tries that failed.
-    pub failed: u64,
-    /// Notices given up.
-    pub dead: u64,
-    /// Notices held back by the rate limit, to go out in a summary.
-    pub held: u64,
-    /// Why the last try failed, until one succeeds.
-    pub problem: Option<String>,
-}
 
 /// How long a channel tries.
 #[derive(Debug, Clone, Copy)]
@@ -72,9 +61,11 @@ pub(crate) struct Worker {
     min_severity: Severity,
     route: Route,
     pub(crate) by_incident: bool,
+    only_unacknowledged: bool,
     patience: Patience,
     page_url: Option<String>,
     summary_after: Duration,
+    digest: Option<Digest>,
     wake: Notify,
     stats: Mutex<ChannelStats>,
     state: Mutex<State>,
@@ -119,6 +110,7 @@ impl Worker {
         channel: Channel,
         config: &ChannelConfig,
         route: Route,
+        digest: Option<Digest>,
         patience: Patience,
         page_url: Option<String>,
     ) -> Self {
@@ -130,9 +122,14 @@ impl Worker {
             min_severity: config.min_severity().into(),
             route,
             by_incident: config.each() == Each::Incident,
+            only_unacknowledged: config.each() == Each::Unacknowledged,
             patience,
             page_url,
-            summary_after: Duration::from_secs(summary).min(SUMMARY_AFTER_MAX),
+            summary_after: match digest {
+                Some(_) => digest::SPAN,
+                None => Duration::from_secs(summary).min(SUMMARY_AFTER_MAX),
+            },
+            digest,
             wake: Notify::new(),
             stats: Mutex::default(),
             state: Mutex::new(State { limiter: limit.map(Limiter::new), ..State::default() }),
@@ -141,7 +138,10 @@ impl Worker {
 
     /// Whether the channel is told of an alert at a time.
     pub(crate) fn takes(&self, alert: &Alert, now: Timestamp) -> bool {
-        !alert.historical && alert.severity >= self.min_severity && self.route.takes(alert, now)
+        !self.only_unacknowledged
+            && !alert.historical
+            && alert.severity >= self.min_severity
+            && self.route.takes(alert, now)
     }
 
     pub(crate) fn wake(&self) {
@@ -296,6 +296,9 @@ impl Worker {
             if state.summary.as_ref().is_some_and(|summary| summary.keys.contains(&due.key)) {
                 return Verdict::Summarize;
             }
+            if let Some(digest) = &self.digest {
+                return digest.verdict(due, state);
+            }
             let limiter = state.limiter.as_mut();
             if limiter.is_none_or(|limiter| limiter.allows(&due.notice.alert, now())) {
                 Verdict::Send
@@ -377,6 +380,9 @@ impl Worker {
             Failure::Wait(wait) => wait.max(usual),
             Failure::Message => usual.min(REFUSED_PAUSE_MAX),
         };
+        if error.kind != Failure::Message {
+            self.with_stats(|stats| stats.open_until = Some(now().plus(pause)));
+        }
         if error.kind == Failure::Message && self.refuse(&keys) >= MESSAGE_TRIES_MAX {
             self.bury(outbox, keys, &error.answer).await?;
             return Ok(Next::Pause(pause));
@@ -404,7 +410,7 @@ impl Worker {
         }
         self.with_stats(|stats| {
             stats.delivered += count;
-            stats.problem = None;
+            (stats.problem, stats.open_until) = (None, None);
         });
     }
 
@@ -469,14 +475,6 @@ impl State {
             self.summary = None;
         }
     }
-}
-
-fn keys_of(dues: &[Due]) -> Vec<String> {
-    dues.iter().map(|due| due.key.clone()).collect()
-}
-
-fn attempts_of(dues: &[Due]) -> u32 {
-    dues.iter().map(|due| due.attempts).min().unwrap_or(0)
 }
 
 /// Runs a call of the outbox, which blocks, off the asynchronous threads.

@@ -16,6 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::config::{FirewallKind, RespondConfig};
+use crate::webhook::Webhook;
 
 /// How long a program may take.
 const PROGRAM_MAX: Duration = Duration::from_secs(10);
@@ -55,6 +56,8 @@ pub enum Firewall {
     Firewalld,
     /// A program of the user's.
     Script(PathBuf),
+    /// Something elsewhere.
+    Webhook(Box<Webhook>),
 }
 
 type Done = Result<(), FirewallError>;
@@ -78,6 +81,7 @@ impl Firewall {
                 }
                 Self::Script(path)
             }
+            FirewallKind::Webhook => Self::Webhook(Box::new(Webhook::new(&config.webhook)?)),
         })
     }
 
@@ -90,7 +94,7 @@ impl Firewall {
             Self::Nftables => nft(NFTABLES).await.map(drop),
             Self::Ipset => prepare_ipset().await,
             Self::Firewalld => run("firewall-cmd", ["--state"]).await.map(drop),
-            Self::Script(_) => Ok(()),
+            Self::Script(_) | Self::Webhook(_) => Ok(()),
         }
     }
 
@@ -125,6 +129,7 @@ impl Firewall {
                 let (address, seconds) = (address.to_string(), seconds.to_string());
                 run(path, ["block", &address, &seconds]).await.map(drop)
             }
+            Self::Webhook(webhook) => webhook.block(address, seconds).await.map_err(FirewallError),
         }
     }
 
@@ -152,6 +157,7 @@ impl Firewall {
                 run("firewall-cmd", [rule]).await.map(drop)
             }
             Self::Script(path) => run(path, ["unblock", &address.to_string()]).await.map(drop),
+            Self::Webhook(webhook) => webhook.unblock(address).await.map_err(FirewallError),
         }
     }
 
@@ -187,7 +193,7 @@ impl Firewall {
                 };
                 Ok(Some(ours.filter_map(address).collect()))
             }
-            Self::Script(_) => Ok(None),
+            Self::Script(_) | Self::Webhook(_) => Ok(None),
         }
     }
 }
@@ -241,7 +247,7 @@ async fn nft(script: &str) -> Result<String, FirewallError> {
     program("nft".as_ref(), &["-f".as_ref(), "-".as_ref()], script).await
 }
 
-async fn run<A: AsRef<OsStr>>(
+pub(crate) async fn run<A: AsRef<OsStr>>(
     name: impl AsRef<OsStr>,
     arguments: impl IntoIterator<Item = A>,
 ) -> Result<String, FirewallError> {

@@ -28,6 +28,10 @@ pub enum Refusal {
     GoodLogin(String),
     /// Rules have made as many bans in this hour as they may.
     TooMany(u32),
+    /// One rule has made as many bans in this hour as one may: perhaps it matches everybody.
+    RuleTooMany(u32),
+    /// A user that is never disabled; the text says why.
+    User(String),
 }
 
 impl fmt::Display for Refusal {
@@ -44,6 +48,14 @@ impl fmt::Display for Refusal {
             }
             Self::Allowed(by) => write!(f, "it is allowed by {by}"),
             Self::GoodLogin(what) => write!(f, "{what} from there before the attack"),
+            Self::User(why) => f.write_str(why),
+            Self::RuleTooMany(limit) => {
+                write!(
+                    f,
+                    "this rule has blocked {limit} within an hour, perhaps it matches everybody \
+                     (respond.per_rule_hour_max)"
+                )
+            }
             Self::TooMany(limit) => {
                 write!(
                     f,

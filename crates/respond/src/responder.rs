@@ -9,7 +9,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tocsin_catalog::{Ban, BanState, Catalog, CatalogError, NewBan};
+use tocsin_catalog::{Ban, BanState, Catalog, CatalogError, NewBan, Target};
+use tocsin_model::rule::Block;
 use tocsin_model::{Alert, AlertId, Severity, Timestamp};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,8 @@ use crate::config::{Mode, RespondConfig};
 use crate::firewall::Firewall;
 use crate::guard::{Guard, Refusal};
 use crate::network::Network;
-use crate::wish::{More, Protects, RespondError, Wish};
+use crate::user::Users;
+use crate::wish::{More, RespondError, Surroundings, Wish, canonical, target};
 
 /// Who rules are, in what happened to a ban.
 pub const DETECTION: &str = "detection";
@@ -48,8 +50,9 @@ pub struct Responder {
     least: Severity,
     guard: Guard,
     firewall: Firewall,
+    users: Users,
     catalog: Arc<Catalog>,
-    protects: Arc<Protects>,
+    around: Surroundings,
     /// Alerts that were answered, so that they are looked at once. Held by whoever decides: one
     /// at a time, so that catalog and firewall change together.
     turn: Mutex<HashSet<String>>,
@@ -63,16 +66,17 @@ impl Responder {
     pub fn new(
         config: &RespondConfig,
         catalog: Arc<Catalog>,
-        protects: Arc<Protects>,
+        around: Surroundings,
     ) -> Result<Self, String> {
         config.check()?;
         Ok(Self {
             least: config.least()?,
             guard: Guard::new(&config.allow, config.private)?,
             firewall: Firewall::of(config)?,
+            users: Users::new(config.user_script.clone(), &config.allow_users),
             config: config.clone(),
             catalog,
-            protects,
+            around,
             turn: Mutex::default(),
         })
     }
@@ -195,14 +199,14 @@ impl Responder {
 
     /// Bans the address that an alert is about, if it should.
     async fn consider(&self, alert: &Alert) -> Result<(), String> {
-        let Some(address) = self.answers(alert) else { return Ok(()) };
+        let Some((target, lasts)) = self.answers(alert) else { return Ok(()) };
         let mut answered = self.turn.lock().await;
         if answered.contains(&alert.id.0) {
             return Ok(());
         }
         let now = now();
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let bans = self.catalog.bans_of(address, now.minus(REPEAT_SPAN));
+        let bans = self.catalog.bans_of(&target, now.minus(REPEAT_SPAN));
         let bans = bans.map_err(|error| text(&error))?;
         // One attack makes several alerts: it is banned once, and not again when a person has let
         // it in since.
@@ -214,10 +218,13 @@ impl Responder {
             return Ok(());
         }
         let before = times_banned(&bans);
-        let mut refusal = self.protected(address, alert.first_seen).await?;
-        let made = self.catalog.bans_by_rules(now.minus(HOUR)).map_err(|error| text(&error))?;
+        let mut refusal = self.protected(&target, alert.first_seen).await?;
+        let made = self.catalog.bans_by_rules(now.minus(HOUR), &alert.rule.id);
+        let (made, by_rule) = made.map_err(|error| text(&error))?;
         if refusal.is_none() && made >= self.config.per_hour_max {
             refusal = Some(Refusal::TooMany(self.config.per_hour_max));
+        } else if refusal.is_none() && by_rule >= self.config.per_rule_hour_max {
+            refusal = Some(Refusal::RuleTooMany(self.config.per_rule_hour_max));
         }
         let state = match (&refusal, self.config.mode) {
             (Some(_), _) => BanState::Refused,
@@ -225,14 +232,14 @@ impl Responder {
             (None, _) => BanState::Planned,
         };
         let ban = NewBan {
-            address,
+            target,
             alert_id: Some(alert.id.to_string()),
             rule: Some((alert.rule.id.clone(), alert.rule.title.clone())),
             reason: alert.reason.clone(),
             by: DETECTION.to_owned(),
             state,
             note: refusal.map(|why| why.to_string()),
-            expires: now.plus(self.config.lasts(before)),
+            expires: now.plus(self.config.lasts_first(lasts, before)),
         };
         let ban = self.catalog.add_ban(&ban).map_err(|error| text(&error))?;
         if answered.len() >= ANSWERED_MAX {
@@ -244,18 +251,30 @@ impl Responder {
         self.make(ban).await.map_err(|error| text(&error)).map(drop)
     }
 
-    /// The address to ban for an alert, if its kind is one that bans.
-    fn answers(&self, alert: &Alert) -> Option<IpAddr> {
+    /// Whom to ban for an alert, and for how long at first: as its rule says, else by the first
+    /// route that it takes, else by the severity and rules of the configuration.
+    fn answers(&self, alert: &Alert) -> Option<(Target, Option<Duration>)> {
+        if alert.historical || alert.last_seen < now().minus(ATTACK_AGE_MAX) {
+            return None;
+        }
+        match &alert.rule.block {
+            Some(Block::Never) => return None,
+            Some(Block::Whom { field, lasts }) => return Some((target(alert, field)?, *lasts)),
+            None => {}
+        }
+        let route = (self.around.routes)(alert);
+        if let Some(route) = route.and_then(|place| self.config.routes.get(place)) {
+            let lasts = route.for_seconds.map(Duration::from_secs);
+            return Some((target(alert, &route.field)?, lasts));
+        }
         let of_rule = |word: &String| {
             *word == alert.rule.id || alert.rule.name.as_ref().is_some_and(|name| word == name)
         };
         let chosen = self.config.rules.is_empty() || self.config.rules.iter().any(of_rule);
-        let fresh = alert.last_seen >= now().minus(ATTACK_AGE_MAX);
-        if !chosen || !fresh || alert.historical || alert.severity < self.least {
+        if !chosen || alert.severity < self.least {
             return None;
         }
-        let address: IpAddr = alert.field_text("source.ip")?.parse().ok()?;
-        Some(address.to_canonical())
+        Some((target(alert, "source.ip")?, None))
     }
 
     /// States of bans that make another one of the same address pointless. What a dry run planned
@@ -268,7 +287,7 @@ impl Responder {
     }
 
     async fn wanted(&self, wish: &Wish) -> Result<NewBan, RespondError> {
-        let address = wish.address.to_canonical();
+        let target = canonical(&wish.target);
         let began = match &wish.alert_id {
             Some(id) => {
                 let alert = self.catalog.alert(&AlertId(id.clone()))?;
@@ -277,15 +296,15 @@ impl Responder {
             }
             None => now().minus(LOGIN_AGE_MIN),
         };
-        match self.protected(address, began).await.map_err(RespondError::Bad)? {
+        match self.protected(&target, began).await.map_err(RespondError::Bad)? {
             Some(Refusal::GoodLogin(_)) if wish.despite_login => {}
-            Some(why) => return Err(RespondError::Refused { address, why }),
+            Some(why) => return Err(RespondError::Refused { target, why }),
             None => {}
         }
         let held = self.catalog.bans(self.held(), None, BANS_MAX + 1)?;
-        if let Some(ban) = held.iter().find(|ban| ban.what.address == address) {
+        if let Some(ban) = held.iter().find(|ban| ban.what.target == target) {
             let message =
-                format!("{address} is banned already, until {} (ban {})", ban.what.expires, ban.id);
+                format!("{target} is banned already, until {} (ban {})", ban.what.expires, ban.id);
             return Err(RespondError::Bad(message));
         }
         if held.len() >= BANS_MAX {
@@ -298,12 +317,12 @@ impl Responder {
             }
             Some(lasts) => lasts,
             None => {
-                let bans = self.catalog.bans_of(address, now().minus(REPEAT_SPAN))?;
+                let bans = self.catalog.bans_of(&target, now().minus(REPEAT_SPAN))?;
                 self.config.lasts(times_banned(&bans))
             }
         };
         Ok(NewBan {
-            address,
+            target,
             alert_id: wish.alert_id.clone(),
             rule: None,
             reason: wish.reason.clone(),
@@ -316,15 +335,20 @@ impl Responder {
 
     async fn protected(
         &self,
-        address: IpAddr,
+        target: &Target,
         began: Timestamp,
     ) -> Result<Option<Refusal>, String> {
-        let (guard, protects) = (self.guard.clone(), self.protects.clone());
-        tokio::task::spawn_blocking(move || {
-            if let Some(refusal) = guard.refuses(address, &Network::read()) {
-                return Ok(Some(refusal));
-            }
-            protects(address, began)
+        let (guard, users) = (self.guard.clone(), self.users.clone());
+        let (target, around) = (target.clone(), self.around.clone());
+        tokio::task::spawn_blocking(move || match target {
+            Target::Address(address) => match guard.refuses(address, &Network::read()) {
+                Some(refusal) => Ok(Some(refusal)),
+                None => (around.protects)(address, began),
+            },
+            Target::User(name) => match users.refuses(&name) {
+                Some(refusal) => Ok(Some(refusal)),
+                None => (around.spares)(&name),
+            },
         })
         .await
         .map_err(|error| error.to_string())?
@@ -345,17 +369,20 @@ impl Responder {
         if self.config.mode != Mode::Enforce {
             return change(BanState::Planned, None);
         }
-        let done = match self.firewall.prepare().await {
-            Ok(()) => self.firewall.block(ban.what.address, left).await,
-            Err(error) => Err(error),
+        let done = match &ban.what.target {
+            Target::User(name) => self.users.disable(name, left).await,
+            Target::Address(address) => match self.firewall.prepare().await {
+                Ok(()) => self.firewall.block(*address, left).await,
+                Err(error) => Err(error),
+            },
         };
         match done {
             Ok(()) => {
-                tracing::info!("blocked {} until {}", ban.what.address, ban.what.expires);
+                tracing::info!("blocked {} until {}", ban.what.target, ban.what.expires);
                 change(BanState::Active, None)
             }
             Err(error) => {
-                tracing::error!("{} could not be blocked: {error}", ban.what.address);
+                tracing::error!("{} could not be blocked: {error}", ban.what.target);
                 change(BanState::Failed, Some(&error.to_string()))
             }
         }
@@ -365,15 +392,20 @@ impl Responder {
     async fn let_in(&self, ban: &Ban, to: BanState, who: &str) -> Result<Option<Ban>, String> {
         let held = self.catalog.bans(&[BanState::Active], None, BANS_MAX);
         let held = held.map_err(|error| error.to_string())?;
-        let other = held.iter().any(|one| one.id != ban.id && one.what.address == ban.what.address);
-        if !other {
-            self.firewall.prepare().await.map_err(|error| error.to_string())?;
-            self.firewall.unblock(ban.what.address).await.map_err(|error| error.to_string())?;
-        }
+        let other = held.iter().any(|one| one.id != ban.id && one.what.target == ban.what.target);
+        let done = match &ban.what.target {
+            _ if other => Ok(()),
+            Target::User(name) => self.users.enable(name).await,
+            Target::Address(address) => match self.firewall.prepare().await {
+                Ok(()) => self.firewall.unblock(*address).await,
+                Err(error) => Err(error),
+            },
+        };
+        done.map_err(|error| error.to_string())?;
         let from = [BanState::Active, BanState::Unwanted];
         let note = ban.what.note.as_deref();
         let changed = self.catalog.change_ban(ban.id, &from, to, who, note);
-        tracing::info!("let {} in again ({})", ban.what.address, to.as_str());
+        tracing::info!("let {} in again ({})", ban.what.target, to.as_str());
         changed.map_err(|error| error.to_string())
     }
 
@@ -423,14 +455,14 @@ impl Responder {
         let blocked = self.firewall.blocked().await.map_err(|error| error.to_string())?;
         let Some(blocked) = blocked else { return Ok(()) };
         let now = now();
-        let wanted: BTreeSet<IpAddr> =
-            bans.iter().filter(|ban| ban.what.expires > now).map(|ban| ban.what.address).collect();
-        for ban in bans.iter().filter(|ban| !blocked.contains(&ban.what.address)) {
-            let left = ban.what.expires.since(now);
-            if ban.what.expires > now {
-                let again = self.firewall.block(ban.what.address, left).await;
+        let mut wanted: BTreeSet<IpAddr> = BTreeSet::new();
+        for ban in bans.iter().filter(|ban| ban.what.expires > now) {
+            let Some(address) = ban.what.target.address() else { continue };
+            wanted.insert(address);
+            if !blocked.contains(&address) {
+                let again = self.firewall.block(address, ban.what.expires.since(now)).await;
                 again.map_err(|error| error.to_string())?;
-                tracing::warn!("{} was not blocked any more: blocked again", ban.what.address);
+                tracing::warn!("{address} was not blocked any more: blocked again");
             }
         }
         for address in blocked.difference(&wanted) {

@@ -35,7 +35,7 @@ use crate::{
     alerts, bans, docs, elastic, error, events, exceptions, guard, history, incidents, ingest,
     limit, metrics, overview, page, rules, sources,
 };
-use crate::{loki, notices, otlp, splunk, status, stream, triage};
+use crate::{loki, notices, otlp, splunk, status, stream, triage, watch};
 
 /// Shared by all handlers.
 pub struct App {
@@ -253,6 +253,10 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::noise))
+        .routes(routes!(watch::silence))
+        .routes(routes!(watch::forget))
+        .routes(routes!(watch::risks))
+        .routes(routes!(watch::risk))
         .routes(routes!(rules::list, rules::own::save))
         .routes(routes!(rules::one, rules::own::remove))
         .routes(routes!(rules::own::draft))

@@ -1,14 +1,12 @@
 //! `/bans`: addresses that are kept out, were or would have been; making and lifting bans.
 
-use std::net::IpAddr;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use tocsin_catalog::BanStep;
-use tocsin_engine::respond::{Ban, BanState, RespondError, Wish};
+use tocsin_engine::respond::{Ban, BanState, RespondError, Target, Wish};
 use tocsin_model::Timestamp;
 use tocsin_search::parse_time_range;
 use utoipa::{IntoParams, ToSchema};
@@ -24,9 +22,12 @@ use crate::triage::{SOMEBODY, json};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BanBody {
-    /// Whom.
+    /// Whom: an address.
     #[schema(example = "192.0.2.66")]
+    #[serde(default)]
     address: String,
+    /// Or a user, who is disabled (`respond.user_script`).
+    user: Option<String>,
     /// For how long (`1h`, `7d`); as a rule would when left away.
     lasts: Option<String>,
     /// Why.
@@ -44,7 +45,10 @@ pub struct BanBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BanView {
     id: u64,
+    /// The address; of a disabled user `user` and the name.
     address: String,
+    /// Name of the user, of a ban that disables one.
+    user: Option<String>,
     /// `planned` (a dry run would), `wanted`, `active`, `refused`, `failed`, `unwanted`, `lifted`
     /// or `expired`.
     state: &'static str,
@@ -115,7 +119,11 @@ impl From<Ban> for BanView {
         let (rule, rule_title) = ban.what.rule.unzip();
         Self {
             id: ban.id,
-            address: ban.what.address.to_string(),
+            address: ban.what.target.to_string(),
+            user: match ban.what.target {
+                Target::User(name) => Some(name),
+                Target::Address(_) => None,
+            },
             state: ban.what.state.as_str(),
             note: ban.what.note,
             reason: ban.what.reason,
@@ -182,7 +190,7 @@ pub async fn list(
     .await
 }
 
-/// Blocks an address. What a guard rail protects is answered with 409 and why.
+/// Blocks an address, or disables a user. What a guard rail protects is answered with 409 and why.
 #[utoipa::path(
     post,
     path = "/bans",
@@ -203,9 +211,13 @@ pub async fn add(
     body: Bytes,
 ) -> Result<(StatusCode, Json<BanView>), ApiError> {
     let body = json::<BanBody>(&headers, &body)?;
-    let address: IpAddr = body.address.trim().parse().map_err(|_| {
-        ApiError::bad_request(format!("address: {:?} is none, like 192.0.2.1", body.address))
-    })?;
+    let target = match given(&body.user) {
+        Some(name) if body.address.is_empty() => Target::User(name.to_owned()),
+        Some(_) => return Err(ApiError::bad_request("give an address or a user, not both")),
+        None => Target::Address(body.address.trim().parse().map_err(|_| {
+            ApiError::bad_request(format!("address: {:?} is none, like 192.0.2.1", body.address))
+        })?),
+    };
     let lasts = match given(&body.lasts) {
         None => None,
         Some(text) => {
@@ -219,7 +231,7 @@ pub async fn add(
     };
     let by = doer(body.by.filter(|by| !by.is_empty())).unwrap_or_else(|| SOMEBODY.to_owned());
     let wish = Wish {
-        address,
+        target,
         lasts,
         reason: body.reason,
         by,

@@ -43,6 +43,7 @@ mod sources;
 mod status;
 mod stream;
 mod triage;
+mod watch;
 
 // What shippers speak.
 mod elastic;

@@ -127,6 +127,12 @@ pub struct ChannelStatus {
     pub failed_tries: u64,
     /// Why nothing goes out at the moment.
     pub problem: Option<String>,
+    /// `working`; `open` while it is left alone because the last tries failed; `half_open` when it
+    /// is tried again.
+    pub state: String,
+    /// When it is tried again.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_try: Option<Timestamp>,
 }
 
 /// Numbers of rules.
@@ -327,6 +333,8 @@ fn channels(handle: &Handle) -> Result<Vec<ChannelStatus>, tocsin_catalog::Catal
             delivered,
             failed,
             failed_tries: stats.failed,
+            state: stats.state(now()).to_owned(),
+            next_try: stats.open_until,
             problem: stats.problem,
         }
     };

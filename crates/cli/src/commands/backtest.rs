@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
 use serde_json::Value as Json;
 use tocsin_engine::backtest::{self, Report, Request, RuleReport, Watch, Which};
 use tocsin_engine::content::{Choice, Content, Rules};
+use tocsin_engine::exceptions::ExceptionBook;
+use tocsin_model::Timestamp;
 use tocsin_store::Embedded;
 
 use crate::common_args::{ConfigArgs, HistoryArgs, print_diagnostics};
@@ -39,6 +41,9 @@ pub struct Args {
     /// Alerts shown of each rule.
     #[arg(long, value_name = "N", default_value_t = 3)]
     samples: usize,
+    /// Also what exceptions hide.
+    #[arg(long)]
+    ignore_exceptions: bool,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -81,6 +86,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let store = args.history.open(&loaded.config)?;
+    let chosen = if args.ignore_exceptions {
+        chosen
+    } else {
+        let data = args.history.data.as_ref().unwrap_or(&loaded.config.server.data_dir);
+        let book = ExceptionBook::open_dir(data)?;
+        chosen.but_for(book.current(), Timestamp::from_system(SystemTime::now()))
+    };
     let samples = if args.all_rules && !args.json { 0 } else { args.samples };
     let request = Request { filter, from, to, samples };
     let report = watched(store, move |store, watch| {
@@ -165,6 +177,9 @@ fn print_rule(rule: &RuleReport, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "  alerts {}, matches {}", rule.alerts, rule.findings)?;
     if rule.allowed > 0 {
         writeln!(out, "  on the allow-list {}", rule.allowed)?;
+    }
+    if rule.hidden > 0 {
+        writeln!(out, "  hidden by exceptions {} (--ignore-exceptions)", rule.hidden)?;
     }
     if let (Some(first), Some(last)) = (rule.first, rule.last) {
         writeln!(out, "  first {first}, last {last}")?;

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use serde_json::{Value as Json, json};
-use tocsin_engine::respond::{Ban, BanState, RespondError, Responder, Wish, open_dir};
+use tocsin_engine::respond::{Ban, BanState, RespondError, Responder, Target, Wish, open_dir};
 use tocsin_model::Timestamp;
 use tocsin_search::parse_time_range;
 
@@ -30,7 +30,7 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Block an address for a while, unless a guard rail protects it.
+    /// Block an address (or disable a user) for a while, unless a guard rail protects it.
     Add(AddArgs),
     /// List the bans that are not over.
     List(ListArgs),
@@ -46,7 +46,11 @@ struct AddArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// Whom.
-    address: IpAddr,
+    #[arg(required_unless_present = "user", conflicts_with = "user")]
+    address: Option<IpAddr>,
+    /// A user, who is disabled (`respond.user_script`), instead of an address.
+    #[arg(long)]
+    user: Option<String>,
     /// For how long: `1h`, `7d` (default: as a rule would).
     #[arg(long = "for", value_name = "TIME")]
     lasts: Option<String>,
@@ -112,7 +116,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::List(args) => list(&catalog.bans(states(args.all), None, usize::MAX)?, args.json),
         Command::Lift(LiftArgs { number, .. }) => match responder.ask_to_lift(number, WHO)? {
             Some(ban) => {
-                println!("{} is let in again", ban.what.address);
+                println!("{} is let in again", ban.what.target);
                 Ok(ExitCode::SUCCESS)
             }
             None => refuse(&format!("no ban in force has the number {number}; see ban list")),
@@ -130,8 +134,12 @@ async fn add(responder: &Responder, args: &AddArgs) -> anyhow::Result<ExitCode> 
         Ok(lasts) => lasts,
         Err(message) => return refuse(&message),
     };
+    let target = match (args.address, &args.user) {
+        (Some(address), _) => Target::Address(address),
+        (None, name) => Target::User(name.clone().unwrap_or_default()),
+    };
     let wish = Wish {
-        address: args.address,
+        target,
         lasts,
         reason: args.reason.clone(),
         by: WHO.to_owned(),
@@ -140,7 +148,7 @@ async fn add(responder: &Responder, args: &AddArgs) -> anyhow::Result<ExitCode> 
     };
     match responder.ask(&wish).await {
         Ok(ban) => {
-            println!("ban {} of {} until {}", ban.id, ban.what.address, ban.what.expires);
+            println!("ban {} of {} until {}", ban.id, ban.what.target, ban.what.expires);
             Ok(ExitCode::SUCCESS)
         }
         Err(RespondError::Catalog(error)) => Err(error.into()),
@@ -164,7 +172,7 @@ async fn import(responder: &Responder, args: &ImportArgs) -> anyhow::Result<Exit
     let (mut taken, mut left) = (0, 0);
     for found in banned(&text) {
         let wish = Wish {
-            address: found.address,
+            target: Target::Address(found.address),
             lasts: found.lasts.or(fallback),
             reason: found.reason,
             by: WHO.to_owned(),
@@ -190,7 +198,7 @@ fn list(bans: &[Ban], as_json: bool) -> anyhow::Result<ExitCode> {
         let what = &ban.what;
         if as_json {
             let line = json!({
-                "id": ban.id, "address": what.address, "state": what.state, "note": what.note,
+                "id": ban.id, "address": what.target.to_string(), "state": what.state, "note": what.note,
                 "reason": what.reason, "by": what.by, "alert": what.alert_id,
                 "rule": what.rule.as_ref().map(|(id, _)| id), "created": ban.created,
                 "expires": what.expires, "changed": ban.changed,
@@ -205,7 +213,7 @@ fn list(bans: &[Ban], as_json: bool) -> anyhow::Result<ExitCode> {
             "{:>5}  {:<9} {:<39} until {}  {} ({}) {}",
             ban.id,
             what.state.as_str(),
-            what.address,
+            safe(&what.target.to_string()),
             what.expires,
             safe(if rule.is_empty() { &what.reason } else { rule }),
             safe(&what.by),

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value as Json, json};
 use tocsin_engine::content::{Choice, Content, Rules};
+use tocsin_engine::desk::{Desk, Noise};
 
 use crate::common_args::{ConfigArgs, print_diagnostics};
 use crate::terminal::safe;
@@ -24,6 +25,20 @@ enum Command {
     Coverage(Which),
     /// List the rules: severity, id, name, title, pack.
     List(Which),
+    /// How often each rule raised an alert, how they were closed, and how noisy that makes it.
+    Noise(NoiseArgs),
+}
+
+#[derive(clap::Args)]
+struct NoiseArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Over so many days.
+    #[arg(long, default_value_t = 30)]
+    days: u32,
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Which rules, and the configuration.
@@ -41,7 +56,10 @@ struct Which {
 /// # Errors
 /// When output cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (Command::Coverage(which) | Command::List(which)) = &args.command;
+    let which = match &args.command {
+        Command::Noise(args) => return noise(args),
+        Command::Coverage(which) | Command::List(which) => which,
+    };
     let loaded = match which.config.load() {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
@@ -56,7 +74,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Coverage(_) => {
             writeln!(out, "{}", serde_json::to_string_pretty(&layer(&content))?)?;
         }
-        Command::List(_) => {
+        Command::Noise(_) | Command::List(_) => {
             for rule in content.rules.rules() {
                 let severity = rule.severity.as_str();
                 let (title, pack) = (safe(&rule.title), safe(&rule.pack));
@@ -68,6 +86,30 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 )?;
             }
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn noise(args: &NoiseArgs) -> anyhow::Result<ExitCode> {
+    let loaded = match args.config.load() {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    let mut out = io::stdout().lock();
+    if !args.json {
+        writeln!(out, "score  alerts  open  hidden  rule (how its alerts were closed)")?;
+    }
+    for rule in Desk::open(&loaded.config)?.noise(args.days)? {
+        if args.json {
+            writeln!(out, "{}", serde_json::to_string(&rule)?)?;
+            continue;
+        }
+        let Noise { title, alerts, open, hidden, score, .. } = &rule;
+        let closed: Vec<String> =
+            rule.closed.iter().map(|(why, count)| format!("{count} {why}")).collect();
+        let closed =
+            if closed.is_empty() { String::new() } else { format!(" ({})", closed.join(", ")) };
+        writeln!(out, "{score:>5}  {alerts:>6}  {open:>4}  {hidden:>6}  {}{closed}", safe(title))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tocsin_content::yaml::{Place, nearest};
 use tocsin_content::{Diagnostic, Node, PackFile, yaml};
+use tocsin_model::rule::Block;
 use tocsin_model::{AlertId, RuleMeta, Severity};
 
 use super::correlation::{self, texts};
@@ -81,6 +82,20 @@ struct Own {
     group_by: Vec<String>,
     alert_as: Option<String>,
     reset_by: Option<OneOrMany>,
+    block: Option<OwnBlock>,
+}
+
+/// `block: true`, `block: false`, or whom and for how long.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OwnBlock {
+    Whether(bool),
+    Whom {
+        #[serde(default)]
+        field: Option<String>,
+        #[serde(default, rename = "for")]
+        lasts: Option<String>,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -310,6 +325,7 @@ fn own(node: &Node, meta: &mut RuleMeta) -> Result<Vec<(String, Place)>, Refusal
     meta.reason = own.reason;
     meta.group_by = own.group_by;
     meta.alert_as = own.alert_as;
+    meta.block = own.block.map(|block| whom(block, section)).transpose()?;
     let place = section.get("reset_by").map_or(section.place, |node| node.place);
     let names = match own.reset_by {
         None => Vec::new(),
@@ -317,6 +333,39 @@ fn own(node: &Node, meta: &mut RuleMeta) -> Result<Vec<(String, Place)>, Refusal
         Some(OneOrMany::Many(names)) => names,
     };
     Ok(names.into_iter().map(|name| (name, place)).collect())
+}
+
+/// Whom a rule blocks.
+fn whom(block: OwnBlock, section: &Node) -> Result<Block, Refusal> {
+    let place = section.get("block").unwrap_or(section);
+    if let Some((key, _)) = place
+        .as_map()
+        .into_iter()
+        .flatten()
+        .find(|(key, _)| !matches!(key.text.as_str(), "field" | "for"))
+    {
+        return refuse_at(key.place, format!("tocsin.block: unknown key {:?}", key.text));
+    }
+    let (field, lasts) = match block {
+        OwnBlock::Whether(false) => return Ok(Block::Never),
+        OwnBlock::Whether(true) => (None, None),
+        OwnBlock::Whom { field, lasts } => (field, lasts),
+    };
+    let field = field.unwrap_or_else(|| "source.ip".to_owned());
+    let (addresses, users) = (Block::ADDRESS_FIELDS, Block::USER_FIELDS);
+    if !addresses.contains(&field.as_str()) && !users.contains(&field.as_str()) {
+        let message = format!(
+            "tocsin.block: nobody can be blocked by {field}; use one of {}, {}",
+            addresses.join(", "),
+            users.join(", ")
+        );
+        return refuse(place.get("field").unwrap_or(place), message);
+    }
+    let lasts = match lasts {
+        None => None,
+        Some(_) => Some(correlation::parse_timespan(place.get("for").unwrap_or(place))?),
+    };
+    Ok(Block::Whom { field, lasts })
 }
 
 fn cooldown(node: &Node) -> Result<Duration, Refusal> {

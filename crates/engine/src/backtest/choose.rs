@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use tocsin_content::{Diagnostic, FileKind, Level, Node, PackFile, yaml};
 use tocsin_detect::{Options, RuleSet};
-use tocsin_model::RuleMeta;
+use tocsin_model::{Finding, RuleMeta, Timestamp};
 
 use crate::content::Content;
+use crate::exceptions::Exceptions;
 
 /// Which rules are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +33,24 @@ pub struct Chosen {
     wanted: Option<BTreeSet<String>>,
     /// What is wrong with the rules asked for.
     pub diagnostics: Vec<Diagnostic>,
+    /// What nobody would be told of, and as of when.
+    exceptions: Option<(Arc<Exceptions>, Timestamp)>,
 }
 
 impl Chosen {
+    /// Leaves out what these exceptions hide at a time; it is counted.
+    #[must_use]
+    pub fn but_for(mut self, exceptions: Arc<Exceptions>, time: Timestamp) -> Self {
+        self.exceptions = Some((exceptions, time));
+        self
+    }
+
+    /// The exception that hides a finding.
+    pub(super) fn hides(&self, finding: &Finding) -> Option<u64> {
+        let (exceptions, time) = self.exceptions.as_ref()?;
+        exceptions.hides_at(finding, *time)
+    }
+
     /// Whether the findings of a rule are reported.
     pub(super) fn is_wanted(&self, rule: &RuleMeta) -> bool {
         self.wanted.as_ref().is_none_or(|wanted| wanted.contains(&rule.id))
@@ -50,9 +67,13 @@ pub const TEXT_PATH: &str = "the rule";
 pub fn choose(content: &Content, which: &Which) -> Result<Chosen, String> {
     let options = content.options.clone();
     match which {
-        Which::All => {
-            Ok(Chosen { rules: content.rules.clone(), options, wanted: None, diagnostics: vec![] })
-        }
+        Which::All => Ok(Chosen {
+            rules: content.rules.clone(),
+            options,
+            wanted: None,
+            diagnostics: vec![],
+            exceptions: None,
+        }),
         Which::Named(name) => {
             let meta = find(content, name)?;
             let documents = documents(&content.rule_files);
@@ -120,7 +141,7 @@ fn of_files(
         let none = || "there is no rule in it".to_owned();
         return Err(reasons.next().unwrap_or_else(none));
     }
-    Ok(Chosen { rules, options, wanted: Some(ids), diagnostics })
+    Ok(Chosen { rules, options, wanted: Some(ids), diagnostics, exceptions: None })
 }
 
 /// The rule of an id, name or title.

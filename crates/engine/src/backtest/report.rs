@@ -47,6 +47,8 @@ pub struct RuleReport {
     pub alerts: u64,
     /// Matches that the allow-list would have dropped.
     pub allowed: u64,
+    /// Matches that exceptions hide.
+    pub hidden: u64,
     /// First match.
     pub first: Option<Timestamp>,
     /// Last match.
@@ -93,6 +95,7 @@ struct Counted {
     findings: u64,
     alerts: u64,
     allowed: u64,
+    hidden: u64,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     days: BTreeMap<String, (u64, u64)>,
@@ -112,6 +115,7 @@ impl<'a> Tally<'a> {
         let raised = u64::from(matches!(outcome, Outcome::Raised(_)));
         counted.alerts += raised;
         counted.allowed += u64::from(matches!(outcome, Outcome::Allowed));
+        counted.hidden += u64::from(matches!(outcome, Outcome::Hidden(_)));
         let time = finding.time;
         counted.first = Some(counted.first.map_or(time, |first| first.min(time)));
         counted.last = Some(counted.last.map_or(time, |last| last.max(time)));
@@ -183,6 +187,7 @@ impl Counted {
             findings: self.findings,
             alerts: self.alerts,
             allowed: self.allowed,
+            hidden: self.hidden,
             first: self.first,
             last: self.last,
             days: days.map(|(day, (findings, alerts))| Day { day, findings, alerts }).collect(),

@@ -36,9 +36,12 @@ pub fn verify(loaded: &Loaded) -> Vec<Diagnostic> {
             }
         }
     }
-    if let Err(message) = config.respond.check() {
-        let key = message.split([':', ' ']).next().unwrap_or("").trim_start_matches("respond.");
-        faults.push(loaded.fault(&["respond", key], message.clone()));
+    let sections =
+        [config.silence.check(), config.risk.check(), config.respond.check(), routes(config)];
+    for message in sections.into_iter().filter_map(Result::err) {
+        let place = message.split([':', ' ', '[']).next().unwrap_or("").to_owned();
+        let path: Vec<&str> = place.split('.').collect();
+        faults.push(loaded.fault(&path, message));
     }
     for (path, message) in config.store.faults() {
         let path: Vec<&str> = std::iter::once("store").chain(path).collect();
@@ -55,7 +58,17 @@ pub fn verify(loaded: &Loaded) -> Vec<Diagnostic> {
         let message = format!("channel {channel}: {message}");
         faults.push(loaded.fault(&["notify", "channels", &channel, key], message));
     }
+    if let Some(message) = tocsin_notify::escalation_fault(&config.notify) {
+        let place = message.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+        let place = place.map_or("0", |(place, _)| place).to_owned();
+        faults.push(loaded.fault(&["notify", "escalation", &place], message));
+    }
     faults
+}
+
+/// Whether the conditions of routes that block can be read.
+fn routes(config: &super::Config) -> Result<(), String> {
+    crate::respond::routes(&config.respond).map(drop)
 }
 
 #[cfg(test)]

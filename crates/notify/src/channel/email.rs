@@ -118,8 +118,12 @@ impl EmailChannel {
             builder = builder.to(to.clone());
         }
         if let Message::Alert(view) = message {
-            // All mails about one alert belong to one conversation.
-            builder = builder.references(format!("<{}@{domain}>", view.alert.id));
+            // All mails about one incident (one alert, where there is none) are one conversation.
+            let thread = match view.alert.triage.incident {
+                Some(number) => format!("<incident.{number}@{domain}>"),
+                None => format!("<{}@{domain}>", view.alert.id),
+            };
+            builder = builder.references(thread.clone()).in_reply_to(thread);
         }
         for (name, value) in [
             ("Auto-Submitted", "auto-generated"),

@@ -143,7 +143,7 @@ fn signing_key(secret: &Secret) -> Result<Vec<u8>, NotifyError> {
 }
 
 /// The documented body.
-fn body(channel: &str, message: &Message) -> Json {
+pub(super) fn body(channel: &str, message: &Message) -> Json {
     let mut body = json!({
         "version": BODY_VERSION,
         "kind": "summary",

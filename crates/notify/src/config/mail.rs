@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{MinSeverity, RateLimit, RouteConfig, TIMEOUT_SECONDS};
+use crate::error::NotifyError;
 use crate::secret::Secret;
+use crate::worker::Digest;
 
 /// How a mail connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +54,13 @@ pub struct EmailConfig {
     /// PEM file with certificates to trust beside the usual ones. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// Time of day, `08:00`, at which one mail tells of everything since the day before, instead of
+    /// a mail for each. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_at: Option<String>,
+    /// Time zone of `digest_at`, as an IANA name. Default the machine's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_zone: Option<String>,
     /// Seconds that one delivery may take, at most 600. Default 15.
     pub timeout_seconds: u64,
     /// Least severity: informational, low, medium, high or critical. Default low.
@@ -76,10 +85,20 @@ impl Default for EmailConfig {
             password_file: None,
             password_env: None,
             ca_file: None,
+            digest_at: None,
+            digest_zone: None,
             timeout_seconds: TIMEOUT_SECONDS,
             min_severity: MinSeverity::default(),
             route: RouteConfig::default(),
             rate_limit: RateLimit::default(),
         }
+    }
+}
+
+impl EmailConfig {
+    /// When its digest goes out, if it has one.
+    pub(crate) fn digest(&self) -> Option<Result<Digest, NotifyError>> {
+        let at = self.digest_at.as_ref()?;
+        Some(Digest::new(at, self.digest_zone.as_deref()))
     }
 }

@@ -26,6 +26,7 @@ enum Kind {
     Ntfy,
     Alertmanager,
     Syslog,
+    Pubsub,
     Email,
 }
 
@@ -71,16 +72,21 @@ macro_rules! raw_channel {
 
 raw_channel! {
     ca_file: PathBuf,
+    digest_at: String,
+    digest_zone: String,
+    endpoint: String,
     format: Format,
     from: String,
     headers: BTreeMap<String, Plain>,
     host: String,
+    key_file: PathBuf,
     min_severity: MinSeverity,
     password: Plain,
     password_env: String,
     password_file: PathBuf,
     path: PathBuf,
     port: u16,
+    project: String,
     protocol: SyslogProtocol,
     rate_limit: RateLimit,
     route: RouteConfig,
@@ -92,6 +98,7 @@ raw_channel! {
     timeout_seconds: u64,
     tls: MailTls,
     to: Vec<String>,
+    topic: String,
     token: Plain,
     token_env: String,
     token_file: PathBuf,
@@ -118,6 +125,7 @@ impl RawChannel {
             Kind::Ntfy => ChannelConfig::Ntfy(typed("ntfy", keys)?),
             Kind::Alertmanager => ChannelConfig::Alertmanager(typed("alertmanager", keys)?),
             Kind::Syslog => ChannelConfig::Syslog(typed("syslog", keys)?),
+            Kind::Pubsub => ChannelConfig::Pubsub(typed("pubsub", keys)?),
             Kind::Email => ChannelConfig::Email(typed("email", keys)?),
         })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tocsin_model::{AlertId, Severity, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::{Next, SUMMARY_NOTICES_MAX, TAKEN_MAX, Worker, blocking, keys_of, now};
+use super::{Next, SUMMARY_NOTICES_MAX, TAKEN_MAX, Worker, blocking, now};
 use crate::outbox::{Due, Outbox, OutboxError};
 use crate::view::{Message, ROWS_MAX, SummaryView, clean, title};
 
@@ -42,6 +42,9 @@ impl Worker {
 
     /// All that is held together comes due together: at the next multiple of the span.
     fn next_summary(&self) -> Timestamp {
+        if let Some(digest) = &self.digest {
+            return digest.after(now());
+        }
         let span = i64::try_from(self.summary_after.as_nanos()).unwrap_or(i64::MAX).max(1);
         Timestamp(now().0.saturating_add(span) / span * span)
     }
@@ -59,7 +62,9 @@ impl Worker {
                 if gathered.is_empty() {
                     return Ok(Next::Again);
                 }
-                let summary = Arc::new(gathered.into_summary(self.page_url.as_deref()));
+                let summary = Arc::new(
+                    gathered.into_summary(self.page_url.as_deref(), self.digest.is_some()),
+                );
                 self.with_state(|state| state.summary = Some(summary.clone()));
                 summary
             }
@@ -77,7 +82,10 @@ impl Worker {
         loop {
             let mut page = self.take(outbox, now()).await?;
             let full = page.len() >= TAKEN_MAX;
-            self.with_state(|state| page.retain(|due| state.held.contains(&due.key)));
+            let ready = |due: &Due| self.digest.as_ref().is_some_and(|digest| digest.is_ready(due));
+            self.with_state(|state| {
+                page.retain(|due| state.held.contains(&due.key) || ready(due));
+            });
             page.iter().for_each(|due| gathered.add(due));
             if !full || page.is_empty() || gathered.len() >= SUMMARY_NOTICES_MAX {
                 return Ok(gathered);
@@ -131,7 +139,7 @@ impl Gathered {
         }
     }
 
-    fn into_summary(self, page_url: Option<&str>) -> Summary {
+    fn into_summary(self, page_url: Option<&str>, digest: bool) -> Summary {
         let count = self.keys.len() as u64;
         let noun = if count == 1 { "alert" } else { "alerts" };
         let mut rules: Vec<(String, Severity, u64)> = self
@@ -142,7 +150,10 @@ impl Gathered {
         rules.sort_by_key(|(_, severity, count)| std::cmp::Reverse((*severity, *count)));
         let view = SummaryView {
             key: AlertId::derive("summary", &[], &self.keys.join("\n")).0,
-            title: format!("{count} more {noun}, held back by the rate limit"),
+            title: match digest {
+                true => format!("Daily digest: {count} {noun}"),
+                false => format!("{count} more {noun}, held back by the rate limit"),
+            },
             count,
             severity: self.titles.first().map_or(Severity::Low, |(severity, _)| *severity),
             rules,
@@ -152,4 +163,14 @@ impl Gathered {
         };
         Summary { keys: self.keys.into_iter().collect(), view }
     }
+}
+
+/// Their keys.
+pub(super) fn keys_of(dues: &[Due]) -> Vec<String> {
+    dues.iter().map(|due| due.key.clone()).collect()
+}
+
+/// The fewest tries that one of them had.
+pub(super) fn attempts_of(dues: &[Due]) -> u32 {
+    dues.iter().map(|due| due.attempts).min().unwrap_or(0)
 }

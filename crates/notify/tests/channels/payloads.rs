@@ -181,6 +181,7 @@ fn check_mail(mail: &CaughtMail) {
         "subject",
         "message-id",
         "references",
+        "in-reply-to",
         "auto-submitted",
         "x-tocsin-severity",
         "mime-version",

@@ -44,7 +44,9 @@ fn of_api(method: &Method, resource: &str) -> Option<Role> {
         _ if ["rules/draft", "rules/check", "sources/parse"].contains(&resource) => {
             Some(Role::Viewer)
         }
-        "alerts" | "exceptions" | "rules" | "backtests" | "bans" => Some(Role::Analyst),
+        "alerts" | "exceptions" | "rules" | "backtests" | "bans" | "notices" | "silence" => {
+            Some(Role::Analyst)
+        }
         _ => Some(Role::Admin),
     }
 }
@@ -77,6 +79,10 @@ mod tests {
             ("POST", "/api/v1/rules/check", Some(Viewer)),
             ("DELETE", "/api/v1/rules/check", Some(Viewer)),
             ("DELETE", "/api/v1/rules/1", Some(Analyst)),
+            ("POST", "/api/v1/notices/retry", Some(Analyst)),
+            ("POST", "/api/v1/silence/forget", Some(Analyst)),
+            ("GET", "/api/v1/risk/user/root", Some(Viewer)),
+            ("POST", "/api/v1/channels/ops/test", Some(Admin)),
             ("GET", "/api/v1/users", Some(Admin)),
             ("GET", "/api/v1/audit", Some(Admin)),
             ("POST", "/api/v1/password", Some(Viewer)),

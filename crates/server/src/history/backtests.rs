@@ -57,6 +57,8 @@ pub struct BacktestBody {
     rule: Option<String>,
     /// Rules as YAML text, not yet in force.
     text: Option<String>,
+    /// Also what exceptions hide.
+    ignore_exceptions: bool,
     /// Every rule.
     all_rules: bool,
     /// Only events that match this query.
@@ -176,6 +178,10 @@ pub async fn start(
     let job = enter(&app, about, now)?;
     let shown = job.show(false);
     let handle = app.handle.clone();
+    let chosen = match body.ignore_exceptions {
+        true => chosen,
+        false => chosen.but_for(handle.exceptions.current(), now),
+    };
     tokio::task::spawn_blocking(move || {
         let alerts = &handle.config.alerts;
         let ran = backtest::run(&*handle.store, &chosen, alerts, &request, &job.watch);
