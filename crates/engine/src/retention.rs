@@ -15,7 +15,7 @@ use crate::config::{PackConfig, StoreConfig};
 /// How often old events are deleted.
 const BY_AGE_EVERY: Duration = Duration::from_secs(3600);
 /// How often it is looked for days to archive, and for packs beyond their limits.
-const ARCHIVE_EVERY: Duration = Duration::from_secs(600);
+const ARCHIVE_EVERY: Duration = Duration::from_secs(60);
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 /// How often the size is looked at.
