@@ -39,7 +39,11 @@ enum What {
     Detect,
     /// Mixed events over syslog into a running server, then questions and backtests.
     Store,
-    /// All of them.
+    /// What a million indicators and the rest of enriching cost.
+    Intel,
+    /// How often baselines are right, on labelled data with planted anomalies.
+    Baselines,
+    /// All of parse, detect and store.
     All,
 }
 
@@ -74,6 +78,19 @@ pub struct Args {
 /// # Errors
 /// When something cannot be built, or a run fails.
 pub fn run(args: &Args) -> Result<bool> {
+    if let Some(example) = example(args.what) {
+        run_command(workspace::cargo().args([
+            "run",
+            "--release",
+            "--locked",
+            "-q",
+            "-p",
+            "tocsin-enrich",
+            "--example",
+            example,
+        ]))?;
+        return Ok(true);
+    }
     if !args.no_build {
         ui::build()?;
         heading("building in release (some minutes the first time)");
@@ -107,6 +124,15 @@ pub fn run(args: &Args) -> Result<bool> {
     print(&figures);
     history::compare_and_add(&target_dir().join("bench-history.ndjson"), &figures)?;
     Ok(true)
+}
+
+/// The example that measures it, where one does.
+fn example(what: What) -> Option<&'static str> {
+    match what {
+        What::Intel => Some("intel"),
+        What::Baselines => Some("baselines"),
+        _ => None,
+    }
 }
 
 /// A file of lines, through our stages and through other tools.

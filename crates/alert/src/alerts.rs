@@ -314,10 +314,11 @@ impl Alerts {
         alert.version += 1;
         let counted = merge(&mut alert.events, finding, finding.rule.id == alert.rule.id);
         alert.count += counted;
-        let escalated = finding.rule.severity > alert.severity;
+        let severity = carry::severity(finding);
+        let escalated = severity > alert.severity;
         let live = alert.historical && !historical;
         if escalated {
-            alert.severity = finding.rule.severity;
+            alert.severity = severity;
             alert.rule = (*finding.rule).clone();
             alert.fields = carry::fields(finding);
             alert.matches.clone_from(&finding.matches);
@@ -362,7 +363,7 @@ pub fn draft(finding: &Finding) -> Alert {
     Alert {
         id: AlertId(String::new()),
         rule: (*finding.rule).clone(),
-        severity: finding.rule.severity,
+        severity: carry::severity(finding),
         group: carry::group(finding),
         first_seen: first.map_or(finding.time, |first| first.time.min(finding.time)),
         last_seen: finding.time,

@@ -3,21 +3,45 @@
 
 use serde_json::Value as Json;
 use tocsin_model::rule::OWN_PACK;
-use tocsin_model::{Finding, field};
+use tocsin_model::{Finding, Severity, Value, field};
 
 /// Fields that tell who, where and what; in the order people read them.
 const CARRIED: &[field::FieldId] = &[
     field::SOURCE_IP,
     field::SOURCE_ADDRESS,
     field::SOURCE_PORT,
+    field::SOURCE_GEO_COUNTRY_ISO_CODE,
+    field::SOURCE_GEO_COUNTRY_NAME,
+    field::SOURCE_GEO_REGION_NAME,
+    field::SOURCE_GEO_CITY_NAME,
+    field::SOURCE_AS_NUMBER,
+    field::SOURCE_AS_ORGANIZATION_NAME,
+    field::SOURCE_ASSET_NAME,
+    field::SOURCE_ASSET_OWNER,
+    field::SOURCE_ASSET_CRITICALITY,
     field::USER_NAME,
     field::USER_EFFECTIVE_NAME,
     field::USER_TARGET_NAME,
+    field::USER_ASSET_NAME,
+    field::USER_ASSET_OWNER,
+    field::USER_ASSET_CRITICALITY,
     field::GROUP_NAME,
     field::HOST_NAME,
     field::HOST_HOSTNAME,
+    field::HOST_ASSET_NAME,
+    field::HOST_ASSET_OWNER,
+    field::HOST_ASSET_CRITICALITY,
     field::DESTINATION_IP,
     field::DESTINATION_PORT,
+    field::DESTINATION_GEO_COUNTRY_ISO_CODE,
+    field::DESTINATION_GEO_COUNTRY_NAME,
+    field::DESTINATION_GEO_REGION_NAME,
+    field::DESTINATION_GEO_CITY_NAME,
+    field::DESTINATION_AS_NUMBER,
+    field::DESTINATION_AS_ORGANIZATION_NAME,
+    field::DESTINATION_ASSET_NAME,
+    field::DESTINATION_ASSET_OWNER,
+    field::DESTINATION_ASSET_CRITICALITY,
     field::NETWORK_TRANSPORT,
     field::NETWORK_PROTOCOL,
     field::SERVICE_NAME,
@@ -42,6 +66,21 @@ const CARRIED: &[field::FieldId] = &[
     field::EVENT_OUTCOME,
     field::EVENT_DATASET,
     field::LOG_FILE_PATH,
+    field::THREAT_INDICATOR_TYPE,
+    field::THREAT_INDICATOR_NAME,
+    field::THREAT_INDICATOR_DESCRIPTION,
+    field::THREAT_INDICATOR_CONFIDENCE,
+    field::THREAT_INDICATOR_PROVIDER,
+    field::TOCSIN_INDICATOR_CONFIDENCE,
+    field::THREAT_MATCHED_ATOMIC,
+    field::THREAT_MATCHED_FIELD,
+    field::TOCSIN_FIRST_SEEN,
+    field::TOCSIN_BASELINE_NAME,
+    field::TOCSIN_BASELINE_ENTITY,
+    field::TOCSIN_BASELINE_COUNT,
+    field::TOCSIN_BASELINE_HIGH,
+    field::TOCSIN_BASELINE_TEXT,
+    field::TOCSIN_SEVERITY_CHANGE,
 ];
 
 /// The longest text carried in one field, bytes; longer is cut at a character.
@@ -69,6 +108,19 @@ pub fn fields(finding: &Finding) -> Vec<(String, Json)> {
         }
     }
     carried
+}
+
+/// How severe a finding is: what its rule says, more or less where what it is about matters more
+/// or less than others.
+pub fn severity(finding: &Finding) -> Severity {
+    let change = match finding.event.get(field::TOCSIN_SEVERITY_CHANGE) {
+        Some(Value::Int(change)) => change.clamp(-1, 1) as isize,
+        _ => return finding.rule.severity,
+    };
+    let all = Severity::ALL;
+    let place = all.iter().position(|one| *one == finding.rule.severity).unwrap_or_default();
+    let place = place.saturating_add_signed(change).min(all.len() - 1);
+    all.get(place).copied().unwrap_or(finding.rule.severity)
 }
 
 fn cut(value: Json) -> Json {

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    alerts, backtest, backup, ban, catch, check, config, exception, explain, export, import, new,
-    notify, parse, risk, rules, run, scan, search, silence, simulate, sources,
+    alerts, backtest, backup, ban, catch, check, config, exception, explain, export, geoip, import,
+    intel, new, notify, parse, risk, rules, run, scan, search, silence, simulate, sources,
 };
 
 /// The system's allocator costs more than matching does.
@@ -73,6 +73,10 @@ enum Command {
     Ban(ban::Args),
     /// Make, list and remove exceptions: what nobody is to be alerted of.
     Exception(exception::Args),
+    /// Where addresses are and whose they are; fetch the databases that say so.
+    Geoip(geoip::Args),
+    /// What others warn of: feeds of indicators, and looking for them in history.
+    Intel(intel::Args),
     /// Try out the channels that tell people.
     Notify(notify::Args),
     /// Make realistic traffic with attacks in it and send it somewhere.
@@ -105,6 +109,8 @@ fn main() -> ExitCode {
         Command::Silence(args) => silence::run(args),
         Command::Ban(args) => ban::run(args),
         Command::Exception(args) => exception::run(args),
+        Command::Geoip(args) => geoip::run(args),
+        Command::Intel(args) => intel::run(args),
         Command::Notify(args) => notify::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Catch(args) => catch::run(args),

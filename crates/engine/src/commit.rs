@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::epoch::{Payload, State, StateDir};
 use crate::handle::{Ledger, Progress};
+use crate::memory::{Gathered, MemoryLog};
 
 /// Bundles of events that may wait for a commit: more than an epoch has.
 const ORDERS_WAITING_MAX: usize = 256;
@@ -32,6 +33,8 @@ pub(crate) struct Keeper {
     pub store: Arc<dyn EventStore>,
     pub catalog: Arc<Catalog>,
     pub states: StateDir,
+    /// What was learned.
+    pub memory: Option<MemoryLog>,
     pub journal: Arc<Journal>,
     pub progress: Arc<Progress>,
     /// Cancelled when the drain takes too long.
@@ -42,6 +45,7 @@ pub(crate) struct Keeper {
 pub(crate) struct End {
     pub payload: Payload,
     pub state: State,
+    pub memory: Gathered,
     pub ledgers: BTreeMap<String, Ledger>,
 }
 
@@ -148,7 +152,8 @@ impl Working {
 
     fn commit(&mut self, end: &End) -> ControlFlow<(), Duration> {
         let start = Instant::now();
-        let Keeper { store, catalog, states, journal, progress, abandon } = &self.keeper;
+        let Keeper { store, catalog, states, memory, journal, progress, abandon } =
+            &mut self.keeper;
         let mut appended = std::mem::take(&mut self.appended);
         let epoch = &self.epoch;
         let text = end.payload.to_text();
@@ -156,12 +161,19 @@ impl Working {
             catalog.sync().map_err(|error| error.to_string())?;
             let saved = states.save(end.payload.epoch, &end.state);
             saved.map_err(|error| error.to_string())?;
+            if let Some(memory) = memory.as_mut() {
+                let saved = memory.save(end.payload.epoch, &end.memory);
+                saved.map_err(|error| error.to_string())?;
+            }
             // A refusal below makes the store forget what was appended ahead, one above does not.
             let rest = &epoch[std::mem::take(&mut appended)..];
             store.append(rest).map_err(|error| error.to_string())?;
             store.commit(&text).map_err(|error| error.to_string())
         })?;
         states.clean(end.payload.epoch);
+        if let Some(memory) = memory {
+            memory.settle(end.payload.epoch, &end.memory);
+        }
         for (key, state) in end.payload.checkpoints.iter() {
             journal.release(&Checkpoint { key: key.to_owned(), state: state.to_owned() });
         }

@@ -16,6 +16,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tocsin_alert::{AlertConfig, RiskConfig, SilenceConfig};
 use tocsin_collect::CollectConfig;
+use tocsin_enrich::config::{
+    AssetConfig, BaselineConfig, EnrichConfig, FirstSeenConfig, GeoConfig, IntelConfig,
+};
 use tocsin_notify::NotifyConfig;
 use tocsin_respond::RespondConfig;
 
@@ -35,6 +38,16 @@ pub struct Config {
     pub collect: CollectConfig,
     /// Packs and rules.
     pub content: ContentConfig,
+    /// Where addresses are and whose they are.
+    pub geoip: GeoConfig,
+    /// Whose hosts, users and networks they are, and how much they matter.
+    pub assets: AssetConfig,
+    /// What others warn of: feeds of addresses, domains, hashes.
+    pub intel: IntelConfig,
+    /// What is noticed the first time.
+    pub first_seen: FirstSeenConfig,
+    /// Rates that are learned.
+    pub baselines: BaselineConfig,
     /// Matching of rules.
     pub detect: DetectConfig,
     /// When matches become alerts.
@@ -58,6 +71,17 @@ impl Config {
     /// Where rules that are saved on the page are kept; read like `content.rules`.
     pub fn own_rules(&self) -> PathBuf {
         self.server.data_dir.join(OWN_RULES)
+    }
+
+    /// The sections about what is known of events beyond their lines.
+    pub fn enrich(&self) -> EnrichConfig {
+        EnrichConfig {
+            geoip: self.geoip.clone(),
+            assets: self.assets.clone(),
+            intel: self.intel.clone(),
+            first_seen: self.first_seen.clone(),
+            baselines: self.baselines.clone(),
+        }
     }
 
     /// Adds the directory of rules saved on the page to those that are read, once it is there.

@@ -15,11 +15,19 @@ use tocsin_store::EventStore;
 use tokio::sync::broadcast;
 
 use crate::config::Config;
+use crate::context::ContextBook;
 use crate::exceptions::ExceptionBook;
+use crate::intel::IntelBook;
+use crate::intel::hunt::Hunts;
 use crate::reload::InForce;
 
 /// How many live messages a slow listener may be behind before it misses some.
 pub const LIVE_BACKLOG_MAX: usize = 1024;
+
+/// The time.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_system(std::time::SystemTime::now())
+}
 
 /// Something that happened just now.
 #[derive(Debug, Clone)]
@@ -37,6 +45,12 @@ pub struct Handle {
     pub catalog: Arc<Catalog>,
     /// What nobody is told of.
     pub exceptions: Arc<ExceptionBook>,
+    /// What is known beyond lines.
+    pub context: Arc<ContextBook>,
+    /// What others warn of.
+    pub intel: Arc<IntelBook>,
+    /// What was looked for in history since.
+    pub hunts: Arc<Hunts>,
     /// Events.
     pub store: Arc<dyn EventStore>,
     /// Where the server puts what it is sent.

@@ -1,8 +1,8 @@
 //! The wiring: the one place that knows every stage.
 //!
 //! ```text
-//! collect ─► parse ─► detect ─► alert ─► notify
-//!               └───────────────────────► store
+//! collect ─► parse ─► enrich ─► detect ─► alert ─► notify
+//!                           └───────────────────────► store
 //! ```
 //!
 //! [`pipeline`] runs it live, [`offline`] over files; both use the same stages, so what a scan
@@ -14,13 +14,18 @@ pub mod backup;
 mod commit;
 pub mod config;
 pub mod content;
+pub mod context;
 pub mod desk;
 pub mod doubt;
 mod epoch;
 mod escalate;
 pub mod exceptions;
 pub mod export;
+mod fetch;
+pub mod geoip;
 pub mod handle;
+pub mod intel;
+mod memory;
 pub mod merge;
 pub mod offline;
 mod pipeline;

@@ -12,6 +12,7 @@ use tocsin_detect::Detector;
 use tocsin_model::{Alert, Finding, Record, field};
 
 use crate::content::Content;
+use crate::context::ContextBook;
 use crate::merge::{Merged, Merger};
 use crate::offline::crew::{Crew, Read};
 use crate::unpack::{line_of, line_place, unpack};
@@ -78,6 +79,11 @@ impl Scanner {
             seen: Seen::default(),
             expected: Vec::new(),
         })
+    }
+
+    /// Adds what is known of events beyond their lines.
+    pub fn know(&mut self, context: Arc<ContextBook>) {
+        self.crew.know(context);
     }
 
     /// Counts the records that these sources understand.

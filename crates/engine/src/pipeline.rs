@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tocsin_alert::{Alerts, Outcome};
 use tocsin_catalog::Catalog;
 use tocsin_collect::{Batch, Checkpoints, Journal, Stats};
 use tocsin_detect::{Detector, RuleSet};
+use tocsin_enrich::Enricher;
 use tocsin_model::{AlertId, Event, EventId, Finding, NoticeKind, Timestamp, field};
 use tocsin_notify::Notifier;
 use tocsin_parse::Worker;
@@ -23,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::commit::{Committer, End, Keeper, until_done};
 use crate::epoch::{Payload, State, StateDir};
 use crate::exceptions::ExceptionBook;
-use crate::handle::{Ledger, Live, Progress};
+use crate::handle::{Ledger, Live, Progress, now};
+use crate::memory::{Gatherer, MemoryLog};
 use crate::merge::{Merged, Merger};
 use crate::rate::Rate;
 use crate::under_way::UnderWay;
@@ -52,6 +54,9 @@ const QUIET: Duration = Duration::from_millis(1000);
 /// What the pipeline is made of.
 pub struct Parts {
     pub worker: Worker,
+    pub enricher: Enricher,
+    pub(crate) memory: Option<MemoryLog>,
+    pub(crate) gatherer: Gatherer,
     pub detector: Detector,
     pub alerts: Alerts,
     pub exceptions: Arc<ExceptionBook>,
@@ -108,7 +113,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the system has no thread for it.
-    pub fn new(parts: Parts) -> std::io::Result<Self> {
+    pub fn new(mut parts: Parts) -> std::io::Result<Self> {
         let now = Instant::now();
         let checkpoints = parts.payload.checkpoints.clone();
         let stored_by_input = parts.payload.ledgers.clone();
@@ -119,6 +124,7 @@ impl Pipeline {
             store: parts.store.clone(),
             catalog: parts.catalog.clone(),
             states: parts.states.clone(),
+            memory: parts.memory.take(),
             journal: parts.journal.clone(),
             progress: parts.progress.clone(),
             abandon: parts.abandon.clone(),
@@ -273,8 +279,9 @@ impl Pipeline {
 
     fn detect(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
-        for Merged { event, historical, after, position, last, lane, .. } in ready.drain(..) {
+        for Merged { mut event, historical, after, position, last, lane, .. } in ready.drain(..) {
             self.parts.progress.saw(event.time);
+            self.parts.enricher.enrich(&mut event);
             self.parts.watch.heard(&event, historical);
             self.parts.detector.process(&event, &mut self.findings);
             if !self.findings.is_empty() {
@@ -326,7 +333,8 @@ impl Pipeline {
     fn alert(&mut self, at_hand: Option<(EventId, bool)>) {
         let progress = &self.parts.progress;
         let exceptions = self.parts.exceptions.current();
-        for finding in self.findings.drain(..) {
+        for mut finding in self.findings.drain(..) {
+            self.parts.enricher.complete(&mut finding);
             progress.findings.fetch_add(1, Ordering::Relaxed);
             let historical = match at_hand {
                 Some((id, historical)) if finding.event.id == id => historical,
@@ -434,7 +442,8 @@ impl Pipeline {
         self.parts.payload = payload.clone();
         self.committer.events(std::mem::take(&mut self.events))?;
         let ledgers = self.stored_by_input.clone();
-        let took = self.committer.end(End { payload, state, ledgers })?;
+        let memory = self.parts.gatherer.gather(&mut self.parts.enricher);
+        let took = self.committer.end(End { payload, state, memory, ledgers })?;
         self.merger.start_again();
         self.rest(took);
         self.dirty = false;
@@ -470,8 +479,4 @@ impl Pipeline {
 fn settled(ledgers: &BTreeMap<String, Ledger>) -> BTreeMap<String, Ledger> {
     let stored = |ledger: &Ledger| Ledger { received: ledger.stored, stored: ledger.stored };
     ledgers.iter().map(|(input, ledger)| (input.clone(), stored(ledger))).collect()
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_system(SystemTime::now())
 }

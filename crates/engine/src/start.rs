@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use tocsin_alert::Alerts;
 use tocsin_catalog::Catalog;
-use tocsin_collect::{Collector, Journal, Stats};
+use tocsin_collect::{Batch, Collector, Journal, Stats};
 use tocsin_detect::Detector;
+use tocsin_enrich::Enricher;
 use tocsin_model::{EventId, Timestamp};
 use tocsin_notify::Notifier;
 use tocsin_store::{Embedded, EventStore};
@@ -21,10 +22,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::content::Content;
+use crate::context::ContextBook;
 use crate::epoch::{Payload, StateDir};
 use crate::escalate::escalate;
 use crate::exceptions::ExceptionBook;
 use crate::handle::{Handle, LIVE_BACKLOG_MAX, Live, Progress};
+use crate::intel::{IntelBook, hunt};
+use crate::memory::{self, Gatherer, MemoryLog};
 use crate::pipeline::{Control, Parts, Pipeline};
 use crate::reload::{InForce, Reloader};
 use crate::respond;
@@ -123,22 +127,19 @@ impl Engine {
         let inputs = Arc::new(Stats::default());
         inputs.restore_dropped(&opened.payload.dropped);
         let progress = Arc::new(Progress::default());
-        let collector = Collector::start(
-            config.collect.clone(),
-            opened.payload.checkpoints.clone(),
-            opened.journal.clone(),
-            sender,
-            inputs.clone(),
-            shutdown.clone(),
-        )
-        .await
-        .map_err(|error| StartError::Stage(error.to_string()))?;
+        let collector = collect(&config, &opened, sender, &inputs, &shutdown).await?;
         let mut background = in_background(&config, &opened, &shutdown);
         let responder = respond::responder(&config, opened.catalog.clone(), opened.store.clone());
         let responder = Arc::new(responder.map_err(StartError::Stage)?);
         respond::start(&responder, live.subscribe(), &mut background, &shutdown);
+        let epoch = opened.payload.epoch;
+        let Known { context, intel, enricher, memory, gatherer } =
+            known(&config, epoch, &mut background, &shutdown)?;
         let pipeline = Pipeline::new(Parts {
             worker: content.parser.worker(),
+            enricher,
+            memory: Some(memory),
+            gatherer,
             detector,
             alerts,
             exceptions: opened.exceptions.clone(),
@@ -157,12 +158,8 @@ impl Engine {
             watching_since: opened.watching_since,
             abandon: abandon.clone(),
         })
-        .map_err(|error| StartError::Stage(format!("cannot start a thread: {error}")))?;
-        let runtime = tokio::runtime::Handle::current();
-        let pipeline = std::thread::Builder::new()
-            .name("pipeline".to_owned())
-            .spawn(move || pipeline.run(&runtime, batches, controls))
-            .map_err(|error| StartError::Stage(format!("cannot start a thread: {error}")))?;
+        .map_err(no_thread)?;
+        let pipeline = thread_of(pipeline, batches, controls)?;
         let in_force = Arc::new(ArcSwap::from_pointee(InForce::of(&content)));
         let reload =
             watch_content(&config, &content, &in_force, control, &mut background, &shutdown);
@@ -171,6 +168,9 @@ impl Engine {
             config: Arc::new(config),
             catalog: opened.catalog,
             exceptions: opened.exceptions,
+            context,
+            intel,
+            hunts: Arc::default(),
             store: opened.store,
             journal: opened.journal,
             notifier: opened.notifier,
@@ -182,6 +182,7 @@ impl Engine {
             in_force,
             started: Timestamp::from_system(SystemTime::now()),
         };
+        background.spawn(hunt::carry_out(handle.clone(), shutdown.clone()));
         Ok(Self { handle, shutdown, abandon, pipeline, background, reload, stop_max })
     }
 
@@ -211,6 +212,68 @@ impl Engine {
         let all = async { while self.background.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(rest, all).await;
     }
+}
+
+/// Starts the inputs.
+async fn collect(
+    config: &Config,
+    opened: &Opened,
+    sender: mpsc::Sender<Batch>,
+    inputs: &Arc<Stats>,
+    shutdown: &CancellationToken,
+) -> Result<Collector, StartError> {
+    Collector::start(
+        config.collect.clone(),
+        opened.payload.checkpoints.clone(),
+        opened.journal.clone(),
+        sender,
+        inputs.clone(),
+        shutdown.clone(),
+    )
+    .await
+    .map_err(|error| StartError::Stage(error.to_string()))
+}
+
+/// What is known of events beyond their lines.
+struct Known {
+    context: Arc<ContextBook>,
+    intel: Arc<IntelBook>,
+    enricher: Enricher,
+    memory: MemoryLog,
+    gatherer: Gatherer,
+}
+
+/// Reads it, up to an epoch, and keeps it up to date.
+fn known(
+    config: &Config,
+    epoch: u64,
+    background: &mut JoinSet<()>,
+    shutdown: &CancellationToken,
+) -> Result<Known, StartError> {
+    let context = Arc::new(ContextBook::open(config));
+    background.spawn(context.clone().watch(shutdown.clone()));
+    let intel = Arc::new(IntelBook::open(config, context.shared()));
+    background.spawn(intel.clone().run(shutdown.clone()));
+    let mut enricher = context.enricher();
+    let (memory, gatherer) =
+        memory::restore(config, epoch, &mut enricher).map_err(StartError::Stage)?;
+    Ok(Known { context, intel, enricher, memory, gatherer })
+}
+
+fn thread_of(
+    pipeline: Pipeline,
+    batches: mpsc::Receiver<Batch>,
+    controls: mpsc::Receiver<Control>,
+) -> Result<JoinHandle<()>, StartError> {
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name("pipeline".to_owned())
+        .spawn(move || pipeline.run(&runtime, batches, controls))
+        .map_err(no_thread)
+}
+
+fn no_thread(error: std::io::Error) -> StartError {
+    StartError::Stage(format!("cannot start a thread: {error}"))
 }
 
 /// What goes on beside the pipeline.

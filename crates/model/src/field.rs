@@ -94,9 +94,14 @@ dictionary! {
     SOURCE_NAT_IP, "source.nat.ip", Ip, "Translated source address";
     SOURCE_NAT_PORT, "source.nat.port", Long, "Translated source port";
     SOURCE_GEO_COUNTRY_ISO_CODE, "source.geo.country_iso_code", Keyword, "Country it came from";
+    SOURCE_GEO_COUNTRY_NAME, "source.geo.country_name", Keyword, "Name of the country it came from";
+    SOURCE_GEO_REGION_NAME, "source.geo.region_name", Keyword, "Region it came from";
     SOURCE_GEO_CITY_NAME, "source.geo.city_name", Keyword, "City it came from";
     SOURCE_AS_NUMBER, "source.as.number", Long, "Autonomous system it came from";
     SOURCE_AS_ORGANIZATION_NAME, "source.as.organization.name", Keyword, "Owner of that autonomous system";
+    SOURCE_ASSET_NAME, "source.asset.name", Keyword, "What the source is called in the inventory";
+    SOURCE_ASSET_OWNER, "source.asset.owner", Keyword, "Who answers for the source";
+    SOURCE_ASSET_CRITICALITY, "source.asset.criticality", Keyword, "low, medium, high, critical";
     DESTINATION_IP, "destination.ip", Ip, "Address it went to";
     DESTINATION_ADDRESS, "destination.address", Keyword, "Address or name it went to, as written";
     DESTINATION_PORT, "destination.port", Long, "Port it went to";
@@ -107,6 +112,15 @@ dictionary! {
     DESTINATION_USER_NAME, "destination.user.name", Keyword, "User at the destination";
     DESTINATION_NAT_IP, "destination.nat.ip", Ip, "Translated destination address";
     DESTINATION_NAT_PORT, "destination.nat.port", Long, "Translated destination port";
+    DESTINATION_GEO_COUNTRY_ISO_CODE, "destination.geo.country_iso_code", Keyword, "Country it went to";
+    DESTINATION_GEO_COUNTRY_NAME, "destination.geo.country_name", Keyword, "Name of the country it went to";
+    DESTINATION_GEO_REGION_NAME, "destination.geo.region_name", Keyword, "Region it went to";
+    DESTINATION_GEO_CITY_NAME, "destination.geo.city_name", Keyword, "City it went to";
+    DESTINATION_AS_NUMBER, "destination.as.number", Long, "Autonomous system it went to";
+    DESTINATION_AS_ORGANIZATION_NAME, "destination.as.organization.name", Keyword, "Owner of that autonomous system";
+    DESTINATION_ASSET_NAME, "destination.asset.name", Keyword, "What the destination is called in the inventory";
+    DESTINATION_ASSET_OWNER, "destination.asset.owner", Keyword, "Who answers for the destination";
+    DESTINATION_ASSET_CRITICALITY, "destination.asset.criticality", Keyword, "low, medium, high, critical";
     CLIENT_IP, "client.ip", Ip, "Address of the client";
     SERVER_IP, "server.ip", Ip, "Address of the server";
     USER_NAME, "user.name", Keyword, "Who did it, or tried";
@@ -121,6 +135,9 @@ dictionary! {
     USER_TARGET_GROUP_NAME, "user.target.group.name", Keyword, "Group of the account it was done to";
     USER_ROLES, "user.roles", Keyword, "Roles of who did it";
     USER_GROUP_NAME, "user.group.name", Keyword, "Group of who did it";
+    USER_ASSET_NAME, "user.asset.name", Keyword, "What the user is called in the inventory";
+    USER_ASSET_OWNER, "user.asset.owner", Keyword, "Who answers for the user";
+    USER_ASSET_CRITICALITY, "user.asset.criticality", Keyword, "low, medium, high, critical";
     GROUP_NAME, "group.name", Keyword, "Group it is about";
     GROUP_ID, "group.id", Keyword, "Number of the group it is about";
     HOST_NAME, "host.name", Keyword, "Host it happened on";
@@ -128,6 +145,9 @@ dictionary! {
     HOST_IP, "host.ip", Ip, "Addresses of the host";
     HOST_ID, "host.id", Keyword, "Identity of the host";
     HOST_OS_TYPE, "host.os.type", Keyword, "linux, windows, macos";
+    HOST_ASSET_NAME, "host.asset.name", Keyword, "What the host is called in the inventory";
+    HOST_ASSET_OWNER, "host.asset.owner", Keyword, "Who answers for the host";
+    HOST_ASSET_CRITICALITY, "host.asset.criticality", Keyword, "low, medium, high, critical";
     PROCESS_NAME, "process.name", Keyword, "Name of the program";
     PROCESS_PID, "process.pid", Long, "Process id";
     PROCESS_EXECUTABLE, "process.executable", Wildcard, "Path of the program";
@@ -235,6 +255,12 @@ dictionary! {
     THREAT_TACTIC_NAME, "threat.tactic.name", Keyword, "ATT&CK tactic";
     THREAT_INDICATOR_IP, "threat.indicator.ip", Ip, "Indicator: address";
     THREAT_INDICATOR_TYPE, "threat.indicator.type", Keyword, "Indicator: kind";
+    THREAT_INDICATOR_NAME, "threat.indicator.name", Keyword, "Indicator: what it says";
+    THREAT_INDICATOR_DESCRIPTION, "threat.indicator.description", Keyword, "Indicator: what it is about";
+    THREAT_INDICATOR_CONFIDENCE, "threat.indicator.confidence", Keyword, "Indicator: None, Low, Medium, High";
+    THREAT_INDICATOR_PROVIDER, "threat.indicator.provider", Keyword, "Indicator: the feed it is of";
+    THREAT_MATCHED_ATOMIC, "threat.enrichments.matched.atomic", Keyword, "Values that an indicator warns of";
+    THREAT_MATCHED_FIELD, "threat.enrichments.matched.field", Keyword, "Fields that held them";
     TLS_VERSION, "tls.version", Keyword, "TLS version";
     TLS_CIPHER, "tls.cipher", Keyword, "TLS cipher";
     TLS_CLIENT_JA3, "tls.client.ja3", Keyword, "JA3 of the client";
@@ -267,6 +293,14 @@ dictionary! {
     TOCSIN_ATTEMPTS, "tocsin.attempts", Long, "How many attempts the event stands for (0: told again by another line)";
     TOCSIN_INPUT, "tocsin.input", Keyword, "Name of the input it came by";
     TOCSIN_PARSE_ERROR, "tocsin.parse.error", Keyword, "Why no parser understood the record";
+    TOCSIN_SEVERITY_CHANGE, "tocsin.severity.change", Long, "By how much an alert of it weighs more or less";
+    TOCSIN_INDICATOR_CONFIDENCE, "tocsin.indicator.confidence", Long, "Indicator: how sure its source is, 0 to 100";
+    TOCSIN_FIRST_SEEN, "tocsin.first_seen", Keyword, "Facts that were never seen before";
+    TOCSIN_BASELINE_NAME, "tocsin.baseline.name", Keyword, "Rate that is unusual";
+    TOCSIN_BASELINE_ENTITY, "tocsin.baseline.entity", Keyword, "Whose rate it is";
+    TOCSIN_BASELINE_COUNT, "tocsin.baseline.count", Long, "How many in this hour so far";
+    TOCSIN_BASELINE_HIGH, "tocsin.baseline.high", Long, "How many are usual at most";
+    TOCSIN_BASELINE_TEXT, "tocsin.baseline.text", Keyword, "The rate beside the usual one, for people";
     ECS_VERSION, "ecs.version", Keyword, "ECS version of the fields";
 }
 

@@ -21,6 +21,7 @@ use crate::secret::MASK;
 use crate::view::Message;
 
 pub(crate) use http::RETRY_AFTER_MAX;
+pub use tls::client_config as tls_client;
 
 /// The longest that a delivery may be told to take.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(600);

@@ -20,6 +20,7 @@ mod trial;
 pub mod view;
 pub mod worker;
 
+pub use channel::tls_client;
 pub use config::{ChannelConfig, NotifyConfig};
 pub use error::NotifyError;
 pub use notifier::Notifier;

@@ -153,6 +153,7 @@ fn facts(alert: &Alert) -> Vec<(&'static str, String)> {
     if !group.is_empty() {
         facts.push(("Group", clean(&group.join(", "), VALUE_CHARS_MAX)));
     }
+    facts.extend(context(alert));
     facts.push(("Count", alert.count.to_string()));
     facts.push(("First seen", time_text(alert.first_seen)));
     facts.push(("Last seen", time_text(alert.last_seen)));
@@ -162,6 +163,49 @@ fn facts(alert: &Alert) -> Vec<(&'static str, String)> {
         facts.push(("ATT&CK", clean(&techniques.join(", "), VALUE_CHARS_MAX)));
     }
     facts
+}
+
+/// What is known beyond the lines: places, owners, indicators.
+fn context(alert: &Alert) -> Vec<(&'static str, String)> {
+    let text = |name: &str| alert.field_text(name).filter(|text| !text.is_empty());
+    let place = |end: &str| {
+        let at = |field: &str| text(&format!("{end}.{field}"));
+        let country = at("geo.country_name").or_else(|| at("geo.country_iso_code"));
+        let mut words: Vec<String> = [at("geo.city_name"), country].into_iter().flatten().collect();
+        words.extend(at("as.number").map(|number| match at("as.organization.name") {
+            Some(owner) => format!("AS{number} {owner}"),
+            None => format!("AS{number}"),
+        }));
+        (!words.is_empty()).then(|| clean(&words.join(", "), VALUE_CHARS_MAX))
+    };
+    let asset = |end: &str| {
+        let at = |field: &str| text(&format!("{end}.asset.{field}"));
+        let words: Vec<String> = [
+            at("name"),
+            at("criticality").map(|word| format!("{word} criticality")),
+            at("owner").map(|owner| format!("owner {owner}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!words.is_empty()).then(|| clean(&words.join(", "), VALUE_CHARS_MAX))
+    };
+    let indicator = text("threat.indicator.name").map(|name| {
+        let provider = text("threat.indicator.provider").unwrap_or_default();
+        let about = text("threat.indicator.description").map(|about| format!(": {about}"));
+        clean(&format!("{name} ({provider}){}", about.unwrap_or_default()), VALUE_CHARS_MAX)
+    });
+    let facts = [
+        ("Source", place("source")),
+        ("Destination", place("destination")),
+        ("Indicator", indicator),
+        ("Unusual", text("tocsin.baseline.text").map(|text| clean(&text, VALUE_CHARS_MAX))),
+        ("Host", asset("host")),
+        ("User", asset("user")),
+        ("Source is", asset("source")),
+        ("Destination is", asset("destination")),
+    ];
+    facts.into_iter().filter_map(|(label, value)| Some((label, value?))).collect()
 }
 
 /// `2026-11-21 00:11:50 UTC`.

@@ -32,10 +32,10 @@ use crate::memory::Memory;
 use crate::query::Params;
 use crate::stream::Hub;
 use crate::{
-    alerts, bans, docs, elastic, error, events, exceptions, guard, history, incidents, ingest,
-    limit, metrics, overview, page, rules, sources,
+    alerts, bans, context, docs, elastic, error, events, exceptions, guard, history, incidents,
+    ingest, limit, metrics, overview, page, rules, sources,
 };
-use crate::{loki, notices, otlp, splunk, status, stream, triage, watch};
+use crate::{intel, loki, notices, otlp, splunk, status, stream, triage, watch};
 
 /// Shared by all handlers.
 pub struct App {
@@ -237,6 +237,12 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(bans::list, bans::add))
         .routes(routes!(bans::lift))
         .routes(routes!(bans::activity))
+        .routes(routes!(context::about))
+        .routes(routes!(context::place))
+        .routes(routes!(intel::about))
+        .routes(routes!(intel::look_up, intel::add, intel::remove))
+        .routes(routes!(intel::fetch))
+        .routes(routes!(intel::hunts, intel::hunt))
         .routes(routes!(exceptions::list, exceptions::add))
         .routes(routes!(exceptions::preview))
         .routes(routes!(exceptions::remove))

@@ -34,6 +34,7 @@ mod exceptions;
 mod history;
 mod incidents;
 mod ingest;
+mod intel;
 mod known;
 mod metrics;
 mod notices;
@@ -52,6 +53,7 @@ mod otlp;
 mod splunk;
 
 // Pages.
+mod context;
 mod docs;
 mod page;
 

@@ -39,6 +39,10 @@ pub struct Status {
     pub channels: Vec<ChannelStatus>,
     /// Rules in force.
     pub rules: RuleStatus,
+    /// What is known of addresses, hosts and users beyond their lines.
+    pub context: crate::context::ContextView,
+    /// Feeds of indicators.
+    pub intel: Vec<crate::intel::FeedView>,
     /// What is stored.
     pub store: StoreStatus,
     /// What is wrong right now, with the remedy; null when nothing is.
@@ -243,6 +247,8 @@ fn read(handle: &Handle) -> Status {
         alerts,
         inputs,
         channels,
+        context: crate::context::view(handle),
+        intel: crate::intel::feeds(handle),
         rules: RuleStatus { loaded: in_force.rules.len(), refused },
         store: StoreStatus {
             documents: store.documents,

@@ -11,6 +11,7 @@ use anyhow::anyhow;
 use serde_json::json;
 use tocsin_content::Level;
 use tocsin_engine::content::{Choice, Content, Rules};
+use tocsin_engine::context::ContextBook;
 use tocsin_engine::offline::input::Input;
 use tocsin_engine::offline::{LineFinding, Scanner, Seen};
 use tocsin_model::{Alert, Severity, Timestamp};
@@ -85,6 +86,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut scanner =
         Scanner::new(&content, loaded.config.alerts.clone(), args.findings, threads(&args))
             .map_err(|error| anyhow!(error))?;
+    scanner.know(Arc::new(ContextBook::open(&loaded.config)));
     if let Some(wanted) = &args.source {
         scanner.expect(sources_of(wanted, &content));
     }

@@ -139,8 +139,21 @@ mod tests {
         std::fs::write(&path, &text).unwrap();
         super::super::load(Some(&path), []).unwrap();
         for section in [
-            "server:", "collect:", "content:", "detect:", "alerts:", "silence:", "risk:",
-            "notify:", "respond:", "store:",
+            "server:",
+            "collect:",
+            "content:",
+            "geoip:",
+            "assets:",
+            "intel:",
+            "first_seen:",
+            "baselines:",
+            "detect:",
+            "alerts:",
+            "silence:",
+            "risk:",
+            "notify:",
+            "respond:",
+            "store:",
         ] {
             assert!(text.contains(&format!("\n{section}\n")), "{section}");
         }

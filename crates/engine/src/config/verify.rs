@@ -36,6 +36,11 @@ pub fn verify(loaded: &Loaded) -> Vec<Diagnostic> {
             }
         }
     }
+    for (path, message) in crate::intel::faults(&config.intel) {
+        let path: Vec<&str> =
+            std::iter::once("intel").chain(path.iter().map(String::as_str)).collect();
+        faults.push(loaded.fault(&path, message));
+    }
     let sections =
         [config.silence.check(), config.risk.check(), config.respond.check(), routes(config)];
     for message in sections.into_iter().filter_map(Result::err) {

@@ -6,12 +6,16 @@
 //! changes nothing. Threads start when the first batch is full: a few lines need none. A crew of
 //! one is the caller's own thread, and leaves matching to the detector. Never correlates.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use tocsin_detect::{Matches, RuleSet};
+use tocsin_enrich::Enricher;
 use tocsin_model::{Event, Record, field};
 use tocsin_parse::{Parser, Worker};
+
+use crate::context::ContextBook;
 
 /// Records that go to a thread together.
 const BATCH_RECORDS: usize = 64;
@@ -41,12 +45,14 @@ struct Batch {
 /// One thread's tools.
 struct Hand {
     worker: Worker,
+    enricher: Option<Enricher>,
     matches: Matches,
 }
 
 impl Hand {
-    fn new(parser: &Parser, rules: &RuleSet) -> Self {
-        Self { worker: parser.worker(), matches: Matches::new(rules) }
+    fn new(parser: &Parser, rules: &RuleSet, context: Option<&ContextBook>) -> Self {
+        let enricher = context.map(ContextBook::enricher);
+        Self { worker: parser.worker(), enricher, matches: Matches::new(rules) }
     }
 
     /// Parses, and finds matches unless the caller does.
@@ -56,6 +62,9 @@ impl Hand {
         for (record, read) in batch.records.iter().zip(&mut batch.reads) {
             self.worker.parse(record, &mut read.event);
             batch.unparsed += u64::from(read.event.has(field::TOCSIN_PARSE_ERROR));
+            if let Some(enricher) = &mut self.enricher {
+                enricher.enrich(&mut read.event);
+            }
             read.matched.clear();
             if matching {
                 self.matches.find(&read.event, &mut read.matched);
@@ -96,6 +105,7 @@ impl Drop for Thread {
 pub(super) struct Crew {
     parser: Parser,
     rules: RuleSet,
+    context: Option<Arc<ContextBook>>,
     wanted: usize,
     threads: Vec<Thread>,
     /// Works where no thread does.
@@ -114,15 +124,22 @@ impl Crew {
         Self {
             parser: parser.clone(),
             rules: rules.clone(),
+            context: None,
             wanted: threads,
             threads: Vec::new(),
-            own: Hand::new(parser, rules),
+            own: Hand::new(parser, rules, None),
             filling: Batch::default(),
             spare: Vec::new(),
             given: 0,
             taken: 0,
             unparsed: 0,
         }
+    }
+
+    /// Adds what is known of events, from the next one on.
+    pub(super) fn know(&mut self, context: Arc<ContextBook>) {
+        self.own.enricher = Some(context.enricher());
+        self.context = Some(context);
     }
 
     /// Whether events come with their matches: alone, the detector finds them itself and looks at
@@ -179,7 +196,7 @@ impl Crew {
         while self.threads.len() < self.wanted {
             let (todo, batches) = sync_channel::<Batch>(BATCHES_PER_THREAD);
             let (results, done) = sync_channel(BATCHES_PER_THREAD);
-            let mut hand = Hand::new(&self.parser, &self.rules);
+            let mut hand = Hand::new(&self.parser, &self.rules, self.context.as_deref());
             let work = move || {
                 while let Ok(mut batch) = batches.recv() {
                     hand.work(&mut batch, true);

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tocsin_alert::Alerts;
 use tocsin_catalog::Catalog;
 use tocsin_detect::Detector;
+use tocsin_enrich::Enricher;
 use tocsin_model::{Event, Finding, Record};
 use tocsin_parse::Worker;
 use tocsin_store::{Embedded, EventStore};
 
 use crate::config::Config;
 use crate::content::Content;
+use crate::context::ContextBook;
 use crate::epoch::Payload;
 use crate::unpack::{line_place, unpack};
 
@@ -32,6 +34,7 @@ pub struct Imported {
 /// Stores records into a data directory.
 pub struct Importer {
     worker: Worker,
+    enricher: Enricher,
     detector: Detector,
     alerts: Alerts,
     catalog: Catalog,
@@ -65,6 +68,7 @@ impl Importer {
         let stored = store.stats().map_err(|error| text(&error))?.documents;
         Ok(Self {
             worker: content.parser.worker(),
+            enricher: ContextBook::open(config).enricher(),
             detector: Detector::new(Arc::new(content.rules.clone()), &content.options),
             alerts: Alerts::new(config.alerts.clone())?,
             catalog: Catalog::open(data_dir).map_err(|error| text(&error))?,
@@ -96,6 +100,7 @@ impl Importer {
         let mut event = Event::default();
         self.worker.parse(record, &mut event);
         event.id.stream = self.stream + record.position.stream;
+        self.enricher.enrich(&mut event);
         self.detector.process(&event, &mut self.findings);
         self.sort_out();
         self.waiting.push(event);
@@ -122,7 +127,8 @@ impl Importer {
     }
 
     fn sort_out(&mut self) {
-        for finding in self.findings.drain(..) {
+        for mut finding in self.findings.drain(..) {
+            self.enricher.complete(&mut finding);
             self.alerts.add(&finding, true);
         }
     }

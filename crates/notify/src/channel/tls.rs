@@ -41,7 +41,7 @@ pub(crate) fn extra_roots(
 }
 
 /// TLS for HTTP. The provider is named here, so nothing depends on a process-wide default.
-pub(crate) fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, NotifyError> {
+pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, NotifyError> {
     let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     store.add_parsable_certificates(extra_roots(ca_file)?);
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -44,9 +44,8 @@ fn of_api(method: &Method, resource: &str) -> Option<Role> {
         _ if ["rules/draft", "rules/check", "sources/parse"].contains(&resource) => {
             Some(Role::Viewer)
         }
-        "alerts" | "exceptions" | "rules" | "backtests" | "bans" | "notices" | "silence" => {
-            Some(Role::Analyst)
-        }
+        "alerts" | "exceptions" | "rules" | "backtests" | "bans" | "notices" | "silence"
+        | "intel" => Some(Role::Analyst),
         _ => Some(Role::Admin),
     }
 }

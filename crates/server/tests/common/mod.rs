@@ -151,7 +151,12 @@ pub async fn handle(
     let exceptions = ExceptionBook::open(catalog.clone()).unwrap();
     let store: Arc<dyn EventStore> = Arc::new(store.unwrap());
     let responder = tocsin_engine::respond::responder(&config, catalog.clone(), store.clone());
+    let context = tocsin_engine::context::ContextBook::open(&config);
+    let intel = tocsin_engine::intel::IntelBook::open(&config, Arc::default());
     let handle = Handle {
+        context: Arc::new(context),
+        intel: Arc::new(intel),
+        hunts: Arc::default(),
         exceptions: Arc::new(exceptions),
         notifier: Arc::new(Notifier::new(&config.notify, dir.path(), catalog.clone()).unwrap()),
         config: Arc::new(config),
