@@ -38,6 +38,11 @@ const NEEDS: &[Need] = &[
         without: "rsyslog as a sender",
     },
     Need { program: "python3", package: "python3-venv", without: "public clients of shippers" },
+    Need {
+        program: "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+        package: "libfaketime",
+        without: "a clock that jumps",
+    },
     Need { program: "logger", package: "bsdutils", without: "syslog from a real client" },
     Need { program: "nft", package: "nftables", without: "bans with a real firewall" },
     Need { program: "ipset", package: "ipset", without: "bans by ipset" },
