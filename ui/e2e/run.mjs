@@ -9,6 +9,7 @@ import { CONTENT } from './content.mjs';
 import { startMock } from './mock.mjs';
 import { PAGES } from './pages.mjs';
 import { SEARCH } from './search.mjs';
+import { SETTINGS } from './settings.mjs';
 import { STATES } from './states.mjs';
 
 const TEST_MAX_MS = 120_000;
@@ -26,7 +27,7 @@ if (base === undefined) {
 }
 
 /** What only the real server can answer. */
-const REAL = [...SEARCH, ...CONTENT, ...ACCOUNTS];
+const REAL = [...SEARCH, ...CONTENT, ...SETTINGS, ...ACCOUNTS];
 
 const only = option('only') ?? '';
 const tests = [...PAGES, ...ALERTS, ...(mock ? [...STATES, ...LARGE] : REAL)].filter(([name]) => name.includes(only));

@@ -10,6 +10,7 @@ use tocsin_model::Event;
 use tocsin_parse::Parser;
 
 use crate::config::{ContentConfig, DetectConfig};
+use crate::dashboards::{self, Dashboard};
 
 pub use tocsin_detect::{Explanation, RuleSource, Takes, TestResult};
 
@@ -52,6 +53,8 @@ pub struct Content {
     pub tables: Tables,
     /// How rules are matched.
     pub options: tocsin_detect::Options,
+    /// Panels of the packs.
+    pub dashboards: Vec<Dashboard>,
     /// What was refused or looks wrong.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -82,7 +85,9 @@ impl Content {
         let options = options_of(detect, choice.route);
         let (rules, found) = tocsin_detect::load(&rule_files, &tables, &options);
         diagnostics.extend(found);
-        Self { packs, parser, rules, rule_files, tables, options, diagnostics }
+        let (dashboards, found) = dashboards::load(&packs);
+        diagnostics.extend(found);
+        Self { packs, parser, rules, rule_files, tables, options, dashboards, diagnostics }
     }
 
     /// For every rule what it reads, and whether one of some events is of that.

@@ -15,6 +15,7 @@ mod commit;
 pub mod config;
 pub mod content;
 pub mod context;
+pub mod dashboards;
 pub mod desk;
 pub mod doubt;
 mod epoch;

@@ -32,8 +32,8 @@ use crate::memory::Memory;
 use crate::query::Params;
 use crate::stream::Hub;
 use crate::{
-    alerts, bans, context, docs, elastic, error, events, exceptions, guard, history, incidents,
-    ingest, limit, metrics, overview, page, rules, sources,
+    alerts, bans, context, dashboards, docs, elastic, error, events, exceptions, guard, history,
+    incidents, ingest, limit, metrics, overview, page, rules, sources,
 };
 use crate::{intel, loki, notices, otlp, splunk, status, stream, triage, watch};
 
@@ -227,6 +227,7 @@ pub fn grpc_router(app: Shared) -> Router {
 fn described() -> (Router<Shared>, Document) {
     let resources = OpenApiRouter::new()
         .routes(routes!(overview::overview))
+        .routes(routes!(dashboards::list))
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::one, triage::change))
         .routes(routes!(alerts::facets::facets))

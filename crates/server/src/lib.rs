@@ -29,6 +29,7 @@ mod query;
 // Resources.
 mod alerts;
 mod bans;
+mod dashboards;
 mod events;
 mod exceptions;
 mod history;

@@ -159,6 +159,11 @@ pub struct StoreStatus {
     pub archived_documents: u64,
     /// Bytes of the archive, beside `disk_bytes`.
     pub archived_bytes: u64,
+    /// Events older than this are removed, days; 0 is never (`store.retention_days`).
+    pub retention_days: u32,
+    /// The oldest go when the store is larger than this, bytes; 0 is no limit
+    /// (`store.retention_bytes`).
+    pub retention_bytes: u64,
     /// Bytes that wait in the journal to be stored.
     pub journal_bytes: u64,
     /// Time of the oldest event.
@@ -255,6 +260,8 @@ fn read(handle: &Handle) -> Status {
             disk_bytes: store.disk_bytes + handle.catalog.disk_bytes(),
             archived_documents: store.archived_documents,
             archived_bytes: store.archived_bytes,
+            retention_days: handle.config.store.retention_days,
+            retention_bytes: handle.config.store.retention_bytes,
             journal_bytes: handle.journal.used_bytes(),
             oldest: store.oldest,
         },

@@ -147,6 +147,7 @@ export interface SystemStatus {
   inputs: InputStatus[];
   channels: ChannelStatus[];
   rules: { loaded: number; refused: number };
+  store?: { documents: number; archived_documents: number; disk_bytes: number; archived_bytes: number; retention_days: number; retention_bytes: number };
   /** What is wrong with the whole, with the remedy. */
   problem?: string | null;
 }

@@ -17,7 +17,7 @@ export const GROUPINGS = ['rule', 'source', 'user', 'host', 'incident', 'rule_so
 export type Grouping = (typeof GROUPINGS)[number];
 
 /** Parts of the filter that hold one value; `-` is none. */
-const SINGLES = ['rule', 'owner', 'tactic', 'source', 'user', 'host', 'incident'] as const;
+const SINGLES = ['rule', 'owner', 'tactic', 'source', 'user', 'host', 'incident', 'exception'] as const;
 
 export interface AlertFilter {
   /** Empty: all. */
@@ -33,6 +33,8 @@ export interface AlertFilter {
   user: string;
   host: string;
   incident: string;
+  /** Number of an exception: what it hid, instead of what is shown. */
+  exception: string;
   /** Relative range; empty: all time, unless `from`/`to` say otherwise. */
   last: string;
   /** Absolute range, RFC 3339. */
@@ -43,7 +45,7 @@ export interface AlertFilter {
 }
 
 export const NO_FILTER: AlertFilter = {
-  severity: [], status: [], disposition: [], q: '', rule: '', owner: '', tactic: '', source: '', user: '', host: '', incident: '', last: '', from: '', to: '', by: '',
+  severity: [], status: [], disposition: [], q: '', rule: '', owner: '', tactic: '', source: '', user: '', host: '', incident: '', exception: '', last: '', from: '', to: '', by: '',
 };
 
 function words<W extends string>(text: string | null, known: readonly W[]): W[] {
@@ -121,6 +123,7 @@ function hasSingles(filter: AlertFilter, alert: Alert): boolean {
   if (filter.rule !== '' && filter.rule !== alert.rule.id && filter.rule !== alert.rule.name) return false;
   if (filter.owner !== '' && filter.owner !== (core.owner ?? '-')) return false;
   if (filter.tactic !== '' && !(alert.threat?.tactic?.name ?? []).includes(filter.tactic)) return false;
+  if (filter.exception !== '') return false;
   if (filter.incident !== '' && filter.incident !== String(core.incident ?? 0)) return false;
   return (['source', 'user', 'host'] as const).every((name) => filter[name] === '' || filter[name] === (firstText(alert, ...FIELDS[name]) ?? '-'));
 }

@@ -85,10 +85,10 @@ function PaletteButton() {
   }, []);
   return (
     <>
-      <button type="button" className="find" aria-haspopup="dialog" aria-label={t.palette} onClick={() => setOpen(true)}>
+      <button type="button" className="find" aria-haspopup="dialog" onClick={() => setOpen(true)}>
         <Icon name="search" size={13} />
         <span>{t.palette}</span>
-        <kbd>{'Ctrl K'}</kbd>
+        <kbd aria-hidden="true">{'Ctrl K'}</kbd>
       </button>
       {open && <Suspense fallback={null}><Palette close={() => setOpen(false)} /></Suspense>}
     </>

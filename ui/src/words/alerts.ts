@@ -49,6 +49,7 @@ export const w = {
   expand: 'Show its alerts',
   collapse: 'Hide its alerts',
 
+  exception: 'Hidden by exception',
   facets: 'Narrow down',
   showFacets: 'Show facets',
   hideFacets: 'Hide facets',

@@ -340,6 +340,7 @@ fn without(content: &Content, path: &Option<PathBuf>) -> Content {
         rule_files: files.cloned().collect(),
         tables: content.tables.clone(),
         options: content.options.clone(),
+        dashboards: Vec::new(),
         diagnostics: Vec::new(),
     }
 }

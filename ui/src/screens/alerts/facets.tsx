@@ -78,6 +78,7 @@ export function Chips({ filter, set, counts }: Props) {
         return drop(w.facet[name], shown, { [name]: '' });
       })}
       {filter.incident !== '' && drop(w.grouping.incident, filter.incident, { incident: '' })}
+      {filter.exception !== '' && drop(w.exception, filter.exception, { exception: '' })}
       {(['status', 'disposition'] as const).flatMap((name) => filter[name].map((value) => drop(w.facet[name], w.word(name, value), switched(filter, name, value))))}
     </>
   );

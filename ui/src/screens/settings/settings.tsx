@@ -9,29 +9,34 @@ import { t } from '../../strings';
 import { w } from '../../words/settings';
 import '../../styles/settings.css';
 import { Audit } from './audit';
+import { Channels } from './channels';
+import { Lists, Storage } from './lists';
 import { Sessions, Tokens, Users } from './manage';
 import { Field, Form, SetupForm } from './signin';
 
-const TABS = ['account', 'users', 'tokens', 'sessions', 'audit'] as const;
-type Tab = (typeof TABS)[number];
+const OPEN_TABS = ['account', 'channels', 'lists', 'storage'] as const;
+const ADMIN_TABS = ['users', 'tokens', 'sessions', 'audit'] as const;
+type Tab = (typeof OPEN_TABS)[number] | (typeof ADMIN_TABS)[number];
 
 export function Settings({ tab }: { tab: string | undefined }) {
   const me = useMe();
   const admin = me.data?.accounts === true && me.data.role === 'admin';
-  const shown: Tab = (admin && TABS.find((each) => each === tab)) || 'account';
+  const tabs: readonly Tab[] = admin ? [...OPEN_TABS, ...ADMIN_TABS] : OPEN_TABS;
+  const shown: Tab = tabs.find((each) => each === tab) ?? 'account';
   useEffect(() => {
     document.title = t.title(`${w.tabs[shown]} · ${w.title}`);
   }, [shown]);
   return (
     <div className="settings-screen">
       <header className="screen-head"><h1>{w.title}</h1></header>
-      {admin && (
-        <nav className="tabs" aria-label={w.tabsLabel}>
-          {TABS.map((each) => <Link key={each} href={`/settings/${each}`} className={each === shown ? 'here' : ''} aria-current={each === shown ? 'page' : undefined}>{w.tabs[each]}</Link>)}
-        </nav>
-      )}
+      <nav className="tabs" aria-label={w.tabsLabel}>
+        {tabs.map((each) => <Link key={each} href={`/settings/${each}`} className={each === shown ? 'here' : ''} aria-current={each === shown ? 'page' : undefined}>{w.tabs[each]}</Link>)}
+      </nav>
       {!me.data && <Skeleton rows={6} />}
-      {me.data && !me.data.accounts && <First />}
+      {me.data && !me.data.accounts && shown === 'account' && <First />}
+      {me.data && shown === 'channels' && <Channels />}
+      {me.data && shown === 'lists' && <Lists />}
+      {me.data && shown === 'storage' && <Storage />}
       {me.data?.accounts && shown === 'account' && <Account me={me.data} />}
       {admin && shown === 'users' && <Users />}
       {admin && shown === 'tokens' && <Tokens />}
