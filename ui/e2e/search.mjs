@@ -1,5 +1,6 @@
 // Tests of the Search screen against the real server.
 import { readFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { axe, faultsOf, open } from './browser.mjs';
 import { attack, ensure, freshAddress, none, same, until } from './check.mjs';
 
@@ -196,6 +197,37 @@ async function axeFindsNothing({ base, browser }) {
   none(wrong, 'axe found violations');
 }
 
+/** Events a second that a live view has to follow, and for how long. */
+const LIVE_RATE = 1000;
+const LIVE_SECONDS = 4;
+
+async function liveKeepsUp({ base, browser }) {
+  const page = await open(browser);
+  await page.goto(`${base}/search?q=${encodeURIComponent('event.action: flood')}&last=15m`);
+  await page.locator('.summary h2').waitFor();
+  await page.keyboard.press('l');
+  await page.getByText('Live: newest on top').waitFor();
+  await page.evaluate(() => {
+    globalThis.long = [];
+    new PerformanceObserver((list) => globalThis.long.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: 'longtask' });
+  });
+  const start = Date.now();
+  for (let tenth = 0; tenth < LIVE_SECONDS * 10; tenth += 1) {
+    const events = Array.from({ length: LIVE_RATE / 10 }, (_, at) => ({ event_type: 'flood', timestamp: new Date().toISOString(), message: `flood ${tenth} ${at}` }));
+    const answer = await fetch(`${base}/ingest`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ events }) });
+    ensure(answer.ok, `POST /ingest answered ${answer.status}`);
+    const wait = start + (tenth + 1) * 100 - Date.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+  await rows(page).nth(3).waitFor({ timeout: 20_000 });
+  const long = await page.evaluate(() => globalThis.long);
+  const busy = loadavg()[0] > availableParallelism();
+  const words = `${long.length} long tasks while ${LIVE_RATE} events a second came${busy ? ', on a busy machine' : ''}`;
+  ensure(busy || long.length === 0, words);
+  await done(page);
+  return words;
+}
+
 export const SEARCH = [
   ['search finds, completes, opens and narrows', findsAndOpens],
   ['search counts values of fields and filters by them', fieldsCountAndFilter],
@@ -204,4 +236,5 @@ export const SEARCH = [
   ['axe finds nothing on Search', axeFindsNothing],
   ['exports are safe from formulas', exportsSafely],
   ['a query becomes a rule that fires', queryBecomesRule],
+  ['the live view keeps up with a thousand events a second', liveKeepsUp],
 ];

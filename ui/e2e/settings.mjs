@@ -73,6 +73,7 @@ async function fitsScreens({ base, browser }) {
 async function panelsAreDrawn({ base, browser }) {
   const page = await open(browser, { width: 1600, height: 900 });
   await page.goto(`${base}/overview?last=24h`);
+  await page.getByTestId('to-come').or(page.getByTestId('panels')).first().scrollIntoViewIfNeeded();
   const panels = page.getByTestId('panels');
   await panels.getByRole('heading', { name: 'Top users' }).waitFor();
   await panels.getByRole('heading', { name: 'ATT&CK tactics of alerts' }).waitFor();

@@ -29,7 +29,7 @@ const Sources = lazy(async () => ({ default: (await loadSources()).Sources }));
 const Rules = lazy(async () => ({ default: (await loadRules()).Rules }));
 
 /** Fetches the screens that are not shown yet, once the one that is shown has settled. */
-const PRELOAD_AFTER_MS = 3000;
+const PRELOAD_AFTER_MS = 8000;
 
 function NotFound() {
   return (

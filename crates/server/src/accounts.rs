@@ -117,6 +117,8 @@ pub struct Accounts {
     passwords: Semaphore,
     /// The server speaks TLS, so cookies may be kept to it.
     tls: bool,
+    /// Told when somebody's rights end: sessions, users, tokens.
+    changed: tokio::sync::watch::Sender<()>,
 }
 
 impl Accounts {
@@ -131,11 +133,25 @@ impl Accounts {
             throttle: Throttle::default(),
             passwords: Semaphore::new(PASSWORDS_AT_ONCE),
             tls: required,
+            changed: tokio::sync::watch::Sender::default(),
         };
         if !any && let Err(error) = accounts.offer_setup() {
             tracing::warn!("{}: {error}", accounts.setup_file.display());
         }
         accounts
+    }
+
+    /// Cuts what is open for long, so that whoever still may has to ask anew.
+    fn cut_streams(&self) {
+        self.changed.send_replace(());
+    }
+
+    /// Ends when somebody's rights have ended.
+    pub fn rights_end(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut changed = self.changed.subscribe();
+        async move {
+            let _ = changed.changed().await;
+        }
     }
 
     /// Whether one has to sign in.

@@ -14,8 +14,8 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::Response;
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::{self, Stream};
+use futures::{StreamExt, future};
 use serde::Serialize;
 use tocsin_catalog::AlertQuery;
 use tocsin_engine::{Handle, Live};
@@ -195,7 +195,9 @@ pub async fn stream(State(app): State<Shared>) -> Result<Response, ApiError> {
     let first = app.hub.heartbeat().await;
     let messages = stream::iter([hello, first]).chain(read(reader));
     let stop = app.stop.clone();
-    let messages = messages.take_until(stop.cancelled_owned()).map(move |message| {
+    let ended =
+        future::select(Box::pin(stop.cancelled_owned()), Box::pin(app.accounts.rights_end()));
+    let messages = messages.take_until(ended).map(move |message| {
         // Held as long as the stream is.
         let _ = &permit;
         Ok::<_, Infallible>(message)

@@ -5,9 +5,13 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{Answer, Rig, alert, now};
 use serde_json::{Value as Json, json};
 use tocsin_model::Severity;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const PASSWORD: &str = "correct horse battery";
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -302,5 +306,29 @@ async fn other_machines_get_tls_and_must_sign_in() {
     let mut said = Vec::new();
     let _ = plain.read_to_end(&mut said).await;
     assert!(!said.starts_with(b"HTTP/"), "nothing is said without TLS");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_session_it_was_opened_in() {
+    let rig = Rig::new().await;
+    let session = begun(&rig).await;
+    let stream = TcpStream::connect(rig.addr).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    let head = format!(
+        "GET /api/v1/stream HTTP/1.1\r\nHost: {}\r\nCookie: {session}\r\nConnection: close\r\n\r\n",
+        rig.addr
+    );
+    write.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    read.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    let out = send(&rig, "DELETE", "/session", Some(&session), &json!({})).await;
+    assert_eq!(out.status, 200, "{}", out.text());
+    let mut rest = Vec::new();
+    let end = tokio::time::timeout(Duration::from_secs(20), read.read_to_end(&mut rest));
+    end.await.expect("the stream goes on").unwrap();
+    let again = rig.ask("GET", "/api/v1/stream", &[("cookie", &session)], b"").await;
+    assert_eq!(again.status, 401);
     rig.stop().await;
 }

@@ -1,6 +1,7 @@
 /** Accounts: who one is here, and what administrators see. */
 import { useQuery } from '@tanstack/react-query';
 import { getJson, sendJson, UNAUTHORIZED } from './client';
+import { stream } from '../live/stream';
 import { API, queryClient } from './queries';
 
 export const ROLES = ['viewer', 'analyst', 'admin'] as const;
@@ -39,6 +40,7 @@ export function watchSession() {
 
 /** Another person sees other things: nothing of the one before stays. */
 export function become(me: Me) {
+  stream.retry();
   queryClient.setQueryData(['me'], me);
   void queryClient.resetQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
 }

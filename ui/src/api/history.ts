@@ -10,6 +10,8 @@ export interface Found {
   total: number;
   next: string | null;
   partial: boolean;
+  /** Archived days were looked through, which takes longer. */
+  archived?: boolean;
   took_ms: number;
   aggregations: Record<string, Aggregation>;
 }

@@ -60,10 +60,21 @@ interface Act {
   does?: () => void;
 }
 
+const PRIVATE = /^(?:10\.|127\.|169\.254\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd]|fe80:)/i;
+
+/** Where others know more about a value; nothing of what is only ours is told to anybody. */
+export function lookUp(field: string, value: string): string | undefined {
+  const at = (kind: string) => `https://www.virustotal.com/gui/${kind}/${encodeURIComponent(value)}`;
+  if (/\.hash\.(?:md5|sha1|sha256)$/.test(field)) return at('file');
+  if (/(?:^|\.)ip$|^related\.ip$/.test(field)) return PRIVATE.test(value) ? undefined : at('ip-address');
+  return /^(?:dns\.question\.name|url\.domain|destination\.domain)$/.test(field) && value.includes('.') ? at('domain') : undefined;
+}
+
 function actsOf({ field, value }: Asked): Act[] {
   const now = searchNow();
   const one = clause(field, value);
   const entity = entityPath(field, value);
+  const outside = lookUp(field, value);
   return [
     { name: w.value.include, icon: 'plus', to: searchPath({ ...now, q: including(now.q, one) }) },
     { name: w.value.exclude, icon: 'minus', to: searchPath({ ...now, q: excluding(now.q, one) }) },
@@ -71,6 +82,7 @@ function actsOf({ field, value }: Asked): Act[] {
     { name: w.value.group, icon: 'chart', to: searchPath({ ...now, by: field }) },
     { name: w.value.alerts, icon: 'alerts', to: `/alerts${printFilter({ q: value })}` },
     ...(entity === undefined ? [] : [{ name: w.value.entity, icon: 'arrow' as const, to: entity }]),
+    ...(outside === undefined ? [] : [{ name: w.value.lookUp, icon: 'link' as const, does: () => void window.open(outside, '_blank', 'noopener,noreferrer') }]),
     { name: w.value.copy, icon: 'copy', does: () => void copy(value) },
   ];
 }

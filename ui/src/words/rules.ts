@@ -24,7 +24,7 @@ export const w = {
   noneText: 'Built-in packs are switched off, or all rules were refused. See the problems above.',
   filtered: 'No rule matches the filter',
   clear: 'Clear filters',
-  columns: { severity: 'Severity', rule: 'Rule', pack: 'Pack', source: 'Reads', fired: '30 days', last: 'Last', fp: 'False alarms', attack: 'ATT&CK' },
+  columns: { severity: 'Severity', rule: 'Rule', pack: 'Pack', source: 'Reads', fired: '30 days', last: 'Last', fp: 'False alarms', noise: 'Noise', attack: 'ATT&CK' },
   loose: 'own file',
   saved: 'saved here',
   off: 'off',

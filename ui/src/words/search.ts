@@ -53,6 +53,7 @@ export const w = {
     found: (count: number) => many(count, 'event', 'events'),
     took: (ms: number) => `in ${n(ms)} ms`,
     partial: 'The time limit came first: this is what was found until then, more may match.',
+    archived: 'with days from the archive, which takes longer',
     loaded: (count: number) => `${n(count)} loaded`,
     newest: 'Newest first',
     oldest: 'Oldest first',
@@ -115,6 +116,7 @@ export const w = {
     group: 'Top values of the field',
     alerts: 'Alerts with it',
     entity: 'Open its page',
+    lookUp: 'Look it up at VirusTotal',
     copy: 'Copy',
   },
 

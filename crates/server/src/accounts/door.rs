@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tocsin_catalog::Session;
@@ -32,6 +32,11 @@ const PAGE_HEADER: HeaderName = HeaderName::from_static("x-tocsin-page");
 #[derive(Debug, Clone)]
 pub struct Told(pub String);
 
+/// Where sessions, accounts and tokens end: streams that are open are cut, whoever still may opens
+/// his anew.
+const ENDING: [&str; 4] =
+    ["/api/v1/session", "/api/v1/users", "/api/v1/tokens", "/api/v1/password"];
+
 /// Lets those in who may.
 pub async fn check(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     let html = wants_html(request.headers());
@@ -48,7 +53,10 @@ pub async fn check(State(app): State<Shared>, mut request: Request, next: Next) 
         Some(who) if who.session.is_some() && changes => from_our_page(request.headers()),
         _ => Ok(()),
     });
-    let what = format!("{} {}", request.method(), request.uri().path());
+    let path = request.uri().path();
+    let begins = request.method() == Method::POST && path == "/api/v1/session";
+    let ends = changes && !begins && ENDING.iter().any(|start| path.starts_with(start));
+    let what = format!("{} {path}", request.method());
     let address = address(&request);
     let name = who.as_ref().map(|who| who.name.clone());
     if let Some(who) = who {
@@ -58,6 +66,9 @@ pub async fn check(State(app): State<Shared>, mut request: Request, next: Next) 
         Ok(()) => NAME.scope(name.clone(), next.run(request)).await,
         Err(error) => error.into_response(),
     };
+    if ends && response.status().is_success() {
+        app.accounts.cut_streams();
+    }
     if changes && needed.is_some_and(|role| role >= Role::Analyst) {
         let told = response.extensions().get::<Told>().map(|Told(text)| format!(": {text}"));
         let what = format!("{what}{}", told.unwrap_or_default());

@@ -18,6 +18,7 @@ import { placeOf, rowOf } from './layout';
 import { List } from './list';
 import { Nothing } from './nothing';
 import { alertIn, fetchAlertIn, rowWith, targetOf, useQueue, useSelection, type Queue } from './queue';
+import '../../styles/alerts.css';
 
 /** The filter in the URL, the same object until the URL changes. */
 function useFilter(id: string | undefined): [AlertFilter, (patch: Partial<AlertFilter>) => void] {

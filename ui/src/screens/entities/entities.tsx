@@ -20,6 +20,7 @@ import { w } from '../../words/entities';
 import { Histogram } from '../search/histogram';
 import '../../styles/search.css';
 import '../../styles/entities.css';
+import '../../styles/alerts.css';
 
 const KINDS = ['address', 'user', 'host'] as const;
 type Kind = (typeof KINDS)[number];

@@ -1,5 +1,5 @@
 /** Overview: what happens now, and what an analyst should look at first. Updates by itself. */
-import { lazy, Suspense, useEffect } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { useOpeningRange, useOverview } from '../../api/queries';
 import { RANGES, type Range } from '../../api/types';
@@ -12,6 +12,25 @@ import { NewestPanel } from './newest';
 import { RulesPanel, SourcesPanel } from './tops';
 
 const Panels = lazy(async () => ({ default: (await import('./panels')).Panels }));
+
+/** So much of it has to be in sight. */
+const SEEN_PX = 140;
+
+/** Drawn, and asked for, once somebody scrolls to it. */
+function WhenSeen({ children }: { children: ReactNode }) {
+  const place = useRef<HTMLDivElement>(null);
+  const [seen, setSeen] = useState(false);
+  useEffect(() => {
+    const element = place.current;
+    if (!element || seen) return undefined;
+    const observer = new IntersectionObserver((entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) setSeen(true);
+    }, { rootMargin: `0px 0px -${SEEN_PX}px 0px` });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [seen]);
+  return seen ? <Suspense fallback={<div className="panels to-come" />}>{children}</Suspense> : <div ref={place} className="panels to-come" data-testid="to-come" />;
+}
 
 /** The range in the URL; where it says none, one that fits what there is to see. */
 function useRange(): Range | null {
@@ -66,7 +85,7 @@ export function Overview() {
           <EventsChart asked={overview} data={data} />
           <SourcesPanel asked={overview} data={data} range={shown} />
           <RulesPanel asked={overview} data={data} range={shown} />
-          {data && <Suspense fallback={null}><Panels range={shown} /></Suspense>}
+          {data && <WhenSeen><Panels range={shown} /></WhenSeen>}
         </>
       )}
     </div>

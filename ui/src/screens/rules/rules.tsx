@@ -3,6 +3,7 @@ import { useEffect, useMemo, useState } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 import { useRules, type Rule } from '../../api/content';
 import { SEVERITIES } from '../../api/types';
+import { useNoise } from '../../api/why';
 import { useKeys } from '../../lib/keys';
 import { number, percent } from '../../lib/time';
 import { Icon, SeverityWord } from '../../parts/icons';
@@ -14,6 +15,7 @@ import { w } from '../../words/rules';
 import '../../styles/rules.css';
 import { RuleDetail } from './detail';
 import { Matrix } from './matrix';
+import '../../styles/alerts.css';
 
 type State = keyof typeof w.states;
 
@@ -191,6 +193,8 @@ interface ListProps {
 }
 
 function List({ rules, cursor, open, search }: ListProps) {
+  const told = useNoise().data;
+  const noise = useMemo(() => new Map(told?.rules.map((rule) => [rule.rule_id, rule.score])), [told]);
   return (
     <div className="rule-list" tabIndex={0} role="group" aria-label={w.list}>
       <table className="plain">
@@ -202,19 +206,29 @@ function List({ rules, cursor, open, search }: ListProps) {
             <th scope="col">{w.columns.source}</th>
             <th scope="col" className="num">{w.columns.fired}</th>
             <th scope="col" className="num">{w.columns.fp}</th>
+            <th scope="col" className="num">{w.columns.noise}</th>
             <th scope="col" className="num">{w.columns.last}</th>
             <th scope="col">{w.columns.attack}</th>
           </tr>
         </thead>
         <tbody>
-          {rules.map((rule) => <Row key={rule.id} rule={rule} current={rule.id === cursor} open={rule.id === open} search={search} />)}
+          {rules.map((rule) => <Row key={rule.id} rule={rule} noise={noise.get(rule.id)} current={rule.id === cursor} open={rule.id === open} search={search} />)}
         </tbody>
       </table>
     </div>
   );
 }
 
-function Row({ rule, current, open, search }: { rule: Rule; current: boolean; open: boolean; search: string }) {
+interface RowProps {
+  rule: Rule;
+  /** 0 to 100; absent where it raised nothing. */
+  noise: number | undefined;
+  current: boolean;
+  open: boolean;
+  search: string;
+}
+
+function Row({ rule, noise, current, open, search }: RowProps) {
   const classes = [current && 'current', open && 'open', !rule.enabled && 'off'].filter(Boolean).join(' ');
   return (
     <tr id={`rule-${rule.id}`} className={classes}>
@@ -228,6 +242,7 @@ function Row({ rule, current, open, search }: { rule: Rule; current: boolean; op
       <td><Reads rule={rule} /></td>
       <td className={rule.fired > 0 ? 'num strong' : 'num dim'}>{number(rule.fired)}</td>
       <td className="num">{rule.closed === 0 ? t.none : <span title={w.fp(percent(rule.false_positive / rule.closed), rule.closed)}>{percent(rule.false_positive / rule.closed)}</span>}</td>
+      <td className="num">{noise === undefined ? t.none : number(noise)}</td>
       <td className="num">{rule.last_fired === null ? <span className="dim">{w.never}</span> : <Ago time={rule.last_fired} />}</td>
       <td className="mono techniques">{rule.techniques.join(' ')}</td>
     </tr>

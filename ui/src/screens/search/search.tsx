@@ -24,6 +24,7 @@ import { Nothing } from './nothing';
 import { Results } from './results';
 import { SaveRule } from './saverule';
 import { Sidebar } from './sidebar';
+import '../../styles/alerts.css';
 
 /** The search in the URL, the same object until the URL changes. */
 function useSearchState(): [SearchState, (patch: Partial<SearchState>) => void] {
@@ -195,6 +196,7 @@ function Summary({ query, live, tail, state, set, fields, setFields, shown }: Su
       <h2 aria-live="polite" data-testid="found">{live ? w.live.on : first ? w.summary.found(first.total) : w.title}</h2>
       {!live && first && <span className="note">{w.summary.took(first.took_ms)}</span>}
       {!live && first && shown < first.total && <span className="note">{shown >= ROWS_MAX ? w.summary.capped(shown) : w.summary.loaded(shown)}</span>}
+      {!live && query.data?.pages.some((page) => page.archived) && <span className="note">{w.summary.archived}</span>}
       {!live && partial && <span className="note warn" role="alert"><Icon name="warn" size={13} />{w.summary.partial}</span>}
       {live && tail.skipped > 0 && <span className="note warn">{w.live.skipped(tail.skipped)}</span>}
       {live && tail.error && <span className="note warn" role="alert">{`${w.live.failed}: ${tail.error.message}`}</span>}

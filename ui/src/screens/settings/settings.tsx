@@ -13,6 +13,7 @@ import { Channels } from './channels';
 import { Lists, Storage } from './lists';
 import { Sessions, Tokens, Users } from './manage';
 import { Field, Form, SetupForm } from './signin';
+import '../../styles/alerts.css';
 
 const OPEN_TABS = ['account', 'channels', 'lists', 'storage'] as const;
 const ADMIN_TABS = ['users', 'tokens', 'sessions', 'audit'] as const;

@@ -7,6 +7,7 @@ import { stream } from '../../live/stream';
 import { t } from '../../strings';
 import { w } from '../../words/settings';
 import '../../styles/settings.css';
+import '../../styles/alerts.css';
 
 export function Door({ setup }: { setup: boolean }) {
   useEffect(() => {

@@ -19,6 +19,7 @@ import { w } from '../../words/sources';
 import '../../styles/sources.css';
 import { TryOut } from './tryout';
 import { Unparsed } from './unparsed';
+import '../../styles/alerts.css';
 
 /** An input that had events and has been quiet for so long is silent. */
 const SILENT_MS = 3_600_000;
