@@ -14,7 +14,7 @@ use crate::source::run::{Ran, Run};
 use crate::source::sink::Sink;
 use crate::text::offset_in;
 use crate::time::Clock;
-use crate::worker::{State, write_head};
+use crate::worker::{State, only_addresses, write_head};
 
 /// How many frames may stand in each other.
 const FRAMES_MAX: usize = 4;
@@ -393,6 +393,7 @@ impl<'p> Pass<'p> {
                 event.push(id, value);
             }
         }
+        only_addresses(event, &mut self.state.doubts.no_addresses);
     }
 
     fn head(&mut self, head: &Head<'_>, event: &mut Event) {

@@ -261,7 +261,7 @@ const ADDRESSES: [FieldId; 4] =
 
 /// Removes what is no address from the fields of addresses, which go to `removed`, and writes
 /// addresses as all others.
-fn only_addresses(event: &mut Event, removed: &mut Vec<(FieldId, String)>) {
+pub(crate) fn only_addresses(event: &mut Event, removed: &mut Vec<(FieldId, String)>) {
     for id in ADDRESSES {
         let Some(text) = event.get_str(id) else { continue };
         match ip_of(text).map(|ip| ip.to_string()) {

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Case, PARSER, shown};
+use tocsin_model::field;
 
 /// A line with `{}` for the body, the frames found, the time.
 const FRAMES: &[(&str, &str, &str)] = &[
@@ -124,5 +125,19 @@ fn what_rsyslog_writes_to_elasticsearch_unless_told_otherwise() {
         ("host.name", "vm"),
     ] {
         assert_eq!(shown(&event, field), value, "{field}");
+    }
+}
+
+/// What stands beside the line in its envelope is the sender's word: addresses are addresses.
+#[test]
+fn an_envelope_brings_no_address_that_is_none() {
+    let line = "Nov 21 00:11:50 vm cron[5]: ran";
+    for (said, kept) in
+        [("192.0.[.10", ""), ("::ffff:192.0.2.10", "192.0.2.10"), ("2001:DB8::7", "2001:db8::7")]
+    {
+        let text = format!(r#"{{"log":"{line}\n","stream":"stdout","source":{{"ip":"{said}"}}}}"#);
+        let (event, explained) = Case::of(&text).parse(&PARSER);
+        assert!(explained.frame.contains(" > "), "{explained:?}");
+        assert_eq!(event.get_str(field::SOURCE_IP).unwrap_or(""), kept, "{text}");
     }
 }
