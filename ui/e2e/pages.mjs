@@ -290,6 +290,7 @@ async function paletteGoesAnywhere({ base, browser }) {
     await box.waitFor({ state: 'detached' });
   }
   const run = async (words) => {
+    await page.locator('.pill b', { hasText: 'events/s' }).waitFor();
     await page.keyboard.press('Control+k');
     await box.fill(words);
     await page.keyboard.press('Enter');

@@ -39,7 +39,7 @@ async function findsAndOpens({ base, browser }) {
   await page.keyboard.press('Enter');
   same(await query(page).inputValue(), 'source.ip: ', 'the completed field');
   await page.keyboard.type(ip.slice(0, -1));
-  await page.getByRole('option').first().waitFor();
+  await page.locator('.completions').getByRole('option').first().waitFor();
   await page.keyboard.press('Escape');
   await query(page).fill(`source.ip: ${ip}`);
   await page.keyboard.press('Enter');

@@ -99,16 +99,18 @@ fn a_full_disk_makes_inputs_wait_and_nothing_is_lost() {
         let page = server.get("/api/v1/events?q=event.dataset:openssh.sshd&limit=1&last=7d")?;
         (page["total"].as_u64()? >= 1200).then_some(())
     });
-    let status = wait_for("the end of the problem", || {
-        server.get("/api/v1/status").filter(|status| status["problem"].is_null())
-    });
     let page = server.get("/api/v1/events?q=event.dataset:openssh.sshd&limit=1&last=7d").unwrap();
     assert_eq!(page["total"], 1200, "stored twice");
-    let input = status["inputs"].as_array().unwrap().iter().find(|input| {
-        text_at(input, "name").contains("auth.log") || text_at(input, "source").contains("auth.log")
+    let input = |status: &Json| {
+        let input = status["inputs"].as_array()?.iter().find(|input| {
+            ["name", "source"].iter().any(|key| text_at(input, key).contains("auth.log"))
+        })?;
+        Some((input["received"].as_u64()?, input["stored"].as_u64()?))
+    };
+    wait_for("the end of the problem and the ledger", || {
+        let status = server.get("/api/v1/status").filter(|status| status["problem"].is_null())?;
+        (input(&status)? == (1200, 1200)).then_some(())
     });
-    let input = input.unwrap_or(&Json::Null);
-    assert_eq!((input["received"].as_u64(), input["stored"].as_u64()), (Some(1200), Some(1200)));
     if acknowledged {
         wait_for("the acknowledged event", || {
             let page = server.get("/api/v1/events?q=message:posted&limit=1&last=7d")?;

@@ -115,6 +115,7 @@ pub struct IndicatorList {
 #[into_params(parameter_in = Query)]
 pub struct ValueParams {
     /// An address, domain, URL, hash or e-mail address.
+    #[param(required = true)]
     value: Option<String>,
 }
 

@@ -93,7 +93,7 @@ fn needed(method: &str, path: &str) -> usize {
         ("delete", "/session") => 0,
         (_, "/users" | "/users/{name}" | "/tokens" | "/tokens/{name}" | "/audit") => 3,
         (_, "/sessions" | "/sessions/{user}") => 3,
-        ("post", "/channels/{name}/test" | "/notices/retry") => 3,
+        ("post", "/channels/{name}/test") => 3,
         ("get", _) | ("post", "/search" | "/password" | "/sources/parse") => 1,
         ("post", "/rules/draft" | "/rules/check") => 1,
         _ => 2,
