@@ -130,8 +130,8 @@ impl ContextBook {
             read_changed(&mut files.databases, &paths, MMDB_BYTES_MAX, &|path, bytes| {
                 Database::new(&path.display().to_string(), bytes).map(Arc::new)
             });
-        let paths = &self.config.assets.files;
-        let tables = read_changed(&mut files.tables, paths, TABLE_BYTES_MAX, &|path, bytes| {
+        let inventory = &self.config.assets.files;
+        let tables = read_changed(&mut files.tables, inventory, TABLE_BYTES_MAX, &|path, bytes| {
             let name = path.display();
             let text = String::from_utf8(bytes).map_err(|_| format!("{name}: no UTF-8 text"))?;
             let mut alone = Assets::new(&self.config.assets);
@@ -142,11 +142,10 @@ impl ContextBook {
         if !databases && !tables {
             return false;
         }
-        let paths = self.databases();
         let found = paths.iter().filter_map(|path| files.databases.get(path)?.good.clone());
         let geo = Geo::new(found.collect());
         let mut assets = Assets::new(&self.config.assets);
-        for path in &self.config.assets.files {
+        for path in inventory {
             let text = files.tables.get(path).and_then(|file| file.good.as_deref());
             if let Some(Err(why)) = text.map(|text| assets.add_table(text)) {
                 tracing::error!("{}: {why}", path.display());

@@ -1,4 +1,4 @@
-//! The way of a record, live: collect → parse → merge → detect → alert → (notify, store).
+//! The way of a record, live: collect → parse → merge → enrich → detect → alert → (notify, store).
 //!
 //! In: batches from the inputs. Out: alerts and notices in the catalog, events in the store,
 //! committed in epochs by [`Committer`]. One thread; never touches the network. When the store or
