@@ -60,13 +60,13 @@ impl Facts {
                 continue;
             }
             let parts = values.iter().map(|value| &**value);
-            let kind = hash([name.as_str()]);
-            let thing = hash([name.as_str(), "of", &values[0]]);
             let fact = hash([name.as_str(), "is"].into_iter().chain(parts));
-            let several = values.len() > 1;
             if !self.note(fact, now) {
                 continue;
             }
+            let name = self.kinds[number].0.as_str();
+            let (kind, thing) = (hash([name]), hash([name, "of", &values[0]]));
+            let several = values.len() > 1;
             let known = self.known_for(kind, now);
             // What is about a thing that nobody knows is no news of it.
             let thing_known = if several { self.known_for(thing, now) } else { known };
