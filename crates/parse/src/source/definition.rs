@@ -315,8 +315,8 @@ pub struct Lookup {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct When {
-    /// Field → value, list of values, `*` (present), `x*`, `*x`, `*x*`, or nothing (absent).
-    /// All must hold; text is compared without case.
+    /// Field → value, list of values, text with `*` for anything (alone: present), or nothing
+    /// (absent). All must hold; text is compared without case.
     #[serde(rename = "if")]
     pub condition: Constants,
     /// Groups of constants to set.

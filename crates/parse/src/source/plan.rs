@@ -127,20 +127,30 @@ pub(crate) enum Test {
     Starts(String),
     Ends(String),
     Contains(String),
+    /// A beginning, what comes after it in this order, an end.
+    Parts(String, Vec<String>, String),
 }
 
 impl Test {
-    /// Of a constant's text: `*`, `x*`, `*x`, `*x*` or the text itself.
+    /// Of a constant's text: the text itself, or with `*` for anything anywhere in it.
     pub(crate) fn of_text(text: &str) -> Self {
-        let (head, tail) = (text.strip_prefix('*'), text.strip_suffix('*'));
-        match (head, tail) {
-            (Some(""), _) => Self::Present,
-            (Some(rest), Some(_)) => {
-                Self::Contains(rest.trim_end_matches('*').to_ascii_lowercase())
-            }
-            (Some(rest), None) => Self::Ends(rest.to_ascii_lowercase()),
-            (None, Some(rest)) => Self::Starts(rest.to_ascii_lowercase()),
-            (None, None) => Self::Is(text.to_ascii_lowercase(), text.parse().ok()),
+        let number = text.parse().ok();
+        let text = text.to_ascii_lowercase();
+        let mut parts: Vec<&str> = text.split('*').collect();
+        let (Some(last), Some(first)) = (parts.pop(), parts.first().copied()) else {
+            return Self::Is(text, number);
+        };
+        let middle: Vec<&str> = parts.into_iter().skip(1).filter(|part| !part.is_empty()).collect();
+        match (first, middle.as_slice(), last) {
+            ("", [], "") => Self::Present,
+            (first, [], "") => Self::Starts(first.to_owned()),
+            ("", [], last) => Self::Ends(last.to_owned()),
+            ("", [word], "") => Self::Contains((*word).to_owned()),
+            (first, middle, last) => Self::Parts(
+                first.to_owned(),
+                middle.iter().map(|part| (*part).to_owned()).collect(),
+                last.to_owned(),
+            ),
         }
     }
 
@@ -151,30 +161,84 @@ impl Test {
             Self::Absent => false,
             Self::Present => true,
             Self::Is(word, _) => text.eq_ignore_ascii_case(word),
-            Self::Starts(word) => bytes
-                .get(..word.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes())),
-            Self::Ends(word) => bytes
-                .len()
-                .checked_sub(word.len())
-                .is_some_and(|start| bytes[start..].eq_ignore_ascii_case(word.as_bytes())),
-            Self::Contains(word) => contains_ignore_case(bytes, word.as_bytes()),
+            Self::Starts(word) => after_start(bytes, word).is_some(),
+            Self::Ends(word) => before_end(bytes, word).is_some(),
+            Self::Contains(word) => find_ignore_case(bytes, word.as_bytes()).is_some(),
+            Self::Parts(first, middle, last) => {
+                let Some(mut rest) =
+                    after_start(bytes, first).and_then(|rest| before_end(rest, last))
+                else {
+                    return false;
+                };
+                // The earliest place of each part leaves the most for the next.
+                for part in middle {
+                    let Some(at) = find_ignore_case(rest, part.as_bytes()) else { return false };
+                    rest = rest.get(at + part.len()..).unwrap_or_default();
+                }
+                true
+            }
         }
     }
 }
 
-/// Whether `text` holds the lower-case `word`, ASCII case ignored.
-fn contains_ignore_case(text: &[u8], word: &[u8]) -> bool {
-    let Some(first) = word.first() else { return true };
+/// What follows the beginning `word`, ASCII case ignored.
+fn after_start<'a>(text: &'a [u8], word: &str) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(word.len())?;
+    start.eq_ignore_ascii_case(word.as_bytes()).then_some(rest)
+}
+
+/// What comes before the end `word`, ASCII case ignored.
+fn before_end<'a>(text: &'a [u8], word: &str) -> Option<&'a [u8]> {
+    let (rest, end) = text.split_at_checked(text.len().checked_sub(word.len())?)?;
+    end.eq_ignore_ascii_case(word.as_bytes()).then_some(rest)
+}
+
+/// Where `text` holds the lower-case `word` first, ASCII case ignored.
+fn find_ignore_case(text: &[u8], word: &[u8]) -> Option<usize> {
+    let Some(first) = word.first() else { return Some(0) };
     let (low, high) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
     let mut at = 0;
     while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(low, high, rest)) {
         at += found;
-        match text.get(at..at + word.len()) {
-            Some(part) if part.eq_ignore_ascii_case(word) => return true,
-            Some(_) => at += 1,
-            None => return false,
+        if text.get(at..at + word.len())?.eq_ignore_ascii_case(word) {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Test;
+
+    #[test]
+    fn stars_stand_for_anything_anywhere() {
+        for (pattern, fits, fits_not) in [
+            ("*", &["", "x"][..], &[][..]),
+            ("**", &["", "x"], &[]),
+            ("a", &["a", "A"], &["", "ab"]),
+            ("a*", &["a", "Ab"], &["ba", ""]),
+            ("*a", &["a", "bA"], &["ab", ""]),
+            ("*a*", &["a", "bAc"], &["b", ""]),
+            ("**a**", &["a", "bAc"], &["b", ""]),
+            ("a*a", &["aa", "a-a"], &["a", "ab"]),
+            ("*\\*", &["A\\b", "\\"], &["ab"]),
+            (
+                "access to*is not*",
+                &["Access to x is not allowed"],
+                &["access to x", "is not access to"],
+            ),
+            ("sip*:*@*", &["sips:bob@x", "sip:@"], &["sip:bob", "sip@:"]),
+            ("*b*a*b", &["bab", "abab", "b--a--b"], &["bab-", "ab", "bb"]),
+        ] {
+            let test = Test::of_text(pattern);
+            for text in fits {
+                assert!(test.text(text), "{pattern} fits {text}");
+            }
+            for text in fits_not {
+                assert!(!test.text(text), "{pattern} does not fit {text}");
+            }
         }
     }
-    false
 }
