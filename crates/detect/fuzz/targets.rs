@@ -38,7 +38,7 @@ pub fn target(name: &str) -> Target {
         "conditions" => own("conditions", corpus::conditions, Box::new(conditions)),
         "events" => own("events", corpus::lines, events()),
         "sources" => own("sources", source_seeds, Box::new(sources)),
-        "state" => own("state", || vec![state_seed()], Box::new(state)),
+        "state" => own("state", state_seeds, Box::new(state)),
         "matcher" => {
             let run = Box::new(matcher);
             Target { name: "matcher", seeds: numbers, whole: true, run }
@@ -258,10 +258,10 @@ fn feed(detector: &mut Detector, seconds: std::ops::Range<i64>) {
     }
 }
 
-fn state_seed() -> Vec<u8> {
+fn state_seeds() -> Vec<Vec<u8>> {
     let mut detector = detector();
     feed(&mut detector, 0..8);
-    detector.snapshot()
+    vec![detector.snapshot(), detector.snapshot_by_id()]
 }
 
 /// Takes over damaged state, then goes on.

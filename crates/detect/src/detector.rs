@@ -146,14 +146,15 @@ impl Detector {
         self.findings += (out.len() - first) as u64;
     }
 
-    /// The state of all windows, to be restored after a restart.
+    /// The state of all windows with their events, as text.
     pub fn snapshot(&self) -> Vec<u8> {
-        self.correlator.snapshot(true)
+        self.correlator.snapshot()
     }
 
-    /// The same with the ids of events in place of the events, for who can find them again.
+    /// The same in few bytes, with the ids of events in place of the events, for who can find them
+    /// again.
     pub fn snapshot_by_id(&self) -> Vec<u8> {
-        self.correlator.snapshot(false)
+        self.correlator.snapshot_by_id()
     }
 
     /// Takes over the state that [`Detector::snapshot`] gave; windows of rules that have changed

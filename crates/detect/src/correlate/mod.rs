@@ -5,6 +5,7 @@
 //! [`Mode`]: at once where more events can only make it truer, in the order of time where a value
 //! can fall again, at the end of the window where it asks for an upper bound or an absence.
 
+mod compact;
 mod entry;
 mod group;
 mod measure;
@@ -332,8 +333,12 @@ impl Correlator {
         self.bytes = self.bytes.saturating_sub(freed);
     }
 
-    pub(crate) fn snapshot(&self, whole: bool) -> Vec<u8> {
-        saved::save(self, whole)
+    pub(crate) fn snapshot(&self) -> Vec<u8> {
+        saved::save(self)
+    }
+
+    pub(crate) fn snapshot_by_id(&self) -> Vec<u8> {
+        compact::save(self)
     }
 
     pub(crate) fn restore(&mut self, bytes: &[u8], find: &mut Find<'_>) -> Result<(), String> {

@@ -1,8 +1,5 @@
-//! Saving windows and taking them back, as versioned JSON. What cannot be found again (a rule
-//! that changed or is gone) is dropped.
-//!
-//! Events are saved whole, or by their ids alone where whoever saves can find them again: then
-//! what is written does not grow with them.
+//! Saving windows whole and taking them back, as versioned JSON or in the [`compact`] form. What
+//! cannot be found again (a rule that changed or is gone) is dropped.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,10 +11,10 @@ use tocsin_model::{Contribution, Event, EventId, FieldId, RuleMeta, Timestamp};
 
 use super::entry::{Entry, Key};
 use super::group::Group;
-use super::{Correlator, identity};
+use super::{Correlator, compact, identity};
 
 const VERSION: u32 = 2;
-/// The version before: its events were always whole, and rules stood with every entry.
+/// The version before: rules stood with every entry.
 const VERSION_WHOLE: u32 = 1;
 
 /// Gives events by their ids, as far as it finds them. Beside them when the first of them was
@@ -73,83 +70,81 @@ fn is_empty<T>(list: &&[T]) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Saved {
-    version: u32,
-    newest: i64,
+pub(super) struct Saved {
+    pub(super) version: u32,
+    pub(super) newest: i64,
     #[serde(default)]
-    rules: Vec<String>,
-    events: Vec<SavedEvent>,
-    correlations: Vec<SavedCorrelation>,
+    pub(super) rules: Vec<String>,
+    pub(super) events: Vec<SavedEvent>,
+    pub(super) correlations: Vec<SavedCorrelation>,
 }
 
 #[derive(Deserialize)]
-struct SavedCorrelation {
-    id: String,
-    fingerprint: u64,
-    groups: Vec<SavedGroup>,
+pub(super) struct SavedCorrelation {
+    pub(super) id: String,
+    pub(super) fingerprint: u64,
+    pub(super) groups: Vec<SavedGroup>,
 }
 
 #[derive(Deserialize)]
-struct SavedGroup {
-    key: Key,
+pub(super) struct SavedGroup {
+    pub(super) key: Key,
     #[serde(default)]
-    decided: Option<i64>,
+    pub(super) decided: Option<i64>,
     #[serde(default)]
-    touched: i64,
-    entries: Vec<SavedEntry>,
+    pub(super) touched: i64,
+    pub(super) entries: Vec<SavedEntry>,
 }
 
 #[derive(Deserialize)]
-struct SavedEntry {
-    time: i64,
-    bits: u64,
+pub(super) struct SavedEntry {
+    pub(super) time: i64,
+    pub(super) bits: u64,
     #[serde(default)]
-    reset: bool,
+    pub(super) reset: bool,
     #[serde(default)]
-    value: Key,
+    pub(super) value: Key,
     #[serde(default)]
-    carry: Box<[Option<Box<str>>]>,
-    event: usize,
-    rule: SavedRule,
+    pub(super) carry: Box<[Option<Box<str>>]>,
+    pub(super) event: usize,
+    pub(super) rule: SavedRule,
     #[serde(default)]
-    evidence: Option<Vec<Contribution>>,
+    pub(super) evidence: Option<Vec<Contribution>>,
     #[serde(default)]
-    fired: bool,
+    pub(super) fired: bool,
 }
 
 /// A rule by its place among the rules, or as the version before named it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum SavedRule {
+pub(super) enum SavedRule {
     Place(usize),
     Id(String),
 }
 
-/// An event, each once although several entries may share it. Without fields and raw line when
+/// An event, each once although several entries may share it. Without fields and raw line where
 /// it is found again by its id.
 #[derive(Serialize, Deserialize)]
-struct SavedEvent {
-    id: String,
-    time: i64,
-    received: i64,
+pub(super) struct SavedEvent {
+    pub(super) id: String,
+    pub(super) time: i64,
+    pub(super) received: i64,
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    original: String,
+    pub(super) original: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    fields: Vec<(String, Json)>,
+    pub(super) fields: Vec<(String, Json)>,
 }
 
 /// Places of what many entries share.
 struct Shared<'a> {
-    whole: bool,
     events: Vec<SavedEvent>,
     event_places: ahash::HashMap<*const Event, usize>,
     rules: Vec<&'a str>,
     rule_places: ahash::HashMap<*const RuleMeta, usize>,
 }
 
-pub(super) fn save(correlator: &Correlator, whole: bool) -> Vec<u8> {
+pub(super) fn save(correlator: &Correlator) -> Vec<u8> {
     let mut shared = Shared {
-        whole,
         events: Vec::new(),
         event_places: ahash::HashMap::default(),
         rules: Vec::new(),
@@ -179,10 +174,9 @@ pub(super) fn save(correlator: &Correlator, whole: bool) -> Vec<u8> {
 
 impl<'a> Shared<'a> {
     fn entry(&mut self, entry: &'a Entry) -> SavingEntry<'a> {
-        let whole = self.whole;
         let events = &mut self.events;
         let event = *self.event_places.entry(Arc::as_ptr(&entry.event)).or_insert_with(|| {
-            events.push(save_event(&entry.event, whole));
+            events.push(save_event(&entry.event));
             events.len() - 1
         });
         let rules = &mut self.rules;
@@ -209,10 +203,16 @@ pub(super) fn restore(
     bytes: &[u8],
     find: &mut Find<'_>,
 ) -> Result<(), String> {
-    let saved: Saved = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if ![VERSION, VERSION_WHOLE].contains(&saved.version) {
-        return Err(format!("version {} is not {VERSION}", saved.version));
-    }
+    let saved = match compact::read(bytes) {
+        Some(saved) => saved?,
+        None => {
+            let saved: Saved = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+            if ![VERSION, VERSION_WHOLE].contains(&saved.version) {
+                return Err(format!("version {} is not {VERSION}", saved.version));
+            }
+            saved
+        }
+    };
     let events = events(&saved.events, find);
     let rules = Arc::clone(&correlator.rules);
     let metas: HashMap<&str, &Arc<RuleMeta>> =
@@ -253,14 +253,9 @@ pub(super) fn restore(
     Ok(())
 }
 
-fn save_event(event: &Event, whole: bool) -> SavedEvent {
-    let (original, fields) = match whole {
-        false => (String::new(), Vec::new()),
-        true => {
-            let fields = event.iter().map(|(id, value)| (id.name().to_owned(), value.to_json()));
-            (event.original().to_owned(), fields.collect())
-        }
-    };
+fn save_event(event: &Event) -> SavedEvent {
+    let fields = event.iter().map(|(id, value)| (id.name().to_owned(), value.to_json()));
+    let (fields, original) = (fields.collect(), event.original().to_owned());
     let (time, received) = (event.time.0, event.received.0);
     SavedEvent { id: event.id.to_string(), time, received, original, fields }
 }
