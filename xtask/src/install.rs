@@ -1,4 +1,4 @@
-//! What tests need beside Rust: packages of Debian, npm and PyPI. Installs what is missing when it may,
+//! What tests need beside Rust: packages of Debian, npm, PyPI and Maven. Installs what is missing when it may,
 //! and otherwise says what to type.
 
 use std::process::{Command, Stdio};
@@ -49,6 +49,8 @@ const NEEDS: &[Need] = &[
     Need { program: "iptables", package: "iptables", without: "bans by ipset" },
     Need { program: "firewalld", package: "firewalld", without: "bans by firewalld" },
     Need { program: "go", package: "golang-go", without: "Pub/Sub with Google's fake of it" },
+    Need { program: "java", package: "default-jre-headless", without: "a real Apache Kafka" },
+    Need { program: "mvn", package: "maven", without: "a real Apache Kafka" },
     Need { program: "ip", package: "iproute2", without: "bans with a real firewall" },
     Need { program: "sudo", package: "sudo", without: "the attack on a real sshd" },
     Need { program: "useradd", package: "passwd", without: "the attack on a real sshd" },
@@ -56,13 +58,15 @@ const NEEDS: &[Need] = &[
     Need { program: "curl", package: "curl", without: "answers to a real client" },
 ];
 
-/// Public clients that speak what shippers speak, and a mail server, from PyPI.
+/// Public clients that speak what shippers speak, a mail server and a TAXII server, from PyPI.
 const CLIENTS: &[&str] = &[
     "aiosmtpd==1.4.6",
     "duckdb==2.0.0",
     "elasticsearch==9.5.1",
     "fluent-logger==0.11.1",
     "graypy==2.1.0",
+    "kafka-python==3.0.12",
+    "medallion==3.0.0",
     "opentelemetry-exporter-otlp-proto-grpc==1.45.2",
     "opentelemetry-exporter-otlp-proto-http==1.45.2",
     "opentelemetry-sdk==1.45.2",
@@ -83,7 +87,32 @@ const BENCH_NEEDS: &[Need] = &[
 pub fn for_tests() -> Result<()> {
     install(NEEDS)?;
     clients()?;
-    counterparts()
+    counterparts()?;
+    kafka()
+}
+
+/// Fetches the jars of Apache Kafka, once for each version of it.
+fn kafka() -> Result<()> {
+    let source = root().join(COUNTERPARTS).join("kafka/pom.xml");
+    let home = target_dir().join("counterparts/kafka");
+    let (mark, wanted) = (home.join("fetched"), std::fs::read_to_string(&source)?);
+    if which("mvn").is_none() || std::fs::read_to_string(&mark).is_ok_and(|have| have == wanted) {
+        return Ok(());
+    }
+    heading("fetching Apache Kafka (mvn)");
+    if home.exists() {
+        std::fs::remove_dir_all(&home)?;
+    }
+    std::fs::create_dir_all(&home)?;
+    let mut command = Command::new("mvn");
+    command.args(["-q", "-B", "-f"]).arg(&source).arg("dependency:copy-dependencies");
+    command.arg(format!("-DoutputDirectory={}", home.display())).stdin(Stdio::null());
+    if process::passes(&mut command)? {
+        std::fs::write(mark, wanted)?;
+    } else {
+        eprintln!("xtask: mvn could not fetch Apache Kafka; without it, Kafka is not tested");
+    }
+    Ok(())
 }
 
 /// Where programs in Go are that stand for services of others.

@@ -4,9 +4,13 @@ use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
+/// What is logged unless `TOCSIN_LOG` says otherwise. The Kafka client tells of every connection, and
+/// what fails is told by whoever uses it.
+const LEVELS: &str = "info,rskafka=off";
+
 /// Sends the program's own log to standard error. `TOCSIN_LOG` sets the level (default `info`).
 pub fn start_log() {
-    let filter = EnvFilter::try_from_env("TOCSIN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("TOCSIN_LOG").unwrap_or_else(|_| EnvFilter::new(LEVELS));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

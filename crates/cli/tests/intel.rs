@@ -53,7 +53,7 @@ fn feeds() -> Web {
         "/misp/aaaa-1.json",
         r#"{"Event":{"info":"Op","Attribute":[{"type":"ip-dst","value":"203.0.113.2","to_ids":true}]}}"#,
     );
-    let objects = "/taxii/collections/1/objects/?match%5Btype%5D=indicator";
+    let objects = "/taxii/collections/1/objects/?limit=1000&match%5Btype%5D=indicator";
     let page = json!({"more": true, "next": "p 2", "objects": stix(&["203.0.113.3"])});
     web.put(objects, page.to_string());
     let page = json!({"more": false, "objects": stix(&["203.0.113.4"])});

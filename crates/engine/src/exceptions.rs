@@ -134,6 +134,11 @@ impl Exceptions {
     }
 }
 
+/// Whether Tocsin has kept its catalog there.
+pub fn is_data_dir(dir: &Path) -> bool {
+    dir.join(tocsin_catalog::FILE_NAME).is_file()
+}
+
 fn is_about(what: &NewException, rule: &RuleMeta) -> bool {
     what.rule_id.as_ref().is_none_or(|id| *id == rule.id)
         && what.pack.as_ref().is_none_or(|pack| *pack == rule.pack)

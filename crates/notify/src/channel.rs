@@ -3,6 +3,7 @@
 
 pub mod email;
 mod http;
+mod kafka;
 pub mod log;
 mod pubsub;
 mod service;
@@ -67,6 +68,7 @@ pub(crate) enum Channel {
     Service(Box<service::ServiceChannel>),
     Syslog(syslog::SyslogChannel),
     Pubsub(Box<pubsub::PubsubChannel>),
+    Kafka(Box<kafka::KafkaChannel>),
     Email(Box<email::EmailChannel>),
 }
 
@@ -97,6 +99,8 @@ impl Channel {
             }
             ChannelConfig::Pubsub(config) => pubsub::PubsubChannel::new(name, config)
                 .map(|channel| Channel::Pubsub(Box::new(channel))),
+            ChannelConfig::Kafka(config) => kafka::KafkaChannel::new(name, config)
+                .map(|channel| Channel::Kafka(Box::new(channel))),
             ChannelConfig::Syslog(config) => {
                 syslog::SyslogChannel::new(config).map(Channel::Syslog)
             }
@@ -126,6 +130,7 @@ impl Channel {
             Self::Service(channel) => channel.send(message).await,
             Self::Syslog(channel) => channel.send(message).await,
             Self::Pubsub(channel) => channel.send(message).await,
+            Self::Kafka(channel) => channel.send(message).await,
             Self::Email(channel) => channel.send(message).await,
         }
     }

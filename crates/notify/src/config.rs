@@ -8,11 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::secret::Secret;
 
+mod kafka;
 mod mail;
 mod pubsub;
 mod raw;
 mod syslog;
 
+pub use kafka::{KafkaConfig, KafkaMechanism};
 pub use mail::{EmailConfig, MailTls};
 pub use pubsub::PubsubConfig;
 pub use syslog::{SyslogConfig, SyslogFormat, SyslogProtocol};
@@ -102,6 +104,8 @@ pub enum ChannelConfig {
     Syslog(SyslogConfig),
     /// Google Cloud Pub/Sub: project, topic.
     Pubsub(PubsubConfig),
+    /// Apache Kafka: brokers, topic.
+    Kafka(KafkaConfig),
     /// E-mail.
     Email(EmailConfig),
 }
@@ -130,6 +134,7 @@ impl ChannelConfig {
             Self::Alertmanager(_) => "alertmanager",
             Self::Syslog(_) => "syslog",
             Self::Pubsub(_) => "pubsub",
+            Self::Kafka(_) => "kafka",
             Self::Email(_) => "email",
         }
     }
@@ -150,6 +155,7 @@ impl ChannelConfig {
             | Self::Webhook(_)
             | Self::Syslog(_)
             | Self::Pubsub(_)
+            | Self::Kafka(_)
             | Self::Email(_) => None,
         }
     }
@@ -162,6 +168,7 @@ impl ChannelConfig {
             Self::Stdout(config) => (config.min_severity, &config.route, None),
             Self::Syslog(config) => (config.min_severity, &config.route, None),
             Self::Pubsub(config) => (config.min_severity, &config.route, None),
+            Self::Kafka(config) => (config.min_severity, &config.route, None),
             Self::Webhook(config) => (config.min_severity, &config.route, Some(config.rate_limit)),
             Self::Email(config) => (config.min_severity, &config.route, Some(config.rate_limit)),
             Self::Slack(config)
@@ -195,6 +202,7 @@ impl ChannelConfig {
             | Self::Webhook(_)
             | Self::Syslog(_)
             | Self::Pubsub(_)
+            | Self::Kafka(_)
             | Self::Alertmanager(_) => Each::Alert,
             _ => Each::Incident,
         };
@@ -253,8 +261,8 @@ pub struct RouteConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
     /// What there is one notice of: each `incident` (and when it gets worse), each `alert`, or only
-    /// what nobody acknowledged (`unacknowledged`). Default incident for channels that people read, alert for log, stdout, webhook, syslog, pubsub and
-    /// alertmanager.
+    /// what nobody acknowledged (`unacknowledged`). Default incident for channels that people read, alert for log, stdout, webhook, syslog, pubsub,
+    /// kafka and alertmanager.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Each>,
 }

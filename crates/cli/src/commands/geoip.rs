@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use tocsin_engine::config::Loaded;
 use tocsin_engine::context::ContextBook;
-use tocsin_engine::geoip::{FREE, Free, attribution, update};
+use tocsin_engine::geoip::{FREE, Free, USUAL, attribution, update};
 use tocsin_model::Timestamp;
 
 use crate::common_args::ConfigArgs;
@@ -33,8 +33,8 @@ enum Command {
 struct UpdateArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Which: `country` (CC0) and `city` (DB-IP, CC BY 4.0).
-    #[arg(value_name = "NAME", default_values = ["country"])]
+    /// Which: `country` (CC0), `asn` (RouteViews and DB-IP, CC BY 4.0), `city` (DB-IP, CC BY 4.0).
+    #[arg(value_name = "NAME", default_values = USUAL)]
     names: Vec<String>,
     /// Registry to fetch from, instead of `geoip.registry`.
     #[arg(long, value_name = "URL")]
@@ -65,7 +65,7 @@ struct LookupArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When a database cannot be fetched or the data directory cannot be written.
+/// When the data directory cannot be read.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = match &args.command {
         Command::Update(args) => &args.config,
@@ -96,9 +96,17 @@ fn fetch(loaded: &Loaded, args: &UpdateArgs) -> anyhow::Result<ExitCode> {
         wanted.push(free);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut failed = false;
     for free in wanted {
-        let updated = runtime.block_on(update(registry, &config.server.data_dir, free));
-        let updated = updated.map_err(anyhow::Error::msg)?;
+        let updated = match runtime.block_on(update(registry, &config.server.data_dir, free)) {
+            Ok(updated) => updated,
+            // The others may be had.
+            Err(message) => {
+                eprintln!("tocsin: {}: {}", free.name, safe(&message));
+                failed = true;
+                continue;
+            }
+        };
         let version = safe(&updated.version);
         match updated.files.as_slice() {
             [] => println!("{}: {version} is there already", free.name),
@@ -114,7 +122,7 @@ fn fetch(loaded: &Loaded, args: &UpdateArgs) -> anyhow::Result<ExitCode> {
             println!("  {attribution}");
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 fn list(loaded: &Loaded, args: &ListArgs) -> anyhow::Result<ExitCode> {

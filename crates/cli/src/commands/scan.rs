@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,6 +12,7 @@ use serde_json::json;
 use tocsin_content::Level;
 use tocsin_engine::content::{Choice, Content, Rules};
 use tocsin_engine::context::ContextBook;
+use tocsin_engine::exceptions::{ExceptionBook, is_data_dir};
 use tocsin_engine::offline::input::Input;
 use tocsin_engine::offline::{LineFinding, Scanner, Seen};
 use tocsin_model::{Alert, Severity, Timestamp};
@@ -49,6 +50,13 @@ pub struct Args {
     /// Threads that parse and match; by default as many as there are cores.
     #[arg(long, value_name = "NUMBER")]
     threads: Option<NonZeroUsize>,
+    /// Leave out what the exceptions of this data directory hide. Default: those of the
+    /// configuration's, when a configuration is named.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Show also what exceptions hide.
+    #[arg(long)]
+    ignore_exceptions: bool,
     /// Files, or `-` for standard input: lines, gzip, JSON or Windows .evtx.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -87,6 +95,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Scanner::new(&content, loaded.config.alerts.clone(), args.findings, threads(&args))
             .map_err(|error| anyhow!(error))?;
     scanner.know(Arc::new(ContextBook::open(&loaded.config)));
+    match excepting(&args, &loaded.config.server.data_dir) {
+        Ok(Some(dir)) => scanner.except(ExceptionBook::open_dir(dir)?.current()),
+        Ok(None) => {}
+        Err(message) => {
+            eprintln!("tocsin: {message}");
+            return Ok(ExitCode::from(2));
+        }
+    }
     if let Some(wanted) = &args.source {
         scanner.expect(sources_of(wanted, &content));
     }
@@ -98,6 +114,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     printer.out.flush()?;
     summarise(&args, scanner.seen(), printer.shown);
     Ok(if refused || !readable { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// The data directory whose exceptions hold: the one that is named, else that of a configuration
+/// that is named, once Tocsin has run there.
+fn excepting<'a>(args: &'a Args, of_config: &'a Path) -> Result<Option<&'a Path>, String> {
+    if args.ignore_exceptions {
+        return Ok(None);
+    }
+    match &args.data {
+        Some(dir) if !is_data_dir(dir) => {
+            Err(format!("--data {}: no data directory of Tocsin", dir.display()))
+        }
+        Some(dir) => Ok(Some(dir)),
+        None => Ok(Some(of_config).filter(|dir| args.config.config.is_some() && is_data_dir(dir))),
+    }
 }
 
 fn threads(args: &Args) -> usize {
@@ -126,6 +157,10 @@ fn summarise(args: &Args, seen: Seen, shown: usize) {
         "{lines} read, {} not understood by any source; {shown} {what}{plural}",
         seen.unparsed
     );
+    if seen.hidden > 0 {
+        let hidden = counted(seen.hidden as usize, "finding");
+        eprintln!("exceptions hid {hidden}; --ignore-exceptions shows them");
+    }
     if let Some(source) = &args.source
         && seen.expected == 0
         && seen.records > 0

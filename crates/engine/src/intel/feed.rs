@@ -20,6 +20,8 @@ const FEED_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// The most pages of a collection, and the most events of a MISP feed.
 const PAGES_MAX: usize = 2000;
 const DAY: Duration = Duration::from_secs(86_400);
+/// How many objects a page is to have; servers send fewer when they want.
+const PAGE_OBJECTS: usize = 1000;
 const TAXII: &str = "application/taxii+json;version=2.1";
 
 /// What was read.
@@ -124,7 +126,8 @@ async fn taxii(
     let mut next: Option<String> = None;
     let (mut pages, mut bytes) = (Vec::new(), 0);
     while pages.len() < PAGES_MAX {
-        let mut page = format!("{objects}?match%5Btype%5D=indicator");
+        // Some servers want the limit said again with every page.
+        let mut page = format!("{objects}?limit={PAGE_OBJECTS}&match%5Btype%5D=indicator");
         if let Some(next) = &next {
             page.push_str("&next=");
             page.extend(reqwest::Url::parse_with_params("http://x/", [("n", next)]).ok().and_then(
@@ -141,8 +144,11 @@ async fn taxii(
             Some(Json::Number(next)) => Some(next.to_string()),
             _ => None,
         };
+        // What names the next page may stay the same; a page that comes twice is the end.
+        let objects = envelope.get("objects").and_then(Json::as_array);
+        let over = objects.is_none_or(Vec::is_empty) || pages.last() == Some(&got);
         pages.push(got);
-        match following.filter(|following| more && next.as_ref() != Some(following)) {
+        match following.filter(|_| more && !over) {
             Some(following) => next = Some(following),
             None => break,
         }

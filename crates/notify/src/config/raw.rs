@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
-use super::{ChannelConfig, MailTls, MinSeverity, RateLimit, RouteConfig, SyslogProtocol};
+use super::{
+    ChannelConfig, KafkaMechanism, MailTls, MinSeverity, RateLimit, RouteConfig, SyslogProtocol,
+};
 use crate::secret::Secret;
 
 #[derive(Clone, Copy, Deserialize)]
@@ -27,6 +29,7 @@ enum Kind {
     Alertmanager,
     Syslog,
     Pubsub,
+    Kafka,
     Email,
 }
 
@@ -71,6 +74,7 @@ macro_rules! raw_channel {
 }
 
 raw_channel! {
+    brokers: Vec<String>,
     ca_file: PathBuf,
     digest_at: String,
     digest_zone: String,
@@ -80,6 +84,7 @@ raw_channel! {
     headers: BTreeMap<String, Plain>,
     host: String,
     key_file: PathBuf,
+    mechanism: KafkaMechanism,
     min_severity: MinSeverity,
     password: Plain,
     password_env: String,
@@ -126,6 +131,7 @@ impl RawChannel {
             Kind::Alertmanager => ChannelConfig::Alertmanager(typed("alertmanager", keys)?),
             Kind::Syslog => ChannelConfig::Syslog(typed("syslog", keys)?),
             Kind::Pubsub => ChannelConfig::Pubsub(typed("pubsub", keys)?),
+            Kind::Kafka => ChannelConfig::Kafka(typed("kafka", keys)?),
             Kind::Email => ChannelConfig::Email(typed("email", keys)?),
         })
     }

@@ -10,6 +10,7 @@ mod answers;
 mod clock;
 mod delivery;
 mod escalation;
+mod kafka;
 mod limits;
 mod mail;
 mod mail_answers;
