@@ -72,6 +72,7 @@ const CLIENTS: &[&str] = &[
     "opentelemetry-sdk==1.45.2",
     "pygelf==0.4.3",
     "pylogbeat==2.1.0",
+    "slack_sdk==3.43.0",
 ];
 
 /// Programs of the comparison in `cargo xtask bench`.
@@ -88,7 +89,8 @@ pub fn for_tests() -> Result<()> {
     install(NEEDS)?;
     clients()?;
     counterparts()?;
-    kafka()
+    kafka()?;
+    cards()
 }
 
 /// Fetches the jars of Apache Kafka, once for each version of it.
@@ -111,6 +113,28 @@ fn kafka() -> Result<()> {
         std::fs::write(mark, wanted)?;
     } else {
         eprintln!("xtask: mvn could not fetch Apache Kafka; without it, Kafka is not tested");
+    }
+    Ok(())
+}
+
+/// Microsoft's library of the cards that Teams is sent.
+const CARDS: &str = "adaptivecards@3.0.6";
+
+/// Installs it, once for each version.
+fn cards() -> Result<()> {
+    let home = target_dir().join("counterparts/cards");
+    let mark = home.join("installed");
+    if which("npm").is_none() || std::fs::read_to_string(&mark).is_ok_and(|have| have == CARDS) {
+        return Ok(());
+    }
+    heading("installing a library of Adaptive Cards (npm)");
+    std::fs::create_dir_all(&home)?;
+    let mut command = Command::new("npm");
+    command.args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(&home);
+    if process::passes(command.arg(CARDS))? {
+        std::fs::write(mark, CARDS)?;
+    } else {
+        eprintln!("xtask: npm could not install {CARDS}; without it, Teams' cards are not judged");
     }
     Ok(())
 }

@@ -59,3 +59,52 @@ async fn what_a_service_refused_is_sent_when_it_is_tried_again() {
     assert!(json_lines(&notify(&["dead", "--json"]).1).is_empty());
     server.terminate();
 }
+
+const DUTY: &str = "about: our duty roster\nneeds: [url, token]\npath: /v1/{{ token }}/calls\n\
+    headers: { x-channel: '{{ channel }}' }\nsuccess: [200]\nplain_http: true\nbody: |\n  \
+    {\"what\": {{ title }}, \"urgent\": {{ severity_number >= 73 }}}\ntests:\n\
+    - name: an alert\n  given: { url: 'https://duty.example', token: abc }\n  request:\n    \
+    url: https://duty.example/v1/abc/calls\n    headers: { x-channel: ops }\n    \
+    body: { urgent: true, what: '[high] SSH brute force from 192.0.2.1 on web-1' }\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_ones_own_is_checked_and_told() {
+    let catcher = Catcher::start(CatchOptions::on_free_ports()).await.unwrap();
+    let setup = Setup::new(&format!(
+        "content:\n  packs: [DIR/packs]\nnotify:\n  channels:\n    \
+         duty: {{ type: service, service: duty, url: 'http://{}', token: abc-123-def }}\n",
+        catcher.http_addr().unwrap()
+    ));
+    std::fs::create_dir_all(setup.path("packs/ours/channels")).unwrap();
+    let pack = "name: ours\nversion: 0.1.0\nabout: what is only here\n";
+    std::fs::write(setup.path("packs/ours/pack.yml"), pack).unwrap();
+    let file = setup.path("packs/ours/channels/duty.yml");
+    let run = |arguments: &[&str]| {
+        output(tocsin().args(arguments).arg("--config").arg(&setup.config), b"")
+    };
+    for (text, expected) in [
+        (DUTY.replace("severity_number", "severity_numbr"), "channels/duty.yml:7: error: "),
+        (DUTY.replace("urgent: true", "urgent: false"), "body.urgent is true, not false"),
+        (DUTY.replace("succ", "suc"), "unknown key \"sucess\""),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let (code, out, err) = run(&["check"]);
+        assert!(code == 2 && err.contains(expected), "{out}{err}");
+    }
+    // What has an error is not there.
+    let (code, _, err) = run(&["notify", "test", "duty"]);
+    assert!(code == 1 && err.contains("there is none called \"duty\""), "{err}");
+    std::fs::write(&file, DUTY).unwrap();
+    let (code, out, err) = run(&["check"]);
+    assert!(code == 0 && out.contains("channel tests passed, 0 failed"), "{out}{err}");
+    let (code, out, err) = run(&["notify", "test", "duty"]);
+    assert!(code == 0 && out.starts_with("duty: 200"), "{out}{err}");
+    let requests = catcher.requests();
+    let request = &requests[0];
+    assert_eq!(
+        (request.path.as_str(), request.header("x-channel")),
+        ("/v1/abc-123-def/calls", "duty")
+    );
+    assert_eq!(request.body["urgent"], json!(false));
+    assert!(request.body["what"].as_str().unwrap().contains("test: Test notice"));
+}

@@ -6,6 +6,7 @@
 //! content/openssh/sources/sshd/samples/x.log   sample, with x.event.json beside it
 //! content/openssh/rules/ssh_brute_force.yml    Sigma rules with their tests
 //! content/openssh/dashboards/*.yml             panels
+//! content/services/channels/*.yml              how services want to be told of alerts
 //! content/openssh/tables/*.yml                 lookup tables (log sources, field names)
 //! ```
 
@@ -33,6 +34,8 @@ pub enum FileKind {
     Rule,
     /// `dashboards/*.yml`.
     Dashboard,
+    /// `channels/*.yml`.
+    Channel,
     /// `tables/*.yml`.
     Table,
     /// Anything else.
@@ -115,6 +118,7 @@ fn kind_of(inner: &str) -> FileKind {
         (Some("sources"), Some(_), Some("samples")) => FileKind::Sample,
         (Some("rules"), Some(_), _) if yaml => FileKind::Rule,
         (Some("dashboards"), Some(_), _) if yaml => FileKind::Dashboard,
+        (Some("channels"), Some(_), None) if yaml => FileKind::Channel,
         (Some("tables"), Some(_), _) if yaml => FileKind::Table,
         _ => FileKind::Other,
     }
@@ -230,6 +234,7 @@ mod tests {
             ("rules/linux/a.yml", FileKind::Rule),
             ("rules/README.md", FileKind::Other),
             ("tables/fields.yml", FileKind::Table),
+            ("channels/slack.yml", FileKind::Channel),
         ];
         for (inner, kind) in table {
             assert_eq!(kind_of(inner), kind, "{inner}");

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use tocsin_content::{Diagnostic, FileKind, Pack, PackFile};
 use tocsin_detect::{RuleSet, Tables};
 use tocsin_model::Event;
+use tocsin_notify::Services;
 use tocsin_parse::Parser;
 
 use crate::config::{ContentConfig, DetectConfig};
@@ -87,6 +88,7 @@ impl Content {
         diagnostics.extend(found);
         let (dashboards, found) = dashboards::load(&packs);
         diagnostics.extend(found);
+        diagnostics.extend(Services::load(&packs).1);
         Self { packs, parser, rules, rule_files, tables, options, dashboards, diagnostics }
     }
 
@@ -163,6 +165,13 @@ fn read_packs(content: &ContentConfig) -> (Vec<Pack>, Vec<Diagnostic>) {
         }
     }
     (packs, diagnostics)
+}
+
+/// The services that packs of one's own bring, beside those of the binary.
+pub(crate) fn services(content: &ContentConfig) -> Services {
+    let packs: Vec<Pack> =
+        content.packs.iter().flat_map(|root| tocsin_content::read_dir(root).0).collect();
+    Services::load(&packs).0
 }
 
 fn options_of(detect: &DetectConfig, route: bool) -> tocsin_detect::Options {

@@ -16,12 +16,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::ChannelConfig;
+use crate::config::{ChannelConfig, NotifyConfig};
 use crate::error::NotifyError;
 use crate::secret::MASK;
 use crate::view::Message;
 
-pub(crate) use http::RETRY_AFTER_MAX;
+pub(crate) use http::{Answers, RETRY_AFTER_MAX};
+pub(crate) use service::prepare;
 pub use tls::client_config as tls_client;
 
 /// The longest that a delivery may be told to take.
@@ -73,14 +74,15 @@ pub(crate) enum Channel {
 }
 
 impl Channel {
-    /// Builds a channel from its configuration.
+    /// Builds a channel from its configuration, which is part of the whole.
     pub(crate) fn build(
         name: &str,
         config: &ChannelConfig,
+        whole: &NotifyConfig,
         data_dir: &Path,
     ) -> Result<Self, NotifyError> {
-        if let Some(service) = config.service() {
-            return service::ServiceChannel::new(name, config.kind(), service)
+        if let Some((service, config)) = config.service().map_err(|error| error.in_channel(name))? {
+            return service::ServiceChannel::new(name, service, config, &whole.services)
                 .map(|channel| Self::Service(Box::new(channel)))
                 .map_err(|error| error.in_channel(name));
         }

@@ -6,17 +6,21 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::error::NotifyError;
 use crate::secret::Secret;
+use crate::services::Services;
 
 mod kafka;
 mod mail;
 mod pubsub;
 mod raw;
+mod service;
 mod syslog;
 
 pub use kafka::{KafkaConfig, KafkaMechanism};
 pub use mail::{EmailConfig, MailTls};
 pub use pubsub::PubsubConfig;
+pub use service::ServiceConfig;
 pub use syslog::{SyslogConfig, SyslogFormat, SyslogProtocol};
 
 /// Who is told of alerts, and how. The alert log needs no entry here: it is always on.
@@ -25,6 +29,9 @@ pub use syslog::{SyslogConfig, SyslogFormat, SyslogProtocol};
 pub struct NotifyConfig {
     /// Channels by a name of your choice; `tocsin notify test NAME` tries one out. Default none.
     pub channels: BTreeMap<String, ChannelConfig>,
+    /// The services that content brings; whoever reads the content puts them here.
+    #[serde(skip)]
+    pub services: Services,
     /// Who is told when nobody acknowledges an alert, step by step. Default nobody.
     pub escalation: Vec<EscalationStep>,
     /// Address under which people reach the page, for links in notices, for example
@@ -45,6 +52,7 @@ impl Default for NotifyConfig {
     fn default() -> Self {
         Self {
             channels: BTreeMap::new(),
+            services: Services::default(),
             escalation: Vec::new(),
             page_url: None,
             give_up_hours: 72,
@@ -100,6 +108,8 @@ pub enum ChannelConfig {
     Ntfy(ServiceConfig),
     /// A Prometheus Alertmanager: url.
     Alertmanager(ServiceConfig),
+    /// A service that a pack describes: service.
+    Service(ServiceConfig),
     /// Syslog messages to another collector.
     Syslog(SyslogConfig),
     /// Google Cloud Pub/Sub: project, topic.
@@ -132,6 +142,7 @@ impl ChannelConfig {
             Self::Telegram(_) => "telegram",
             Self::Ntfy(_) => "ntfy",
             Self::Alertmanager(_) => "alertmanager",
+            Self::Service(_) => "service",
             Self::Syslog(_) => "syslog",
             Self::Pubsub(_) => "pubsub",
             Self::Kafka(_) => "kafka",
@@ -139,9 +150,17 @@ impl ChannelConfig {
         }
     }
 
-    /// What it says as a service with a template.
-    pub(crate) fn service(&self) -> Option<&ServiceConfig> {
-        match self {
+    /// The service that it tells, if it is one, and what it says to it.
+    pub(crate) fn service(&self) -> Result<Option<(&str, &ServiceConfig)>, NotifyError> {
+        let wrong = |why: String| Err(NotifyError::Config(why));
+        let config = match self {
+            Self::Service(config) => {
+                let missing = "service is missing; give the name of one that a pack describes";
+                return match &config.service {
+                    Some(service) => Ok(Some((service, config))),
+                    None => wrong(missing.to_owned()),
+                };
+            }
             Self::Slack(config)
             | Self::Discord(config)
             | Self::Teams(config)
@@ -149,14 +168,19 @@ impl ChannelConfig {
             | Self::Opsgenie(config)
             | Self::Telegram(config)
             | Self::Ntfy(config)
-            | Self::Alertmanager(config) => Some(config),
+            | Self::Alertmanager(config) => config,
             Self::Log(_)
             | Self::Stdout(_)
             | Self::Webhook(_)
             | Self::Syslog(_)
             | Self::Pubsub(_)
             | Self::Kafka(_)
-            | Self::Email(_) => None,
+            | Self::Email(_) => return Ok(None),
+        };
+        let kind = self.kind();
+        match config.service {
+            Some(_) => wrong(format!("service means nothing to {kind}; remove it")),
+            None => Ok(Some((kind, config))),
         }
     }
 
@@ -178,6 +202,7 @@ impl ChannelConfig {
             | Self::Opsgenie(config)
             | Self::Telegram(config)
             | Self::Ntfy(config)
+            | Self::Service(config)
             | Self::Alertmanager(config) => {
                 (config.min_severity, &config.route, Some(config.rate_limit))
             }
@@ -413,63 +438,3 @@ impl Default for WebhookConfig {
 }
 
 const TIMEOUT_SECONDS: u64 = 15;
-
-/// A service that is told over HTTP as its template says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServiceConfig {
-    /// Address: the webhook's for slack, discord and teams (it is a secret then), the server's for
-    /// alertmanager and an ntfy of your own; else the service's usual one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<Secret>,
-    /// File that holds the address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url_file: Option<PathBuf>,
-    /// Environment variable that holds the address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url_env: Option<String>,
-    /// Token: the routing key of pagerduty, the API key of opsgenie, the bot's token of telegram,
-    /// an access token of ntfy or alertmanager.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<Secret>,
-    /// File that holds the token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_file: Option<PathBuf>,
-    /// Environment variable that holds the token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_env: Option<String>,
-    /// Whom to tell there: the chat's id of telegram, the topic of ntfy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// PEM file with certificates to trust beside the usual ones. Default none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
-    /// Seconds that one delivery may take, at most 600. Default 15.
-    pub timeout_seconds: u64,
-    /// Least severity: informational, low, medium, high or critical. Default low.
-    pub min_severity: MinSeverity,
-    /// Which alerts, beside the severity. Default all.
-    #[serde(skip_serializing_if = "RouteConfig::is_default")]
-    pub route: RouteConfig,
-    /// Rate limit.
-    pub rate_limit: RateLimit,
-}
-
-impl Default for ServiceConfig {
-    fn default() -> Self {
-        Self {
-            url: None,
-            url_file: None,
-            url_env: None,
-            token: None,
-            token_file: None,
-            token_env: None,
-            target: None,
-            ca_file: None,
-            timeout_seconds: TIMEOUT_SECONDS,
-            min_severity: MinSeverity::default(),
-            route: RouteConfig::default(),
-            rate_limit: RateLimit::default(),
-        }
-    }
-}

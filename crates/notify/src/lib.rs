@@ -15,6 +15,7 @@ mod notifier;
 pub mod outbox;
 mod route;
 pub mod secret;
+pub mod services;
 pub mod template;
 mod trial;
 pub mod view;
@@ -25,6 +26,7 @@ pub use config::{ChannelConfig, NotifyConfig};
 pub use error::NotifyError;
 pub use notifier::Notifier;
 pub use outbox::Outbox;
+pub use services::Services;
 pub use trial::{escalation_fault, faults, try_out};
 pub use worker::ChannelStats;
 

@@ -57,7 +57,7 @@ impl Notifier {
         let mut logs: HashMap<PathBuf, String> = HashMap::new();
         for (name, channel_config) in channels {
             check_name(&name, &channel_config).map_err(|error| error.in_channel(&name))?;
-            let channel = Channel::build(&name, &channel_config, data_dir)?;
+            let channel = Channel::build(&name, &channel_config, config, data_dir)?;
             if let Some(path) = channel.file()
                 && let Some(other) = logs.insert(path.to_owned(), name.clone())
             {

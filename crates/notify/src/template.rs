@@ -1,15 +1,11 @@
-//! Templates: how a service wants to be told, as content.
+//! Templates: the body of a request.
 //!
-//! In: a template (Jinja that gives JSON; the shipped ones are in `templates/`, one file a
-//! service), and a [`Message`]. Out: the body of a request. Every `{{ … }}` is written as a JSON
-//! value, so that no text of an alert can change the shape of a body; a template that has an error
-//! is refused before anything is sent.
-
-use std::collections::BTreeMap;
+//! In: a template (Jinja that gives JSON) and a [`Message`]. Out: the body of a request. Every
+//! `{{ … }}` is written as a JSON value, so that no text of an alert can change the shape of a
+//! body; a template that has an error is refused before anything is sent.
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tocsin_model::{Alert, Notice, NoticeKind, Severity};
 
@@ -17,49 +13,13 @@ use crate::error::NotifyError;
 use crate::notifier::test_alert;
 use crate::view::{AlertView, Message, ROWS_MAX, SummaryView, escape_within};
 
-/// The shipped templates by the word that `type` holds.
-const SHIPPED: [(&str, &str); 8] = [
-    ("alertmanager", include_str!("../templates/alertmanager.yml")),
-    ("discord", include_str!("../templates/discord.yml")),
-    ("ntfy", include_str!("../templates/ntfy.yml")),
-    ("opsgenie", include_str!("../templates/opsgenie.yml")),
-    ("pagerduty", include_str!("../templates/pagerduty.yml")),
-    ("slack", include_str!("../templates/slack.yml")),
-    ("teams", include_str!("../templates/teams.yml")),
-    ("telegram", include_str!("../templates/telegram.yml")),
-];
-
 /// Steps that writing one body may take.
 const FUEL_MAX: u64 = 200_000;
 /// The largest template, bytes.
 pub(crate) const TEMPLATE_BYTES_MAX: u64 = 256 * 1024;
 /// Names of the parts of a template, as errors show them.
 const BODY: &str = "body.json";
-const PLAIN: &str = "text";
-
-/// What a template's file says.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Definition {
-    /// What it is for.
-    pub(crate) about: String,
-    /// Settings that a channel must have: `url`, `token`, `target`.
-    pub(crate) needs: Vec<String>,
-    /// Settings that it may have.
-    pub(crate) takes: Vec<String>,
-    /// Address where the channel says none.
-    pub(crate) url: Option<String>,
-    /// What is added to the address.
-    pub(crate) path: Option<String>,
-    /// Query parameters that are added where the address lacks them.
-    pub(crate) query: BTreeMap<String, String>,
-    /// Headers; one that comes out empty is left away.
-    pub(crate) headers: BTreeMap<String, String>,
-    /// Whether plain HTTP may leave this machine.
-    pub(crate) plain_http: bool,
-    /// The body.
-    body: String,
-}
+pub(crate) const PLAIN: &str = "text";
 
 /// What a channel gives to its template.
 #[derive(Debug, Clone, Default)]
@@ -73,32 +33,6 @@ pub(crate) struct Settings {
 pub(crate) struct Template {
     environment: Environment<'static>,
     settings: Settings,
-}
-
-impl Definition {
-    /// The shipped one of a service.
-    pub(crate) fn shipped(service: &str) -> Result<Self, NotifyError> {
-        let wrong = |why: String| NotifyError::Config(format!("template {service}: {why}"));
-        let found = SHIPPED.iter().find(|(name, _)| *name == service);
-        let (_, text) = found.ok_or_else(|| wrong("there is none".to_owned()))?;
-        let documents = tocsin_content::yaml::parse(text).map_err(|error| wrong(error.message))?;
-        let node = documents.first().ok_or_else(|| wrong("it is empty".to_owned()))?;
-        node.decode().map_err(|error| wrong(error.message))
-    }
-
-    /// Its body as a template.
-    pub(crate) fn compile(&self, settings: Settings) -> Result<Template, NotifyError> {
-        Template::new(&self.body, settings)
-    }
-
-    /// A text of it (path, header) with the channel's settings.
-    pub(crate) fn fill(&self, text: &str, settings: &Settings) -> Result<String, NotifyError> {
-        let Settings { channel, token, target } = settings;
-        let context = json!({"channel": channel, "token": token, "target": target});
-        environment()
-            .render_named_str(PLAIN, text, Value::from(Serde(&context)))
-            .map_err(|error| NotifyError::Config(format!("template: {error}")))
-    }
 }
 
 impl Template {
@@ -132,27 +66,7 @@ impl Template {
     }
 }
 
-/// What a shipped template makes of a message, without a channel's settings.
-///
-/// # Errors
-/// When there is no such template.
-pub fn payload(service: &str, message: &Message) -> Result<Json, NotifyError> {
-    let settings = Settings {
-        channel: "ops".to_owned(),
-        token: "token".to_owned(),
-        target: "target".to_owned(),
-    };
-    let template = Definition::shipped(service)?.compile(settings)?;
-    template.render(message).map_err(NotifyError::Config)
-}
-
-/// The services that have a template, with what it is for.
-pub fn services() -> Vec<(&'static str, String)> {
-    let about = |name: &str| Definition::shipped(name).map_or_else(|e| e.to_string(), |d| d.about);
-    SHIPPED.iter().map(|(name, _)| (*name, about(name))).collect()
-}
-
-fn environment() -> Environment<'static> {
+pub(crate) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL_MAX));
@@ -252,7 +166,8 @@ fn of_alert(view: &AlertView) -> Json {
     json!({
         "kind": view.kind.as_str(), "sentence": view.sentence, "facts": facts,
         "rows": view.lines, "link": view.link.as_deref().map(link), "thread": thread(alert), "incident": alert.triage.incident,
-        "entity": entity, "count": alert.count, "time": alert.raised.to_string(),
+        "entity": entity, "count": alert.count,
+        "time": alert.raised.to_string(), "timestamp": alert.raised.millis().div_euclid(1000),
         "rule": filled(&crate::view::clean(&alert.rule.title, 200)), "rule_id": alert.rule.id,
         "alert": alert.to_json(), "alerts": [alert.id.0],
     })
@@ -265,7 +180,8 @@ fn of_summary(view: &SummaryView) -> Json {
     let now = tocsin_model::Timestamp::from_system(std::time::SystemTime::now());
     json!({
         "kind": "summary", "sentence": "", "rows": rows, "link": view.link.as_deref().map(link),
-        "entity": "tocsin", "count": view.count, "time": now.to_string(), "rule": "Summary",
+        "entity": "tocsin", "count": view.count, "rule": "Summary",
+        "time": now.to_string(), "timestamp": now.millis().div_euclid(1000),
         "rule_id": "", "alerts": view.alerts,
     })
 }
@@ -310,16 +226,6 @@ fn samples() -> [Message; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_shipped_template_works_and_says_what_it_is_for() {
-        for (name, about) in services() {
-            assert!(!about.is_empty() && !about.contains("template"), "{name}: {about}");
-            for message in samples() {
-                payload(name, &message).unwrap_or_else(|error| panic!("{name}: {error}"));
-            }
-        }
-    }
 
     #[test]
     fn a_template_with_an_error_is_refused_with_its_line() {

@@ -41,7 +41,7 @@ pub fn faults(config: &NotifyConfig, data_dir: &Path) -> Vec<(String, String)> {
                 }
             }
             _ => {
-                let built = Channel::build(name, channel, data_dir);
+                let built = Channel::build(name, channel, config, data_dir);
                 fault = fault.or_else(|| built.err().map(message));
             }
         }
@@ -84,7 +84,7 @@ pub async fn try_out(
         let log = LogChannel::unread(log_path(name, log, data_dir));
         return log.append(&[]).map_err(|error| refused(error.answer));
     }
-    let built = Channel::build(name, channel, data_dir)?;
+    let built = Channel::build(name, channel, config, data_dir)?;
     let notice = Notice { channel: name.to_owned(), kind: NoticeKind::Test, alert: test_alert() };
     let view = AlertView::new(&notice, config.page_url.as_deref());
     let sent = built.send(&Message::Alert(Box::new(view))).await;

@@ -65,6 +65,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         print_diagnostics(&tocsin_detect::lint(&content.rule_files, &content.parser.fields()));
     let (passed, broken) = rule_tests(&content);
     failed |= print_diagnostics(&broken);
+    let (told, untold) = channel_tests(&content);
+    failed |= print_diagnostics(&untold);
     if args.list {
         list(&content);
     }
@@ -78,6 +80,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         summary.push(format!("{} read", counted(samples.lines, "sample line")));
     }
     summary.push(format!("{} passed, {} failed", counted(passed, "rule test"), broken.len()));
+    if told + untold.len() > 0 {
+        summary.push(format!("{} passed, {} failed", counted(told, "channel test"), untold.len()));
+    }
     println!("{}", summary.join("; "));
     Ok(if failed { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
@@ -173,6 +178,18 @@ fn rule_tests(content: &Content) -> (usize, Vec<Diagnostic>) {
         }
     }
     (passed, broken)
+}
+
+/// Tests inside the services that packs bring.
+fn channel_tests(content: &Content) -> (usize, Vec<Diagnostic>) {
+    let results = tocsin_notify::services::run_tests(&content.packs);
+    let all = results.len();
+    let broken = results.into_iter().filter_map(|result| {
+        let message = format!("test {:?}: {}", result.name, result.failure?);
+        Some(Diagnostic::error(&result.path, 0, 0, message))
+    });
+    let broken: Vec<Diagnostic> = broken.collect();
+    (all - broken.len(), broken)
 }
 
 fn list(content: &Content) {

@@ -133,6 +133,7 @@ pub fn read(
     let mut config = decode(&mut root, &mut |error| errors.push(locate(&error, &name, &used)));
     let settings = settings(&config, &root, &used);
     config.read_own_rules();
+    config.notify.services = crate::content::services(&config.content);
     let written = Written { file: name, root, variables: used };
     (Loaded { config, settings, written }, errors)
 }

@@ -24,6 +24,8 @@ const ANSWER_CHARS_MAX: usize = 300;
 const SECRET_BYTES_MIN: usize = 8;
 /// The longest wait that a service may ask for.
 pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// What is sent unless it is said.
+const JSON: &str = "application/json";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the body of an answer is waited for; its status has told everything that counts.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -34,8 +36,28 @@ const OWN_HEADERS: [HeaderName; 4] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECT
 pub(crate) struct HttpPost {
     client: Client,
     url: Url,
+    content_type: &'static str,
+    answers: Answers,
     /// What must not be seen in answers.
     secrets: Vec<String>,
+}
+
+/// Which statuses of an answer mean what; every other is about the channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answers {
+    /// It was taken.
+    pub(crate) success: Vec<u16>,
+    /// Something is wrong with this one message.
+    pub(crate) refused: Vec<u16>,
+    /// Wait as long as `Retry-After` says.
+    pub(crate) wait: Vec<u16>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        let refused = vec![400, 413, 415, 422];
+        Self { success: (200..=299).collect(), refused, wait: vec![429, 503] }
+    }
 }
 
 /// Whether plain http:// may leave this machine.
@@ -81,7 +103,7 @@ impl HttpPost {
             .timeout(super::timeout(timeout_seconds))
             .build()
             .map_err(|error| wrong(&format!("http cannot be set up: {}", chain(error))))?;
-        Ok(Self { client, url, secrets })
+        Ok(Self { client, url, content_type: JSON, answers: Answers::default(), secrets })
     }
 
     /// Keeps a text out of answers.
@@ -91,12 +113,13 @@ impl HttpPost {
         }
     }
 
-    /// The address, for building others from it.
-    pub(crate) fn url_mut(&mut self) -> &mut Url {
-        &mut self.url
+    /// Sends something else than JSON, to something that answers in its own way.
+    pub(crate) fn speaking(mut self, content_type: &'static str, answers: Answers) -> Self {
+        (self.content_type, self.answers) = (content_type, answers);
+        self
     }
 
-    /// Posts JSON and gives the answer: status and the start of its body.
+    /// Posts a body and gives the answer: status and the start of its body.
     pub(crate) async fn post(
         &self,
         body: Vec<u8>,
@@ -105,7 +128,7 @@ impl HttpPost {
         let request = self
             .client
             .post(self.url.clone())
-            .header("content-type", "application/json")
+            .header("content-type", self.content_type)
             .headers(headers)
             .body(body);
         let mut response = request
@@ -127,7 +150,7 @@ impl HttpPost {
         // Masked before it is cut, so that no half of a secret is left.
         let text = clean(&redact(&String::from_utf8_lossy(&text), &self.secrets), ANSWER_CHARS_MAX);
         let answer = if text.is_empty() { status.to_string() } else { format!("{status}: {text}") };
-        judge(status, wait, answer)
+        judge(&self.answers, status, wait, answer)
     }
 }
 
@@ -158,12 +181,18 @@ fn secrets(url: &Url, headers: &HeaderMap) -> Vec<String> {
     secrets
 }
 
-fn judge(status: StatusCode, wait: Option<Duration>, answer: String) -> Result<String, SendError> {
-    let kind = match (status.as_u16(), wait) {
-        (200..=299, _) => return Ok(answer),
-        (429 | 503, Some(wait)) => Failure::Wait(wait.min(RETRY_AFTER_MAX)),
-        (400 | 413 | 415 | 422, _) => Failure::Message,
-        (300..=399, _) => {
+fn judge(
+    answers: &Answers,
+    status: StatusCode,
+    wait: Option<Duration>,
+    answer: String,
+) -> Result<String, SendError> {
+    let number = status.as_u16();
+    let kind = match wait {
+        _ if answers.success.contains(&number) => return Ok(answer),
+        Some(wait) if answers.wait.contains(&number) => Failure::Wait(wait.min(RETRY_AFTER_MAX)),
+        _ if answers.refused.contains(&number) => Failure::Message,
+        _ if status.is_redirection() => {
             let answer = format!("{answer} (redirects are not followed; set the final address)");
             return Err(SendError { kind: Failure::Channel, answer });
         }
@@ -228,7 +257,9 @@ mod tests {
         ];
         for (status, wait, want) in table {
             let status = StatusCode::from_u16(status).unwrap();
-            let got = judge(status, wait, String::new()).err().map(|error| error.kind);
+            let got = judge(&Answers::default(), status, wait, String::new())
+                .err()
+                .map(|error| error.kind);
             assert_eq!(got, want, "{status}");
         }
     }

@@ -1,5 +1,6 @@
 //! A service that a template describes: Slack, Discord, Teams, PagerDuty, Opsgenie, Telegram,
-//! ntfy, Alertmanager. What tells them apart is in their templates; here it is only sent.
+//! ntfy, Alertmanager, and what packs of one's own bring. What tells them apart is in their files
+//! ([`crate::services`]); here it is only sent.
 
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -9,12 +10,21 @@ use super::{Failure, SendError};
 use crate::config::ServiceConfig;
 use crate::error::NotifyError;
 use crate::secret::Secret;
-use crate::template::{Definition, Settings, Template};
+use crate::services::{Definition, Services};
+use crate::template::{Settings, Template};
 use crate::view::Message;
 
 pub(crate) struct ServiceChannel {
+    definition: Definition,
     template: Template,
     post: HttpPost,
+}
+
+/// Everything of a service's requests but the message.
+pub(crate) struct Request {
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) template: Template,
 }
 
 impl ServiceChannel {
@@ -22,8 +32,9 @@ impl ServiceChannel {
         name: &str,
         service: &str,
         config: &ServiceConfig,
+        services: &Services,
     ) -> Result<Self, NotifyError> {
-        let definition = Definition::shipped(service)?;
+        let definition = services.get(service)?.clone();
         let url = Secret::resolve(
             "url",
             config.url.as_ref(),
@@ -36,38 +47,58 @@ impl ServiceChannel {
             config.token_file.as_ref(),
             config.token_env.as_deref(),
         )?;
-        let given = [
-            ("url", url.is_some()),
-            ("token", token.is_some()),
-            ("target", config.target.is_some()),
-        ];
-        check(service, &definition, given)?;
-        let settings = Settings {
-            channel: name.to_owned(),
-            token: token.as_ref().map_or_else(String::new, |token| token.reveal().to_owned()),
-            target: config.target.clone().unwrap_or_default(),
-        };
-        let url = address(&definition, url, &settings)?;
+        let hidden = token.as_ref().map_or_else(String::new, |token| token.reveal().to_owned());
+        let Request { url, headers, template } =
+            prepare(name, service, &definition, url, token, config.target.clone())?;
         let plain = if definition.plain_http { PlainHttp::Anywhere } else { PlainHttp::Loopback };
-        let headers = headers(&definition, &settings)?;
-        let ca_file = config.ca_file.as_deref();
-        let mut post = HttpPost::new(url, plain, headers, ca_file, config.timeout_seconds)?;
-        post.hide(&settings.token);
-        let pairs = &definition.query;
-        let url = post.url_mut();
-        for (key, value) in pairs {
-            if !url.query_pairs().any(|(known, _)| known == *key) {
-                url.query_pairs_mut().append_pair(key, value);
-            }
-        }
-        Ok(Self { template: definition.compile(settings)?, post })
+        let (url, ca_file) = (Some(Secret::new(url.as_str())), config.ca_file.as_deref());
+        let post = HttpPost::new(url, plain, headers, ca_file, config.timeout_seconds)?;
+        let mut post = post.speaking(definition.content_type(), definition.answers());
+        post.hide(&hidden);
+        Ok(Self { definition, template, post })
     }
 
     pub(crate) async fn send(&self, message: &Message) -> Result<String, SendError> {
-        let body = self.template.render(message);
+        let body = self.template.render(message).and_then(|body| self.definition.write(&body));
         let body = body.map_err(|answer| SendError { kind: Failure::Message, answer })?;
-        self.post.post(body.to_string().into_bytes(), HeaderMap::new()).await
+        self.post.post(body, HeaderMap::new()).await
     }
+}
+
+/// What is sent to a service with these settings.
+pub(crate) fn prepare(
+    channel: &str,
+    service: &str,
+    definition: &Definition,
+    url: Option<Secret>,
+    token: Option<Secret>,
+    target: Option<String>,
+) -> Result<Request, NotifyError> {
+    let given = [("url", url.is_some()), ("token", token.is_some()), ("target", target.is_some())];
+    check(service, definition, given)?;
+    let settings = Settings {
+        channel: channel.to_owned(),
+        token: token.as_ref().map_or_else(String::new, |token| token.reveal().to_owned()),
+        target: target.unwrap_or_default(),
+    };
+    let Some(url) = address(definition, url, &settings)? else {
+        return Err(NotifyError::Config(
+            "url is missing; give url, url_file or url_env".to_owned(),
+        ));
+    };
+    // The error of `parse` does not repeat the address, which may hold a token.
+    let mut url: Url = url
+        .reveal()
+        .trim()
+        .parse()
+        .map_err(|error| NotifyError::Config(format!("url is not an address: {error}")))?;
+    for (key, value) in &definition.query {
+        if !url.query_pairs().any(|(known, _)| known == *key) {
+            url.query_pairs_mut().append_pair(key, value);
+        }
+    }
+    let headers = headers(definition, &settings)?;
+    Ok(Request { url, headers, template: definition.compile(settings)? })
 }
 
 /// What the service needs is there, and nothing that it has no use for.

@@ -10,6 +10,8 @@ mod answers;
 mod clock;
 mod delivery;
 mod escalation;
+mod https;
+mod judges;
 mod kafka;
 mod limits;
 mod mail;

@@ -7,7 +7,7 @@ use hmac::{Hmac, Mac};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tocsin_model::{Alert, Notice, NoticeKind, Severity};
-use tocsin_notify::template::payload;
+use tocsin_notify::Services;
 use tocsin_notify::view::{AlertView, Message};
 use tocsin_simulate::catch::{CatchOptions, Catcher, CaughtMail};
 
@@ -272,6 +272,10 @@ async fn hostile_text_arrives_within_limits_and_without_power() {
     for (mail, alert) in mails.iter().zip(&alerts) {
         assert!(mail.header("message-id").contains(&alert.id.0));
     }
+}
+
+fn payload(service: &str, message: &Message) -> Result<Json, tocsin_notify::NotifyError> {
+    Services::shipped().payload(service, message)
 }
 
 fn view(alert: Alert, link: bool) -> Message {

@@ -1,11 +1,11 @@
 //! Services with templates: what they are sent fits their schemas whatever an alert holds, and
 //! reaches the right address with the right token; what is wrong with a channel is told before.
 
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tocsin_model::{Alert, Notice, NoticeKind, Severity};
-use tocsin_notify::template::{payload, services};
 use tocsin_notify::view::{AlertView, Message, SummaryView};
-use tocsin_notify::{Notifier, faults, try_out};
+use tocsin_notify::{Notifier, Services, faults, try_out};
 use tocsin_simulate::catch::{CatchOptions, Catcher, CaughtHttp};
 
 use crate::payloads::{hostile, made_of};
@@ -38,7 +38,8 @@ fn summary(text: &str) -> Message {
 
 #[test]
 fn every_service_gets_what_its_schema_allows() {
-    for (service, _) in services() {
+    let services = Services::shipped();
+    for (service, _) in services.list() {
         let schema = schema_of(service);
         let mut messages = vec![];
         for (number, severity) in Severity::ALL.into_iter().enumerate() {
@@ -49,9 +50,26 @@ fn every_service_gets_what_its_schema_allows() {
             messages.push(summary(text));
         }
         for message in messages {
-            let body = payload(service, &message).unwrap();
+            let body = services.payload(service, &message).unwrap();
             let faults = schema::faults(&schema, &body);
             assert!(faults.is_empty(), "{service}: {faults:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_text_fits_every_schema(text in ".{0,400}", times in 1usize..30, link: bool) {
+        let services = Services::shipped();
+        let text = text.repeat(times);
+        for (service, _) in services.list() {
+            let schema = schema_of(service);
+            for message in [message(made_of(&text, 1), link), summary(&text)] {
+                let faults = schema::faults(&schema, &services.payload(service, &message).unwrap());
+                prop_assert!(faults.is_empty(), "{}: {:?}", service, faults);
+            }
         }
     }
 }
@@ -59,7 +77,9 @@ fn every_service_gets_what_its_schema_allows() {
 #[test]
 fn text_has_no_power_in_markup() {
     let evil = "<b>x</b> [a](https://evil.example) *b* `c` <!channel> @everyone";
-    let bodies = |service: &str| payload(service, &message(made_of(evil, 1), false)).unwrap();
+    let services = Services::shipped();
+    let message = message(made_of(evil, 1), false);
+    let bodies = |service: &str| services.payload(service, &message).unwrap();
     let telegram = bodies("telegram");
     let text = telegram["text"].as_str().unwrap();
     assert!(text.contains("&lt;b&gt;x&lt;/b&gt;") && !text.contains("<b>x"), "{text}");
