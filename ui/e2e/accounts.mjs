@@ -9,7 +9,7 @@ import { alertOf, attack, ensure, freshAddress, none, same, until } from './chec
 
 const PASSWORD = 'correct horse battery';
 
-async function freePort() {
+export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address();
@@ -17,11 +17,10 @@ async function freePort() {
   return port;
 }
 
-/** A Tocsin without accounts, in a directory of its own. */
-async function start(program) {
+/** A Tocsin without accounts, in a directory of its own; `more` are further keys of `server`. */
+export async function start(program, port, more = '') {
   const dir = mkdtempSync(join(tmpdir(), 'tocsin-e2e-'));
-  const port = await freePort();
-  const config = `server: { data_dir: ${dir}/data, listen: "127.0.0.1:${port}" }\ncollect: { discover: false, journald: { mode: off }, syslog: { udp: null, tcp: null } }\n`;
+  const config = `server: { data_dir: ${dir}/data, listen: "127.0.0.1:${port}"${more} }\ncollect: { discover: false, journald: { mode: off }, syslog: { udp: null, tcp: null } }\n`;
   writeFileSync(join(dir, 'tocsin.yml'), config);
   const child = spawn(program, ['run', '--config', join(dir, 'tocsin.yml')], { cwd: dir, stdio: 'ignore' });
   const base = `http://127.0.0.1:${port}`;
@@ -109,7 +108,7 @@ async function asTheSecond({ page, base, id, looked }) {
 async function firstRunToSecondPerson({ browser }) {
   const program = process.env.E2E_TOCSIN;
   if (!program) return 'skipped: E2E_TOCSIN does not say where the program is';
-  const { base, stop, token } = await start(program);
+  const { base, stop, token } = await start(program, await freePort());
   try {
     const page = await open(browser);
     const looked = async (name) => none(await axe(page), `axe on ${name}`);

@@ -109,6 +109,50 @@ async function manyAtOnce({ base, browser }) {
   await done(page);
 }
 
+/** A value in the list: only it, without it, grouped by it, its page; by mouse and by key. */
+async function valuesAct({ base, browser }) {
+  const [ip, other] = [freshAddress(), freshAddress()];
+  for (const one of [ip, other]) {
+    await attack(base, one, USERS);
+    await alertOf(base, one);
+  }
+  const page = await open(browser, { width: 1600, height: 900 });
+  await page.goto(`${base}/alerts`);
+  const cell = (address) => page.locator(`.row [data-value="${address}"]`).first();
+  await cell(ip).click();
+  none(await axe(page), 'axe on the menu of a value');
+  await page.getByRole('menuitem', { name: 'Without alerts with it' }).click();
+  same(asked(page, 'not'), `source:${ip}`, 'what is excluded');
+  same(new URL(page.url()).pathname, '/alerts', 'the list one is in');
+  await until('none of it in the list', async () => (await cell(ip).count()) === 0 && (await cell(other).count()) > 0);
+  await cell(other).click();
+  await page.getByRole('menuitem', { name: 'Without alerts with it' }).click();
+  same(asked(page, 'not'), `source:${ip}\nsource:${other}`, 'both are excluded');
+  await page.getByRole('button', { name: 'Any not source address again' }).first().click();
+  await cell(ip).waitFor();
+  // By key, from the marked row.
+  await page.getByRole('searchbox').first().fill(ip);
+  await until('only that address', () => asked(page, 'q') === ip);
+  await page.keyboard.press('Escape');
+  await page.locator('#alert-list').focus();
+  await page.keyboard.press('j');
+  await page.keyboard.press('v');
+  await page.getByRole('menuitem', { name: 'Only alerts with it' }).waitFor();
+  await page.keyboard.press('Enter');
+  await until('the address is asked for', () => asked(page, 'source') === ip);
+  await cell(ip).click();
+  await page.getByRole('menuitem', { name: 'Group alerts by source address' }).click();
+  await page.locator('.row.group').first().waitFor();
+  same(asked(page, 'by'), 'source', 'the grouping');
+  await page.goto(`${base}/alerts?source=${ip}`);
+  await cell(ip).click();
+  await page.getByRole('menuitem', { name: 'Open its page' }).click();
+  await until('the page of the address', () => new URL(page.url()).pathname === `/entities/address/${ip}`);
+  await page.getByTestId('risk').waitFor();
+  none(await axe(page), 'axe on an address with risk');
+  await done(page);
+}
+
 const MANY = 100_000;
 const FRAME_P95_MAX_MS = 25;
 const KEY_MAX_MS = 50;
@@ -210,5 +254,8 @@ export const ALERTS = [
   ['facets and the histogram narrow alerts down', facetsNarrow],
   ['many alerts are changed at once, and back', manyAtOnce],
 ];
+
+/** What the stand-in does not answer. */
+export const VALUES = [['values in the list of alerts have menus that act on it', valuesAct]];
 
 export const LARGE = [['a hundred thousand alerts scroll and answer keys within budget', hundredThousand]];

@@ -297,7 +297,8 @@ class World {
 function sendFile(request, response, path) {
   const inside = normalize(path).replace(/^(\.\.[/\\])+/, '');
   let file = join(DIST, inside);
-  const asset = extname(inside) !== '';
+  // The address of an entity may end like the name of a file.
+  const asset = extname(inside) !== '' && !inside.startsWith('/entities/');
   if (!existsSync(file) || !statSync(file).isFile()) {
     if (asset) {
       response.writeHead(404).end();
@@ -321,6 +322,26 @@ function sendFile(request, response, path) {
   createReadStream(file).pipe(response);
 }
 
+/** What has nothing to say, whatever the state. */
+const PLAIN = {
+  dashboards: { dashboards: [] },
+  rules: { rules: [], total: 0, problems: [] },
+  'rules/noise': { rules: [] },
+  sources: { sources: [] },
+  'sources/unparsed': { shapes: [], forgotten: 0 },
+  silence: { sources: [] },
+  risk: { entities: [], total: 0, threshold: 100, half_life_hours: 24 },
+  intel: { feeds: [], indicators: 0, bytes: 0 },
+  'intel/hunts': { hunts: [] },
+  'intel/indicators': { indicators: [] },
+  context: { databases: [], attribution: [], hosts: 0, users: 0, networks: 0, problems: {} },
+  'context/addresses/192.0.2.1': { ip: '192.0.2.1', country_iso_code: null, country_name: null, region_name: null, city_name: null, as_number: null, as_organization: null, attribution: [] },
+  exceptions: { exceptions: [] },
+  'notices/dead': { notices: [], total: 0 },
+  fields: { fields: [], complete: true },
+  backtests: { backtests: [] },
+};
+
 const json = (response, body, status = 200) =>
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(JSON.stringify(body));
 
@@ -341,9 +362,8 @@ function api(world, request, response, url) {
   if (path === '/api/v1/me') return json(response, { accounts: false, setup: true, name: null, role: 'admin' });
   if (path === '/api/v1/overview') return json(response, world.overview(url.searchParams.get('last') ?? '24h'));
   if (path === '/api/v1/alerts') return json(response, world.list(url.searchParams));
-  if (path === '/api/v1/dashboards') return json(response, { dashboards: [] });
-  if (path === '/api/v1/rules') return json(response, { rules: [], total: 0, problems: [] });
-  if (path === '/api/v1/rules/noise') return json(response, { rules: [] });
+  const plain = PLAIN[path.slice('/api/v1/'.length)];
+  if (plain) return json(response, plain);
   if (path === '/api/v1/alerts/facets') return json(response, world.facets(url.searchParams));
   if (path === '/api/v1/status') return json(response, world.status());
   if (path === '/api/v1/stream') {

@@ -3,14 +3,16 @@
 //   npm run e2e:mock                                against the stand-in, with the tests of states
 // --only WORDS runs the tests whose name contains them. Exits 1 when one fails.
 import { ACCOUNTS } from './accounts.mjs';
-import { ALERTS, LARGE } from './alerts.mjs';
+import { ALERTS, LARGE, VALUES } from './alerts.mjs';
 import { launch } from './browser.mjs';
 import { CONTENT } from './content.mjs';
 import { startMock } from './mock.mjs';
+import { OIDC } from './oidc.mjs';
 import { PAGES } from './pages.mjs';
 import { SEARCH } from './search.mjs';
 import { SETTINGS } from './settings.mjs';
 import { STATES } from './states.mjs';
+import { WALK } from './walk.mjs';
 
 const TEST_MAX_MS = 120_000;
 
@@ -27,10 +29,10 @@ if (base === undefined) {
 }
 
 /** What only the real server can answer. */
-const REAL = [...SEARCH, ...CONTENT, ...SETTINGS, ...ACCOUNTS];
+const REAL = [...SEARCH, ...CONTENT, ...SETTINGS, ...ACCOUNTS, ...OIDC, ...VALUES];
 
 const only = option('only') ?? '';
-const tests = [...PAGES, ...ALERTS, ...(mock ? [...STATES, ...LARGE] : REAL)].filter(([name]) => name.includes(only));
+const tests = [...PAGES, ...ALERTS, ...(mock ? [...STATES, ...WALK, ...LARGE] : REAL)].filter(([name]) => name.includes(only));
 const browser = await launch();
 let failed = 0;
 for (const [name, run] of tests) {

@@ -44,7 +44,7 @@ function NotFound() {
 function Entrance() {
   const me = useMe().data;
   if (me?.accounts && me.name === null) {
-    return <Suspense fallback={null}><Door setup={me.setup} /></Suspense>;
+    return <Suspense fallback={null}><Door setup={me.setup} provider={me.provider ?? null} /></Suspense>;
   }
   return <Screens />;
 }

@@ -145,6 +145,7 @@ export const t = {
     select: 'Select; Shift selects up to here',
     selectAll: 'Select all that match',
     unfold: 'Show or hide the alerts of a group',
+    value: 'What to do with a value of the marked alert',
     facets: 'Show or hide the facets',
     block: 'Block the address',
     except: 'Do not alert about it again',

@@ -17,7 +17,7 @@ pub const AUDIT_MAX: i64 = 100_000;
 /// Letters that a name may have beside letters and digits.
 const NAME_SIGNS: &str = "._-@";
 /// The longest name, bytes.
-const NAME_BYTES_MAX: usize = 64;
+pub const NAME_BYTES_MAX: usize = 64;
 /// The role that can do everything.
 const ADMIN: &str = "admin";
 
@@ -28,8 +28,10 @@ pub struct User {
     pub name: String,
     /// `viewer`, `analyst` or `admin`.
     pub role: String,
-    /// Hash of the password.
+    /// Hash of the password; empty when they sign in with a provider.
     pub password: String,
+    /// Whether they sign in with a provider of identities.
+    pub provided: bool,
     /// When the account was made.
     pub created: Timestamp,
     /// When password or role were last changed.
@@ -87,11 +89,11 @@ pub struct AuditEntry {
     pub status: u16,
 }
 
-fn refuse<T>(message: impl Into<String>) -> Result<T, Fault> {
+pub(crate) fn refuse<T>(message: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Told(CatalogError::BadRequest(message.into())))
 }
 
-fn check_name(name: &str) -> Result<(), Fault> {
+pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
     let fits = |c: char| c.is_alphanumeric() || NAME_SIGNS.contains(c);
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(fits) {
         return refuse(format!(
@@ -108,6 +110,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         password: row.get(2)?,
         created: Timestamp(row.get(3)?),
         changed: Timestamp(row.get(4)?),
+        provided: row.get(5)?,
     })
 }
 
@@ -133,16 +136,19 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
     })
 }
 
+const USERS: &str = "SELECT name, role, password, created, changed,
+    EXISTS (SELECT 1 FROM provided WHERE user = name) FROM users";
 const SESSIONS: &str = "SELECT hash, user, role, sessions.created, seen, address
     FROM sessions JOIN users ON users.name = sessions.user";
 const TOKENS: &str = "SELECT name, hash, scope, made_by, created, used FROM tokens";
 
-/// Somebody must be able to do everything.
+/// Somebody must be able to do everything, and without a provider, which may be away.
 fn keep_an_admin(transaction: &Transaction<'_>) -> Result<(), Fault> {
-    let sql = "SELECT count(*) FROM users WHERE role = ?1";
+    let sql = "SELECT count(*) FROM users WHERE role = ?1
+        AND NOT EXISTS (SELECT 1 FROM provided WHERE user = name)";
     let admins = transaction.query_row(sql, [ADMIN], |row| whole(row, 0))?;
     if admins == 0 {
-        return refuse("this is the last administrator; make another one first");
+        return refuse("this is the last administrator with a password; make another one first");
     }
     Ok(())
 }
@@ -151,16 +157,16 @@ impl Catalog {
     /// Everybody, by name.
     pub fn users(&self) -> Result<Vec<User>> {
         self.read(|connection| {
-            let sql = "SELECT name, role, password, created, changed FROM users ORDER BY name";
-            connection.prepare_cached(sql)?.query_map([], user)?.collect()
+            let sql = format!("{USERS} ORDER BY name");
+            connection.prepare_cached(&sql)?.query_map([], user)?.collect()
         })
     }
 
     /// Somebody.
     pub fn user(&self, name: &str) -> Result<Option<User>> {
         self.read(|connection| {
-            let sql = "SELECT name, role, password, created, changed FROM users WHERE name = ?1";
-            connection.prepare_cached(sql)?.query_row([name], user).optional()
+            let sql = format!("{USERS} WHERE name = ?1");
+            connection.prepare_cached(&sql)?.query_row([name], user).optional()
         })
     }
 
@@ -194,7 +200,7 @@ impl Catalog {
     /// Changes role or password; both end that person's sessions. Whether there is one.
     ///
     /// # Errors
-    /// When no administrator would be left.
+    /// When no administrator would be left, or the provider decides about theirs.
     pub fn change_user(
         &self,
         name: &str,
@@ -203,6 +209,12 @@ impl Catalog {
     ) -> Result<bool> {
         let now = now();
         self.write(|transaction| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM provided WHERE user = ?1)";
+            if transaction.query_row(sql, [name], |row| row.get(0))? {
+                return refuse(format!(
+                    "{name} signs in with the provider, which gives the role; there is no password here"
+                ));
+            }
             let changed = transaction.execute(
                 "UPDATE users SET role = coalesce(?2, role), password = coalesce(?3, password),
                     changed = ?4 WHERE name = ?1",

@@ -15,13 +15,15 @@ mod facets;
 mod heard;
 mod incidents;
 mod outbox;
+mod provided;
 mod query;
 mod risk;
 mod schema;
 mod triage;
 mod values;
+mod without;
 
-pub use accounts::{AuditEntry, Session, Token, User};
+pub use accounts::{AuditEntry, NAME_BYTES_MAX, Session, Token, User};
 pub use bans::{Ban, BanState, BanStep, NewBan, Target};
 pub use copy::copy;
 pub use counters::{CounterKind, CounterRow};
@@ -31,12 +33,14 @@ pub use facets::{AlertGroup, Facets, GroupBy};
 pub use heard::HeardRow;
 pub use incidents::{Incident, IncidentRule, Noise, TimelineLine};
 pub use outbox::{OutboxCounts, OutboxItem, OutboxState};
+pub use provided::Entered;
 pub use query::{
     AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, RuleRecord, SeriesBucket,
 };
 pub use risk::{EntityKind, Risk, RiskPart, counts, entities};
 pub use triage::{Activity, AlertChange, Before, DETECTION, Step};
 pub use values::ValueCount;
+pub use without::Without;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -10,6 +10,7 @@ use tocsin_model::{Alert, AlertId, AlertStatus, Disposition, Severity, Timestamp
 
 use crate::alerts::{id_and_json, severity_of};
 use crate::error::{CatalogError, Result};
+use crate::without::Without;
 use crate::{Catalog, whole};
 
 /// The most alerts of one page.
@@ -56,6 +57,8 @@ pub struct AlertQuery {
     pub user: Option<String>,
     /// With this host; the empty text is none.
     pub host: Option<String>,
+    /// What must not be: by name, as they are asked for above.
+    pub not: Vec<(Without, String)>,
     /// Of a rule with this ATT&CK tactic.
     pub tactic: Option<String>,
     /// Leaves out so many before the page; counts from the cursor, when there is one.
@@ -89,6 +92,7 @@ impl Default for AlertQuery {
             source: None,
             user: None,
             host: None,
+            not: Vec::new(),
             tactic: None,
             skip: 0,
             limit: 50,
@@ -254,6 +258,9 @@ impl Conditions {
             if let Some(value) = value {
                 all.add(&format!("coalesce({column}, '') = {{}}"), value.clone());
             }
+        }
+        for (what, value) in &query.not {
+            all.add(what.condition(), value.clone());
         }
         if let Some(tactic) = &query.tactic {
             all.add("instr(',' || tactics || ',', ',' || {} || ',') > 0", tactic.clone());

@@ -28,7 +28,9 @@ pub fn doubts(loaded: &Loaded, content: &Content) -> Vec<Diagnostic> {
     }
     for (key, paths) in [("packs", &config.content.packs), ("rules", &config.content.rules)] {
         for (index, path) in paths.iter().enumerate() {
-            if let Some(message) = empty(path, content) {
+            // The directory of rules saved on the page is there before the first is.
+            let is_own = *path == config.own_rules();
+            if let Some(message) = empty(path, content).filter(|_| !is_own) {
                 let index = index.to_string();
                 out.push(warning(loaded.fault(&["content", key, &index], message)));
             }

@@ -5,6 +5,7 @@
 
 mod lists;
 mod load;
+mod oidc;
 mod reference;
 mod schema;
 mod store;
@@ -23,6 +24,7 @@ use tocsin_notify::NotifyConfig;
 use tocsin_respond::RespondConfig;
 
 pub use load::{Loaded, Origin, Setting, load, read};
+pub use oidc::{OidcConfig, OidcRole, OidcRoles};
 pub use reference::reference;
 pub use schema::json_schema;
 pub use store::{ArchiveConfig, PackConfig, StoreConfig};
@@ -107,6 +109,8 @@ pub struct ServerConfig {
     /// Host names, beside the loopback ones, that requests may be addressed to (protection
     /// against DNS rebinding). Default none.
     pub allowed_hosts: Vec<String>,
+    /// Sign-in by a provider of identities (OpenID Connect), beside accounts with passwords.
+    pub oidc: OidcConfig,
 }
 
 impl Default for ServerConfig {
@@ -116,6 +120,7 @@ impl Default for ServerConfig {
             listen: "127.0.0.1:7514".to_owned(),
             stop_seconds_max: 5,
             allowed_hosts: Vec::new(),
+            oidc: OidcConfig::default(),
         }
     }
 }

@@ -43,3 +43,4 @@ pub use config::Config;
 pub use content::Content;
 pub use handle::{Handle, Live};
 pub use start::{Engine, StartError};
+pub use tocsin_notify::tls_client;

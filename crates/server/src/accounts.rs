@@ -7,6 +7,7 @@
 pub mod door;
 pub mod manage;
 mod need;
+pub mod oidc;
 pub mod secrets;
 pub mod session;
 mod throttle;
@@ -114,6 +115,7 @@ pub struct Accounts {
     setup: Mutex<Option<(String, Instant)>>,
     setup_file: PathBuf,
     throttle: Throttle,
+    oidc: Option<oidc::Oidc>,
     passwords: Semaphore,
     /// The server speaks TLS, so cookies may be kept to it.
     tls: bool,
@@ -131,6 +133,7 @@ impl Accounts {
             setup: Mutex::new(None),
             setup_file: handle.config.server.data_dir.join(SETUP_FILE),
             throttle: Throttle::default(),
+            oidc: oidc::Oidc::new(&handle.config.server.oidc),
             passwords: Semaphore::new(PASSWORDS_AT_ONCE),
             tls: required,
             changed: tokio::sync::watch::Sender::default(),

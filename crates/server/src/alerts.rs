@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
-use tocsin_catalog::{AlertOrder, AlertQuery};
+use tocsin_catalog::{AlertOrder, AlertQuery, Without};
 use tocsin_model::{Alert, AlertId, Severity};
 use utoipa::{IntoParams, ToSchema};
 
@@ -20,6 +20,8 @@ pub mod why;
 
 /// How far into the list a page may begin.
 const SKIP_MAX: usize = 10_000_000;
+/// Values that one question leaves out.
+const NOTS_MAX: usize = 50;
 
 /// Which alerts.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -63,6 +65,10 @@ pub struct ListParams {
     user: Option<String>,
     /// With this host; `-` is none.
     host: Option<String>,
+    /// What must not be, `name:value` a line, with names `rule`, `source`, `user`, `host`; at
+    /// most 50.
+    #[param(example = "source:192.0.2.1")]
+    not: Option<String>,
     /// Of rules with this ATT&CK tactic.
     tactic: Option<String>,
     /// Leave out so many before the page.
@@ -186,6 +192,7 @@ pub fn read(params: &ListParams) -> Result<AlertQuery, ApiError> {
         source: or_none(&params.source),
         user: or_none(&params.user),
         host: or_none(&params.host),
+        not: nots(given(&params.not).unwrap_or(""))?,
         tactic: given(&params.tactic).map(str::to_owned),
         skip: limit(&params.skip, 0, SKIP_MAX)?,
         limit: limit(&params.limit, PAGE_DEFAULT, ALERTS_MAX)?,
@@ -209,6 +216,29 @@ fn flag(name: &str, value: &Option<String>) -> Result<Option<bool>, ApiError> {
 /// A value to ask for; `-` is the absence of one.
 fn or_none(value: &Option<String>) -> Option<String> {
     given(value).map(|value| if value == "-" { "" } else { value }.to_owned())
+}
+
+/// What must not be.
+fn nots(text: &str) -> Result<Vec<(Without, String)>, ApiError> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    if lines.len() > NOTS_MAX {
+        return Err(ApiError::bad_request(format!("not takes at most {NOTS_MAX} lines")));
+    }
+    let read = |line: &&str| {
+        let (name, value) = line.split_once(':')?;
+        let value = if value == "-" { "" } else { value };
+        Some((Without::of_word(name)?, value.to_owned()))
+    };
+    lines
+        .iter()
+        .map(|line| {
+            read(line).ok_or_else(|| {
+                ApiError::bad_request(format!(
+                    "not takes rule:, source:, user: or host: with a value, not {line:?}"
+                ))
+            })
+        })
+        .collect()
 }
 
 fn ids(value: &Option<String>) -> Result<Vec<String>, ApiError> {

@@ -21,7 +21,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::accounts::{Accounts, door, manage, session};
+use crate::accounts::{Accounts, door, manage, oidc, session};
 use crate::error::ApiError;
 use crate::guard::Hosts;
 use crate::known::Known;
@@ -274,6 +274,7 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(session::me))
         .routes(routes!(session::setup))
         .routes(routes!(session::sign_in, session::sign_out))
+        .routes(routes!(oidc::start, oidc::back))
         .routes(routes!(session::change_password))
         .routes(routes!(manage::users, manage::add_user))
         .routes(routes!(manage::change_user, manage::remove_user))

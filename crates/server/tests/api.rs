@@ -358,6 +358,7 @@ const PATHS: &[&str] = &[
     "/api/v1/rules/{id}",
     "/api/v1/search",
     "/api/v1/session",
+    "/api/v1/session/oidc",
     "/api/v1/sessions",
     "/api/v1/sessions/{user}",
     "/api/v1/setup",
@@ -404,6 +405,8 @@ async fn everything_described_answers_and_everything_that_answers_is_described()
             let fits = match answer.status {
                 200 => true,
                 202 => method == "post",
+                // Sends the browser back to the page.
+                303 => path.ends_with("/session/oidc"),
                 404 => path.contains('{'),
                 400 if wants(operation) => true,
                 status => method != "get" && matches!(status, 400 | 415),

@@ -179,12 +179,17 @@ async fn a_list_is_counted_grouped_and_read_from_the_middle() {
         ("skip=2&limit=50", 3, 1),
         (&format!("id={:032x},{:032x}", 1, 3), 2, 2),
         ("tactic=discovery", 0, 0),
+        ("not=source:198.51.100.7", 2, 2),
+        ("not=source:198.51.100.7%0Asource:192.0.2.1", 0, 0),
+        ("not=user:-", 0, 0),
     ] {
         let page = rig.get(&format!("/api/v1/alerts?lines=false&{target}")).await.json();
         assert_eq!(page["total"], total, "{target}");
         assert_eq!(page["alerts"].as_array().unwrap().len(), shown, "{target}");
     }
-    for wrong in ["alerts/facets?group=colour", "alerts?lines=no", "alerts?skip=x"] {
+    for wrong in
+        ["alerts/facets?group=colour", "alerts?lines=no", "alerts?skip=x", "alerts?not=colour:x"]
+    {
         assert_eq!(rig.get(&format!("/api/v1/{wrong}")).await.status, 400, "{wrong}");
     }
     rig.stop().await;

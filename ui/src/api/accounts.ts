@@ -17,6 +17,8 @@ export interface Me {
   setup: boolean;
   name: string | null;
   role: Role | null;
+  /** What the provider of identities is called that one can sign in with. */
+  provider?: string | null;
 }
 
 export function useMe() {
@@ -46,6 +48,8 @@ export function become(me: Me) {
 }
 
 export const signIn = (body: { name: string; password: string }) => sendJson<Me>('POST', `${API}/session`, body);
+/** Where the browser has to go to sign in with the provider; it comes back to `to`. */
+export const startProvider = (to: string) => sendJson<{ url: string }>('POST', `${API}/session/oidc`, { to });
 export const signOut = () => sendJson<Me>('DELETE', `${API}/session`, {});
 export const setUp = (body: { token: string; name: string; password: string }) => sendJson<Me>('POST', `${API}/setup`, body);
 export const changePassword = (body: { old: string; new: string }) => sendJson<Me>('POST', `${API}/password`, body);
@@ -53,6 +57,8 @@ export const changePassword = (body: { old: string; new: string }) => sendJson<M
 export interface User {
   name: string;
   role: Role;
+  /** Whether they sign in with the provider, which gives them the role. */
+  provided?: boolean;
   created: string;
   changed: string;
   sessions: number;

@@ -24,26 +24,42 @@ export function fieldTexts(alert: Alert, name: string): string[] {
   return grouped === undefined ? [] : [grouped];
 }
 
-export function firstText(alert: Alert, ...names: string[]): string | undefined {
-  for (const name of names) {
-    const value = fieldTexts(alert, name)[0];
-    if (value !== undefined && value !== '') return value;
+/** A field with its value. */
+export interface Held {
+  field: string;
+  value: string;
+}
+
+/** The first of these fields that has a value. */
+export function firstHeld(alert: Alert, ...names: string[]): Held | undefined {
+  for (const field of names) {
+    const value = fieldTexts(alert, field)[0];
+    if (value !== undefined && value !== '') return { field, value };
   }
   return undefined;
 }
 
+export const firstText = (alert: Alert, ...names: string[]): string | undefined => firstHeld(alert, ...names)?.value;
+
 /** Where it came from: an address, or else what the alert is grouped by. */
-export function originOf(alert: Alert): string | undefined {
-  return firstText(alert, 'source.ip', 'source.address', 'client.ip')
-    ?? Object.values(alert.tocsin.alert.group)[0];
+export function originHeld(alert: Alert): Held | undefined {
+  const [group] = Object.entries(alert.tocsin.alert.group);
+  return firstHeld(alert, 'source.ip', 'source.address', 'client.ip') ?? (group && { field: group[0], value: group[1] });
+}
+
+export const originOf = (alert: Alert): string | undefined => originHeld(alert)?.value;
+
+/** What it was aimed at: a user, a host, or both. */
+export function targetHeld(alert: Alert): Held[] {
+  const user = firstHeld(alert, 'user.target.name', 'user.name');
+  const host = firstHeld(alert, 'host.name', 'host.hostname', 'url.domain', 'destination.ip');
+  return [user, host].filter((held) => held !== undefined);
 }
 
 /** What it was aimed at, as `user@host`. */
 export function targetOf(alert: Alert): string | undefined {
-  const user = firstText(alert, 'user.target.name', 'user.name');
-  const host = firstText(alert, 'host.name', 'host.hostname', 'url.domain', 'destination.ip');
-  if (user !== undefined && host !== undefined) return `${user}@${host}`;
-  return user ?? host;
+  const parts = targetHeld(alert);
+  return parts.length === 0 ? undefined : parts.map(({ value }) => value).join('@');
 }
 
 /** Fields whose values are entities: worth pointing out in sentences and raw lines. */

@@ -35,6 +35,8 @@ export interface AlertFilter {
   incident: string;
   /** Number of an exception: what it hid, instead of what is shown. */
   exception: string;
+  /** What must not be, `name:value` a line. */
+  not: string;
   /** Relative range; empty: all time, unless `from`/`to` say otherwise. */
   last: string;
   /** Absolute range, RFC 3339. */
@@ -45,7 +47,7 @@ export interface AlertFilter {
 }
 
 export const NO_FILTER: AlertFilter = {
-  severity: [], status: [], disposition: [], q: '', rule: '', owner: '', tactic: '', source: '', user: '', host: '', incident: '', exception: '', last: '', from: '', to: '', by: '',
+  severity: [], status: [], disposition: [], q: '', rule: '', owner: '', tactic: '', source: '', user: '', host: '', incident: '', exception: '', not: '', last: '', from: '', to: '', by: '',
 };
 
 function words<W extends string>(text: string | null, known: readonly W[]): W[] {
@@ -68,6 +70,7 @@ export function parseFilter(search: string): AlertFilter {
     status: words(query.get('status'), STATUSES),
     disposition: words(query.get('disposition'), DISPOSITIONS),
     q: query.get('q') ?? '',
+    not: query.get('not') ?? '',
     last: absolute || spanMs(last) === undefined ? '' : last,
     from,
     to,
@@ -88,6 +91,7 @@ export function printFilter(filter: Partial<AlertFilter>): string {
   put('disposition', filter.disposition?.join(','));
   put('q', filter.q);
   for (const name of SINGLES) put(name, filter[name]);
+  put('not', filter.not);
   put('last', filter.last);
   put('from', filter.from);
   put('to', filter.to);
@@ -107,12 +111,51 @@ export function filterParams(filter: AlertFilter): Record<string, string> {
     status: filter.status.join(','),
     disposition: filter.disposition.join(','),
     q: filter.q.trim(),
+    not: filter.not,
     last: filter.last,
     from: filter.from,
     to: filter.to,
   };
   for (const name of SINGLES) asked[name] = filter[name];
   return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== ''));
+}
+
+/** Parts of the filter that can be excluded, too. */
+export const NOTABLE = ['rule', 'source', 'user', 'host'] as const;
+export type Notable = (typeof NOTABLE)[number];
+
+/** What must not be. */
+export function nots(filter: AlertFilter): [name: Notable, value: string][] {
+  return filter.not.split('\n').flatMap((line) => {
+    const at = line.indexOf(':');
+    const name = NOTABLE.find((each) => each === line.slice(0, at));
+    return name === undefined || at + 1 === line.length ? [] : [[name, line.slice(at + 1)] as [Notable, string]];
+  });
+}
+
+const printNots = (all: readonly [Notable, string][]) => all.map(([name, value]) => `${name}:${value}`).join('\n');
+
+/** The filter with a value that must be there; it is no longer excluded. */
+export function wanting(filter: AlertFilter, name: Notable, value: string): Partial<AlertFilter> {
+  return { [name]: value, not: printNots(nots(filter).filter(([other, not]) => other !== name || not !== value)) };
+}
+
+/** The filter without what has a value; it is no longer asked for. */
+export function excludingValue(filter: AlertFilter, name: Notable, value: string): Partial<AlertFilter> {
+  const others = nots(filter).filter(([other, not]) => other !== name || not !== value);
+  return { ...(filter[name] === value ? { [name]: '' } : {}), not: printNots([...others, [name, value]]) };
+}
+
+/** The filter in which a value may be there again. */
+export function allowing(filter: AlertFilter, name: Notable, value: string): Partial<AlertFilter> {
+  return { not: printNots(nots(filter).filter(([other, not]) => other !== name || not !== value)) };
+}
+
+const PARTS: Record<string, Notable | undefined> = { 'rule.id': 'rule', 'source.ip': 'source', 'user.name': 'user', 'host.name': 'host' };
+
+/** The part of the filter that an ECS field's value is asked for by. */
+export function partOf(field: string): Notable | undefined {
+  return PARTS[field];
 }
 
 const FIELDS = { source: ['source.ip'], user: ['user.name'], host: ['host.name'] } as const;
@@ -125,6 +168,8 @@ function hasSingles(filter: AlertFilter, alert: Alert): boolean {
   if (filter.tactic !== '' && !(alert.threat?.tactic?.name ?? []).includes(filter.tactic)) return false;
   if (filter.exception !== '') return false;
   if (filter.incident !== '' && filter.incident !== String(core.incident ?? 0)) return false;
+  const has = (name: Notable, value: string) => (name === 'rule' ? value === alert.rule.id || value === alert.rule.name : value === (firstText(alert, ...FIELDS[name]) ?? '-'));
+  if (nots(filter).some(([name, value]) => has(name, value))) return false;
   return (['source', 'user', 'host'] as const).every((name) => filter[name] === '' || filter[name] === (firstText(alert, ...FIELDS[name]) ?? '-'));
 }
 

@@ -6,7 +6,7 @@ import { useEffect, useRef, useSyncExternalStore, type KeyboardEvent, type Mouse
 import { useLocation } from 'wouter';
 import { copy } from '../lib/copy';
 import { entityPath } from '../lib/event';
-import { printFilter } from '../lib/filter';
+import { excludingValue, parseFilter, partOf, printFilter, wanting } from '../lib/filter';
 import { clause, excluding, including } from '../lib/kql';
 import { NO_SEARCH, parseSearch, searchPath, type SearchState } from '../lib/search';
 import { w } from '../words/search';
@@ -34,6 +34,9 @@ const subscribe = (listener: () => void) => {
 
 /** The longest value drawn at once; the rest is behind a button where it matters. */
 const SHOWN_CHARS = 300;
+
+/** Opens the menu of a value that is drawn by other means. */
+export const showValue = (field: string, value: string, anchor: HTMLElement) => show({ field, value, anchor });
 
 export function Value({ field, value, className }: { field: string; value: string; className?: string }) {
   const open = (event: MouseEvent<HTMLButtonElement>) => {
@@ -70,20 +73,45 @@ export function lookUp(field: string, value: string): string | undefined {
   return /^(?:dns\.question\.name|url\.domain|destination\.domain)$/.test(field) && value.includes('.') ? at('domain') : undefined;
 }
 
+/** What there is to do with the list of alerts that is on the page. */
+function actsOfAlerts(field: string, value: string): Act[] {
+  const filter = parseFilter(location.search);
+  const to = (patch: Partial<typeof filter>) => location.pathname + printFilter({ ...filter, ...patch });
+  const part = partOf(field);
+  const only: Act = { name: w.value.alertsInclude, icon: 'plus', to: to(part === undefined ? { q: value } : wanting(filter, part, value)) };
+  if (part === undefined) return [only];
+  return [
+    only,
+    { name: w.value.alertsExclude, icon: 'minus', to: to(excludingValue(filter, part, value)) },
+    { name: w.value.alertsGroup(part), icon: 'chart', to: to({ by: part }) },
+  ];
+}
+
 function actsOf({ field, value }: Asked): Act[] {
   const now = searchNow();
   const one = clause(field, value);
   const entity = entityPath(field, value);
   const outside = lookUp(field, value);
+  const leads: Act[] = [
+    ...(entity === undefined ? [] : [{ name: w.value.entity, icon: 'arrow' as const, to: entity }]),
+    ...(outside === undefined ? [] : [{ name: w.value.lookUp, icon: 'link' as const, does: () => void window.open(outside, '_blank', 'noopener,noreferrer') }]),
+    { name: w.value.copy, icon: 'copy', does: () => void copy(value) },
+  ];
+  if (/^\/alerts(?:\/|$)/.test(location.pathname)) {
+    return [
+      ...actsOfAlerts(field, value),
+      // A rule's name is no field of events.
+      ...(field === 'rule.id' ? [] : [{ name: w.value.events, icon: 'search' as const, to: searchPath({ ...NO_SEARCH, q: one }) }]),
+      ...leads,
+    ];
+  }
   return [
     { name: w.value.include, icon: 'plus', to: searchPath({ ...now, q: including(now.q, one) }) },
     { name: w.value.exclude, icon: 'minus', to: searchPath({ ...now, q: excluding(now.q, one) }) },
     { name: w.value.only, icon: 'search', to: searchPath({ ...now, q: one }) },
     { name: w.value.group, icon: 'chart', to: searchPath({ ...now, by: field }) },
     { name: w.value.alerts, icon: 'alerts', to: `/alerts${printFilter({ q: value })}` },
-    ...(entity === undefined ? [] : [{ name: w.value.entity, icon: 'arrow' as const, to: entity }]),
-    ...(outside === undefined ? [] : [{ name: w.value.lookUp, icon: 'link' as const, does: () => void window.open(outside, '_blank', 'noopener,noreferrer') }]),
-    { name: w.value.copy, icon: 'copy', does: () => void copy(value) },
+    ...leads,
   ];
 }
 
@@ -114,7 +142,8 @@ export function ValueMenu() {
   if (!current) return null;
   const leave = () => {
     show(undefined);
-    if (current.anchor.isConnected) current.anchor.focus();
+    // A cell of a grid cannot be focused; its grid has the keys.
+    if (current.anchor.isConnected) (current.anchor.closest<HTMLElement>('button, [role=grid], [role=treegrid]') ?? current.anchor).focus({ preventScroll: true });
   };
   const run = (act: Act) => {
     leave();

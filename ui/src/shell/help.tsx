@@ -26,6 +26,7 @@ const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['*']], t.help.selectAll],
   [[['→'], ['←']], t.help.unfold],
   [[['f']], t.help.facets],
+  [[['v']], t.help.value],
   [[['b']], t.help.block],
   [[['t']], t.help.except],
   [[['g', 'o']], t.help.goOverview],

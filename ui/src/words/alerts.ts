@@ -65,6 +65,7 @@ export const w = {
   },
   without: (name: Facet) => (name === 'owner' ? 'nobody' : '–'),
   chip: (name: string, value: string) => `${name}: ${value}`,
+  not: (name: string) => `Not ${name.toLowerCase()}`,
   drop: (name: string) => `Any ${name.toLowerCase()} again`,
 
   histogram: 'Alerts over time',

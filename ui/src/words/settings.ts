@@ -18,7 +18,7 @@ export const w = {
   role,
   roleMeans,
   scope,
-  tabs: { account: 'Account', channels: 'Channels', lists: 'Exceptions', storage: 'Storage', users: 'Users', tokens: 'API tokens', sessions: 'Sessions', audit: 'Audit log' },
+  tabs: { account: 'Account', channels: 'Channels', lists: 'Exceptions', intel: 'Threat intelligence', storage: 'Storage', users: 'Users', tokens: 'API tokens', sessions: 'Sessions', audit: 'Audit log' },
   title: 'Settings',
   tabsLabel: 'Settings',
 
@@ -28,6 +28,20 @@ export const w = {
     password: 'Password',
     go: 'Sign in',
     out: 'Sign out',
+  },
+
+  provider: {
+    or: 'or',
+    go: (name: string) => `Sign in with ${name}`,
+    other: 'Signing in did not work. Try again.',
+    why: {
+      cancelled: 'You did not sign in there. Try again.',
+      role: 'You are known there, but have no role in Tocsin: ask its administrator to add you to a group that has one.',
+      name: 'There is an account of your name here already that is not yours: ask the administrator of Tocsin.',
+      provider: 'The sign-in service did not answer as it should. Try again in a moment; the administrator finds the reason in the audit log.',
+      expired: 'That took too long, or was begun elsewhere. Try again.',
+      refused: 'The answer of the sign-in service was not taken. Try again; the administrator finds the reason in the audit log.',
+    } as Record<string, string | undefined>,
   },
 
   setup: {
@@ -50,6 +64,7 @@ export const w = {
   },
 
   users: {
+    byProvider: 'signs in with the provider, which gives the role',
     title: 'Users',
     name: 'Name',
     role: 'Role',

@@ -48,6 +48,9 @@ pub fn verify(loaded: &Loaded) -> Vec<Diagnostic> {
         let path: Vec<&str> = place.split('.').collect();
         faults.push(loaded.fault(&path, message));
     }
+    for (key, message) in config.server.oidc.faults() {
+        faults.push(loaded.fault(&["server", "oidc", key], message));
+    }
     for (path, message) in config.store.faults() {
         let path: Vec<&str> = std::iter::once("store").chain(path).collect();
         faults.push(loaded.fault(&path, message));

@@ -54,7 +54,7 @@ pub async fn check(State(app): State<Shared>, mut request: Request, next: Next) 
         _ => Ok(()),
     });
     let path = request.uri().path();
-    let begins = request.method() == Method::POST && path == "/api/v1/session";
+    let begins = request.method() == Method::POST && path.starts_with("/api/v1/session");
     let ends = changes && !begins && ENDING.iter().any(|start| path.starts_with(start));
     let what = format!("{} {path}", request.method());
     let address = address(&request);

@@ -33,6 +33,8 @@ struct UserView {
     name: String,
     /// `viewer`, `analyst` or `admin`.
     role: String,
+    /// Whether they sign in with the provider of identities, which gives them the role.
+    provided: bool,
     #[schema(value_type = String)]
     created: Timestamp,
     /// When role or password were last changed.
@@ -174,6 +176,7 @@ pub async fn users(State(app): State<Shared>) -> Result<Json<UserList>, ApiError
             sessions: open(&user.name),
             name: user.name,
             role: user.role,
+            provided: user.provided,
             created: user.created,
             changed: user.changed,
         });

@@ -35,6 +35,20 @@ pub struct Me {
     /// `viewer`, `analyst` or `admin`; of everybody where there are no accounts.
     #[schema(value_type = Option<String>)]
     role: Option<&'static str>,
+    /// What the provider of identities is called that one can sign in with.
+    provider: Option<String>,
+}
+
+impl Me {
+    fn new(app: &Shared, name: Option<String>, role: Option<Role>) -> Self {
+        Self {
+            accounts: app.accounts.active(),
+            setup: !app.accounts.any(),
+            name,
+            role: role.map(Role::as_str),
+            provider: app.accounts.oidc.as_ref().map(|oidc| oidc.label().to_owned()),
+        }
+    }
 }
 
 /// The first account.
@@ -80,12 +94,7 @@ pub async fn me(State(app): State<Shared>, who: Option<Extension<Who>>) -> Json<
         (None, false) => Some(Role::Admin),
         (None, true) => None,
     };
-    Json(Me {
-        accounts,
-        setup: !app.accounts.any(),
-        name: who.map(|who| who.name),
-        role: role.map(Role::as_str),
-    })
+    Json(Me::new(&app, who.map(|who| who.name), role))
 }
 
 /// Makes the first account, an administrator, and signs it in.
@@ -153,7 +162,8 @@ pub async fn sign_in(State(app): State<Shared>, request: Request) -> Result<Resp
     }
     let (shared, name) = (Arc::clone(&app), body.name.clone());
     let user = blocking(move || Ok(shared.handle.catalog.user(&name)?)).await?;
-    let hash = user.as_ref().map(|user| user.password.clone());
+    // Who signs in with the provider has none, which must take as long as a wrong one.
+    let hash = user.as_ref().filter(|user| !user.provided).map(|user| user.password.clone());
     let fits = fits(&app, body.password, hash).await?;
     let Some(user) = user.filter(|_| fits) else {
         app.accounts.throttle.failed(&keys, Instant::now());
@@ -185,7 +195,7 @@ pub async fn sign_out(State(app): State<Shared>, request: Request) -> Result<Res
         blocking(move || Ok(shared.handle.catalog.end_sessions(&hash, "")?)).await?;
         note(&app, &name, &from, "sign out".to_owned(), StatusCode::OK).await;
     }
-    let me = Me { accounts: app.accounts.active(), setup: false, name: None, role: None };
+    let me = Me::new(&app, None, None);
     let mut response = Json(me).into_response();
     set_cookie(&app, &mut response, "", 0);
     Ok(response)
@@ -240,6 +250,19 @@ async fn enter(
     from: &str,
     status: StatusCode,
 ) -> Result<Response, ApiError> {
+    let me = Me::new(app, Some(name.to_owned()), Some(role));
+    let mut response = (status, Json(me)).into_response();
+    open(app, &mut response, name, from).await?;
+    Ok(response)
+}
+
+/// Opens a session and puts its cookie into an answer.
+pub async fn open(
+    app: &Shared,
+    response: &mut Response,
+    name: &str,
+    from: &str,
+) -> Result<(), ApiError> {
     let id = secrets::random()?;
     let hash = secrets::hash(&id);
     let (shared, user, from) = (Arc::clone(app), name.to_owned(), from.to_owned());
@@ -252,11 +275,8 @@ async fn enter(
         Ok(shared.handle.catalog.add_session(&hash, &user, &from, oldest, unused)?)
     })
     .await?;
-    let me =
-        Me { accounts: true, setup: false, name: Some(name.to_owned()), role: Some(role.as_str()) };
-    let mut response = (status, Json(me)).into_response();
-    set_cookie(app, &mut response, &id, SESSION_MAX.as_secs());
-    Ok(response)
+    set_cookie(app, response, &id, SESSION_MAX.as_secs());
+    Ok(())
 }
 
 fn set_cookie(app: &Shared, response: &mut Response, id: &str, seconds: u64) {
@@ -265,12 +285,12 @@ fn set_cookie(app: &Shared, response: &mut Response, id: &str, seconds: u64) {
     let cookie =
         format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     if let Ok(value) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(SET_COOKIE, value);
+        response.headers_mut().append(SET_COOKIE, value);
     }
 }
 
 /// The refusal of those who have to wait.
-fn delayed(app: &Shared, keys: &[String]) -> Option<Response> {
+pub fn delayed(app: &Shared, keys: &[String]) -> Option<Response> {
     let wait = app.accounts.throttle.wait(keys, Instant::now());
     if wait.is_zero() {
         return None;
@@ -284,7 +304,7 @@ fn delayed(app: &Shared, keys: &[String]) -> Option<Response> {
 }
 
 /// Address of the sender, and the body. JSON only: a form of another site cannot be one.
-async fn body<T: for<'de> Deserialize<'de>>(request: Request) -> Result<(String, T), ApiError> {
+pub async fn body<T: for<'de> Deserialize<'de>>(request: Request) -> Result<(String, T), ApiError> {
     let from = address(&request);
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(body, BODY_BYTES_MAX)

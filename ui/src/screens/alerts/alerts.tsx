@@ -7,6 +7,7 @@ import { useKeys } from '../../lib/keys';
 import { shifted } from '../../lib/range';
 import { Icon } from '../../parts/icons';
 import { Failure, Guard, Skeleton } from '../../parts/panel';
+import { showValue } from '../../parts/value';
 import { t } from '../../strings';
 import { w } from '../../words/alerts';
 import { Bulk } from './bulk';
@@ -17,6 +18,7 @@ import { AlertHistogram } from './histogram';
 import { placeOf, rowOf } from './layout';
 import { List } from './list';
 import { Nothing } from './nothing';
+import { rowId } from './row';
 import { alertIn, fetchAlertIn, rowWith, targetOf, useQueue, useSelection, type Queue } from './queue';
 import '../../styles/alerts.css';
 
@@ -121,11 +123,19 @@ function useActs({ id, filter, setFilter, queue, chosen, nav, facets, setFacets 
     '.': queue.reload,
     '/': () => document.getElementById(SEARCH_ID)?.focus(),
     f: () => setFacets(!facets),
+    v: () => valueMenu(queue, cursor),
     '[': () => setFilter(shifted(filter, -1, Date.now())),
     ']': () => setFilter(shifted(filter, 1, Date.now())),
     ...severityKeys(filter, setFilter),
   });
   return turn;
+}
+
+/** The menu of where the marked alert came from. */
+function valueMenu(queue: Queue, row: number) {
+  const alert = alertIn(queue, row);
+  const cell = alert && document.getElementById(rowId(alert.tocsin.alert.id))?.querySelector<HTMLElement>('[data-field]');
+  if (cell) showValue(cell.dataset['field'] ?? '', cell.dataset['value'] ?? '', cell);
 }
 
 /** Facets are there from the start on windows wider than this. */

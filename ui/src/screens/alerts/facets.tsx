@@ -1,6 +1,6 @@
 /** What the list is made of, to narrow it down: severities, rules, addresses … with their numbers. */
 import { FACETS, type Facet, type Facets as Counts } from '../../api/types';
-import type { AlertFilter } from '../../lib/filter';
+import { allowing, nots, type AlertFilter } from '../../lib/filter';
 import { big } from '../../lib/time';
 import { Icon } from '../../parts/icons';
 import { Text } from '../../parts/text';
@@ -76,6 +76,10 @@ export function Chips({ filter, set, counts }: Props) {
         const value = filter[name];
         const shown = value === '-' ? w.without(name) : name === 'rule' ? (counts?.titles[value] ?? value) : w.word(name, value);
         return drop(w.facet[name], shown, { [name]: '' });
+      })}
+      {nots(filter).map(([name, value]) => {
+        const shown = value === '-' ? w.without(name) : name === 'rule' ? (counts?.titles[value] ?? value) : value;
+        return drop(w.not(w.facet[name]), shown, allowing(filter, name, value));
       })}
       {filter.incident !== '' && drop(w.grouping.incident, filter.incident, { incident: '' })}
       {filter.exception !== '' && drop(w.exception, filter.exception, { exception: '' })}

@@ -14,7 +14,7 @@ import { AlertRow, BlankRow, GroupRow, Head, rowId } from './row';
 const ROW_PX = 32;
 /** On narrow screens a row has two lines. */
 const CARD_PX = 62;
-const OVERSCAN_ROWS = 12;
+const OVERSCAN_ROWS = 5;
 /** Which pages are in sight is looked at no more often; what is flung past is not fetched. */
 const PACE_MS = 80;
 

@@ -1,13 +1,14 @@
 /** One row of the list: an alert, the heading of a group, or a place where one will be. */
-import { memo, type MouseEvent } from 'react';
+import { Fragment, memo, type MouseEvent } from 'react';
 import type { Alert } from '../../api/types';
 import type { Grouping } from '../../lib/filter';
-import { originOf, targetOf } from '../../lib/fields';
+import { originHeld, targetHeld, type Held } from '../../lib/fields';
 import { number, percent } from '../../lib/time';
 import { Icon, SeverityWord } from '../../parts/icons';
 import { Ongoing } from '../../parts/ongoing';
 import { Text } from '../../parts/text';
 import { Clock } from '../../parts/time';
+import { showValue } from '../../parts/value';
 import { t } from '../../strings';
 import { w } from '../../words/alerts';
 import type { Section } from './layout';
@@ -16,6 +17,19 @@ import type { Section } from './layout';
 function leaveToRow(event: MouseEvent) {
   if (event.ctrlKey || event.metaKey || event.shiftKey) event.stopPropagation();
   else event.preventDefault();
+}
+
+/** A value with a menu; the row takes the click, and v is its key. */
+function Cell({ held }: { held: Held }) {
+  return <span className="cell-value" data-field={held.field} data-value={held.value}><Text text={held.value} /></span>;
+}
+
+/** Opens the menu of the value that was clicked, if one was. */
+function onValue(event: MouseEvent): boolean {
+  const cell = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-field]') : null;
+  if (!cell) return false;
+  showValue(cell.dataset['field'] ?? '', cell.dataset['value'] ?? '', cell);
+  return true;
 }
 
 export const rowId = (id: string) => `row-${id}`;
@@ -56,8 +70,8 @@ interface AlertRowProps extends Place {
 
 export const AlertRow = memo(function AlertRow({ alert, index, top, current, selected, level, open, pick, select }: AlertRowProps) {
   const core = alert.tocsin.alert;
-  const origin = originOf(alert);
-  const target = targetOf(alert);
+  const origin = originHeld(alert);
+  const target = targetHeld(alert);
   const classes = ['row', `sev-${core.severity}`, current && 'current', open && 'open', selected && 'selected', core.status !== 'new' && 'done', level === 2 && 'inner'];
   return (
     // The grid itself has the focus and the keys; a row only takes the pointer.
@@ -69,8 +83,10 @@ export const AlertRow = memo(function AlertRow({ alert, index, top, current, sel
       aria-level={level}
       aria-selected={selected || current}
       className={classes.filter(Boolean).join(' ')}
-      style={{ transform: `translateY(${top}px)` }}
-      onClick={() => pick(index)}
+      style={{ top }}
+      onClick={(event) => {
+        if (!onValue(event)) pick(index);
+      }}
     >
       <Select what={alert.rule.name} checked={selected} toggle={() => select(index)} />
       <span role="gridcell" className="c-severity"><SeverityWord severity={core.severity} /></span>
@@ -81,8 +97,8 @@ export const AlertRow = memo(function AlertRow({ alert, index, top, current, sel
         {core.historical && <i className="tag">{t.alerts.historical}</i>}
         <span className="reason"><Text text={core.reason} /></span>
       </span>
-      <span role="gridcell" className="c-source mono">{origin === undefined ? t.none : <Text text={origin} />}</span>
-      <span role="gridcell" className="c-target mono">{target === undefined ? t.none : <Text text={target} />}</span>
+      <span role="gridcell" className="c-source mono">{origin === undefined ? t.none : <Cell held={origin} />}</span>
+      <span role="gridcell" className="c-target mono">{target.length === 0 ? t.none : target.map((held, at) => <Fragment key={held.field}>{at > 0 && '@'}<Cell held={held} /></Fragment>)}</span>
       <span role="gridcell" className="c-count num">{number(core.count)}</span>
       <span role="gridcell" className="c-status">{core.disposition === undefined ? t.status[core.status] : t.disposition[core.disposition]}</span>
     </div>
@@ -92,7 +108,7 @@ export const AlertRow = memo(function AlertRow({ alert, index, top, current, sel
 /** Where an alert will be once its page has come. */
 export const BlankRow = memo(function BlankRow({ index, top, current }: { index: number; top: number; current: boolean }) {
   return (
-    <div role="row" aria-rowindex={index + 2} className={current ? 'row blank current' : 'row blank'} style={{ transform: `translateY(${top}px)` }}>
+    <div role="row" aria-rowindex={index + 2} className={current ? 'row blank current' : 'row blank'} style={{ top }}>
       <span role="gridcell" className="hidden">{w.loadingRow}</span>
     </div>
   );
@@ -132,7 +148,7 @@ export const GroupRow = memo(function GroupRow({ section, by, index, top, curren
       aria-selected={selected || current}
       aria-label={w.groupRow(t.severity[group.severity], title, group.alerts)}
       className={classes.filter(Boolean).join(' ')}
-      style={{ transform: `translateY(${top}px)` }}
+      style={{ top }}
       title={section.open ? w.collapse : w.expand}
       onClick={() => toggle(index)}
     >

@@ -18,6 +18,8 @@ import { Value } from '../../parts/value';
 import { t } from '../../strings';
 import { w } from '../../words/entities';
 import { Histogram } from '../search/histogram';
+import { KnownOf } from './known';
+import { AtRisk, RiskOf } from './risk';
 import '../../styles/search.css';
 import '../../styles/entities.css';
 import '../../styles/alerts.css';
@@ -69,6 +71,7 @@ function Start() {
         <input className="field-input" type="text" aria-label={w.value} placeholder={w.value} value={value} spellCheck={false} autoComplete="off" onChange={(event) => setValue(event.target.value)} />
         <button type="submit" className="button">{w.go}</button>
       </form>
+      <AtRisk />
       <div className="entity-lists">{KINDS.map((each) => <Top key={each} kind={each} />)}</div>
     </div>
   );
@@ -168,6 +171,7 @@ function Entity({ kind, value }: { kind: Kind; value: string }) {
             <header><h2>{w.overTime}</h2></header>
             <Histogram question={question} pick={(from, to) => navigate(searchPath({ q, last: '', from, to }))} />
           </section>
+          <div className="entity-lists"><RiskOf kind={kind} entity={value} />{kind === 'address' && <KnownOf ip={value} />}</div>
           <div className="entity-lists"><Alerts value={value} /><Peers data={data} value={value} /></div>
         </>
       )}

@@ -13,7 +13,7 @@ import { Panel } from '../../parts/panel';
 import { Text } from '../../parts/text';
 import { FullTime } from '../../parts/time';
 import { w } from '../../words/running';
-import { Sure } from './manage';
+import { Sure } from '../../parts/sure';
 import { Field, Form } from './signin';
 
 export function Lists() {

@@ -8,16 +8,11 @@ import {
 import { copy } from '../../lib/copy';
 import { number } from '../../lib/time';
 import { Panel } from '../../parts/panel';
+import { Sure } from '../../parts/sure';
 import { Text } from '../../parts/text';
 import { Ago, FullTime } from '../../parts/time';
 import { w } from '../../words/settings';
 import { Field, Form } from './signin';
-
-/** A button that has to be pressed twice. */
-export function Sure({ name, really, does }: { name: string; really: string; does: () => void }) {
-  const [sure, setSure] = useState(false);
-  return <button type="button" className="button" onBlur={() => setSure(false)} onClick={() => (sure ? does() : setSure(true))}>{sure ? really : name}</button>;
-}
 
 export function Users() {
   const query = useUsers();
@@ -54,15 +49,17 @@ function UserRow({ user }: { user: User }) {
     <tr>
       <th scope="row"><Text text={user.name} />{error && <span role="alert" className="wrong block">{error.message}</span>}</th>
       <td>
-        <select aria-label={w.users.roleOf(user.name)} value={user.role} onChange={(event) => change.mutate({ name: user.name, role: event.target.value as Role })}>
+        {user.provided && w.role[user.role]}
+        {!user.provided && <select aria-label={w.users.roleOf(user.name)} value={user.role} onChange={(event) => change.mutate({ name: user.name, role: event.target.value as Role })}>
           {ROLES.map((role) => <option key={role} value={role}>{w.role[role]}</option>)}
-        </select>
+        </select>}
       </td>
       <td><FullTime time={user.created} /></td>
       <td className="num">{number(user.sessions)}</td>
       <td className="does">
-        <input type="password" className="field-input" aria-label={w.users.newPasswordOf(user.name)} placeholder={w.users.newPassword} value={password} autoComplete="new-password" onChange={(event) => setPassword(event.target.value)} />
-        <button type="button" className="button" disabled={password === ''} onClick={set}>{w.users.set}</button>
+        {user.provided && <span className="note">{w.users.byProvider}</span>}
+        {!user.provided && <><input type="password" className="field-input" aria-label={w.users.newPasswordOf(user.name)} placeholder={w.users.newPassword} value={password} autoComplete="new-password" onChange={(event) => setPassword(event.target.value)} />
+        <button type="button" className="button" disabled={password === ''} onClick={set}>{w.users.set}</button></>}
         <Sure name={w.users.remove} really={w.users.really} does={() => remove.mutate(user.name)} />
       </td>
     </tr>

@@ -1,7 +1,7 @@
 /** The door: sign in, or make the first account. */
 import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
 import { useMutation } from '@tanstack/react-query';
-import { become, setUp, signIn } from '../../api/accounts';
+import { become, setUp, signIn, startProvider } from '../../api/accounts';
 import { Logo } from '../../parts/icons';
 import { stream } from '../../live/stream';
 import { t } from '../../strings';
@@ -9,7 +9,7 @@ import { w } from '../../words/settings';
 import '../../styles/settings.css';
 import '../../styles/alerts.css';
 
-export function Door({ setup }: { setup: boolean }) {
+export function Door({ setup, provider }: { setup: boolean; provider: string | null }) {
   useEffect(() => {
     document.title = t.title(setup ? w.setup.title : w.signIn.title);
   }, [setup]);
@@ -18,6 +18,7 @@ export function Door({ setup }: { setup: boolean }) {
       <div className="panel">
         <Logo />
         {setup ? <SetupForm /> : <SignInForm />}
+        {!setup && provider !== null && <WithProvider name={provider} />}
       </div>
     </main>
   );
@@ -31,9 +32,10 @@ interface FieldProps {
   complete: string;
   hint?: string;
   first?: boolean;
+  optional?: boolean;
 }
 
-export function Field({ label, type, value, set, complete, hint, first = false }: FieldProps) {
+export function Field({ label, type, value, set, complete, hint, first = false, optional = false }: FieldProps) {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
@@ -42,7 +44,7 @@ export function Field({ label, type, value, set, complete, hint, first = false }
   return (
     <p className="form-field">
       <label htmlFor={id}>{label}</label>
-      <input ref={input} id={id} className="field-input" type={type} value={value} required autoComplete={complete} spellCheck={false} autoCapitalize="off" aria-describedby={hint === undefined ? undefined : `${id}-hint`} onChange={(event) => set(event.target.value)} />
+      <input ref={input} id={id} className="field-input" type={type} value={value} required={!optional} autoComplete={complete} spellCheck={false} autoCapitalize="off" aria-describedby={hint === undefined ? undefined : `${id}-hint`} onChange={(event) => set(event.target.value)} />
       {hint !== undefined && <span id={`${id}-hint`} className="note">{hint}</span>}
     </p>
   );
@@ -87,6 +89,34 @@ function SignInForm() {
       <Field label={w.signIn.name} type="text" value={name} set={setName} complete="username" first />
       <Field label={w.signIn.password} type="password" value={password} set={setPassword} complete="current-password" />
     </Form>
+  );
+}
+
+/** What the server says in the address when the provider's answer lets nobody in. */
+const whyNot = () => new URLSearchParams(location.search).get('signin');
+
+/** Where one wanted to go, without what was said about the last try. */
+function wanted(): string {
+  const params = new URLSearchParams(location.search);
+  params.delete('signin');
+  const query = params.toString();
+  return location.pathname + (query === '' ? '' : `?${query}`);
+}
+
+function WithProvider({ name }: { name: string }) {
+  const { mutate, error, isPending, isSuccess } = useMutation({
+    mutationFn: () => startProvider(wanted()),
+    onSuccess: ({ url }) => location.assign(url),
+  });
+  const why = whyNot();
+  const known = why === null ? null : w.provider.why[why] ?? w.provider.other;
+  const wrong = error?.message ?? (isPending || isSuccess ? null : known);
+  return (
+    <div className="account-form provider">
+      <p className="or" aria-hidden="true">{w.provider.or}</p>
+      {wrong !== null && <p role="alert" className="wrong">{wrong}</p>}
+      <button type="button" className="button" disabled={isPending || isSuccess} onClick={() => mutate()}>{w.provider.go(name)}</button>
+    </div>
   );
 }
 

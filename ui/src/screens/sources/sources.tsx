@@ -1,6 +1,7 @@
 /** Sources & health: what arrives, how it is understood, what is lost, and lines read for a try. */
 import { useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
+import { useContext } from '../../api/watch';
 import { useSources, useUnparsed, type Source } from '../../api/sources';
 import { useStatus } from '../../api/queries';
 import type { InputStatus, SystemStatus } from '../../api/types';
@@ -11,12 +12,14 @@ import { age, big, millis, number, percent, perSecond, span } from '../../lib/ti
 import { useStream } from '../../live/stream';
 import { Icon } from '../../parts/icons';
 import { Failure, Panel } from '../../parts/panel';
+import { Attribution } from '../../parts/attribution';
 import { Spark } from '../../parts/spark';
 import { Text } from '../../parts/text';
 import { Ago } from '../../parts/time';
 import { t } from '../../strings';
 import { w } from '../../words/sources';
 import '../../styles/sources.css';
+import { Silence } from './silence';
 import { TryOut } from './tryout';
 import { Unparsed } from './unparsed';
 import '../../styles/alerts.css';
@@ -43,6 +46,7 @@ export function Sources() {
       <header className="screen-head"><h1>{w.title}</h1></header>
       {status.data && status.error && <Failure still error={status.error} retry={status.refetch} />}
       <Figures status={status.data} unparsed={unparsed.data?.shapes.reduce((sum, shape) => sum + shape.count, unparsed.data.forgotten) ?? 0} />
+      <Silence />
       <Panel title={w.inputs.title} className="inputs" asked={status} skeletonRows={4}>
         {status.data && <Inputs inputs={status.data.inputs} />}
       </Panel>
@@ -56,6 +60,7 @@ export function Sources() {
         <header><h2 id="try-title">{w.try.title}</h2></header>
         <div className="body"><TryOut key={tried.round} line={tried.line} sources={names} /></div>
       </section>
+      <Attribution names={useContext().data?.attribution ?? []} />
     </div>
   );
 }
