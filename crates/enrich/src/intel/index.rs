@@ -15,6 +15,8 @@ const ABOUT_BYTES_MAX: usize = 200;
 /// The most different descriptions of one feed; later ones are left out.
 const ABOUTS_MAX: usize = 100_000;
 const NOBODY: u32 = u32::MAX;
+/// The tag of a slot without an entry; those of others have their highest bit set.
+const FREE: u8 = 0;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -44,6 +46,9 @@ pub struct Index {
     abouts: Vec<String>,
     /// Places of entries by the hash of their key, open addressing.
     slots: Vec<u32>,
+    /// Of each slot a few bits of that hash, [`FREE`] where there is no entry: what is not there
+    /// is mostly told without a look at anything larger.
+    tags: Vec<u8>,
     /// Lengths of networks in use, the longest first; of version 4 and of version 6.
     lengths: [Vec<u8>; 2],
     kinds: [usize; 6],
@@ -57,6 +62,7 @@ impl Default for Index {
             entries: Vec::new(),
             abouts: Vec::new(),
             slots: Vec::new(),
+            tags: Vec::new(),
             lengths: Default::default(),
             kinds: [0; 6],
         }
@@ -160,6 +166,7 @@ impl Index {
         self.keys.capacity()
             + self.entries.capacity() * size_of::<Entry>()
             + self.slots.capacity() * size_of::<u32>()
+            + self.tags.capacity()
             + self.abouts.iter().map(|text| text.capacity() + size_of::<String>()).sum::<usize>()
     }
 
@@ -205,29 +212,35 @@ impl Index {
 
     fn place(&self, needle: &Needle<'_>) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
-        let mut slot = self.hash(needle.head(), needle.text.as_bytes()) & mask;
+        let (mut slot, tag) = self.hash(needle.head(), needle.text.as_bytes());
         loop {
-            let place = self.slots[slot];
-            if place == NOBODY {
-                return None;
+            slot &= mask;
+            match self.tags[slot] {
+                FREE => return None,
+                other if other != tag => {}
+                _ => {
+                    let place = self.slots[slot] as usize;
+                    let key = self.key(&self.entries[place]);
+                    let head = needle.head();
+                    if key.len() == head.len() + needle.text.len()
+                        && key.starts_with(head)
+                        && key.ends_with(needle.text.as_bytes())
+                    {
+                        return Some(place);
+                    }
+                }
             }
-            let key = self.key(&self.entries[place as usize]);
-            let head = needle.head();
-            if key.len() == head.len() + needle.text.len()
-                && key.starts_with(head)
-                && key.ends_with(needle.text.as_bytes())
-            {
-                return Some(place as usize);
-            }
-            slot = (slot + 1) & mask;
+            slot += 1;
         }
     }
 
-    fn hash(&self, head: &[u8], text: &[u8]) -> usize {
-        if text.is_empty() {
-            return self.hasher.hash_one(head) as usize;
-        }
-        self.hasher.hash_one((head, text)) as usize
+    /// Where to begin, and the tag.
+    fn hash(&self, head: &[u8], text: &[u8]) -> (usize, u8) {
+        let hash = match text {
+            [] => self.hasher.hash_one(head),
+            text => self.hasher.hash_one((head, text)),
+        };
+        (hash as usize, (hash >> 56) as u8 | 0x80)
     }
 
     fn enter(&mut self, place: usize) {
@@ -237,18 +250,20 @@ impl Index {
         let head = if matches!(entry.kind, Kind::Address | Kind::Network) { key.len() } else { 1 };
         let (head, text) = key.split_at(head.min(key.len()));
         let mask = self.slots.len() - 1;
-        let mut slot = self.hash(head, text) & mask;
-        while self.slots[slot] != NOBODY {
+        let (mut slot, tag) = self.hash(head, text);
+        slot &= mask;
+        while self.tags[slot] != FREE {
             slot = (slot + 1) & mask;
         }
-        self.slots[slot] = place as u32;
+        (self.slots[slot], self.tags[slot]) = (place as u32, tag);
     }
 
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(16);
         // Room for the new one before the old one goes is the most that it ever takes.
-        self.slots = Vec::new();
+        (self.slots, self.tags) = (Vec::new(), Vec::new());
         self.slots.resize(size, NOBODY);
+        self.tags.resize(size, FREE);
         for place in 0..self.entries.len() {
             self.enter(place);
         }

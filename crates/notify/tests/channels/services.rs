@@ -3,13 +3,15 @@
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
+use tocsin_content::{FileKind, Pack, PackFile};
 use tocsin_model::{Alert, Notice, NoticeKind, Severity};
 use tocsin_notify::view::{AlertView, Message, SummaryView};
-use tocsin_notify::{Notifier, Services, faults, try_out};
+use tocsin_notify::{Notifier, NotifyConfig, Services, faults, try_out};
 use tocsin_simulate::catch::{CatchOptions, Catcher, CaughtHttp};
 
 use crate::payloads::{hostile, made_of};
 use crate::schema;
+use crate::support::http::{RudeServer, answer};
 use crate::support::{WatchedOutbox, alert, at, config, one_channel};
 
 fn schema_of(service: &str) -> Json {
@@ -144,6 +146,35 @@ async fn every_service_is_reached_as_its_template_says() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_means_what_the_service_says() {
+    let text = "about: a form\nneeds: [url]\nsend: form\nsuccess: [202]\nplain_http: true\n\
+        body: '{\"what\": {{ title }}}'\n";
+    let file = PackFile {
+        kind: FileKind::Channel,
+        path: "own/channels/own.yml".to_owned(),
+        inner: "channels/own.yml".to_owned(),
+        bytes: text.as_bytes().to_vec(),
+        built_in: false,
+    };
+    let (services, wrong) = Services::load(&[Pack { name: "own".to_owned(), files: vec![file] }]);
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let taken = RudeServer::start(vec![answer("202 Accepted", "", "later")]).await;
+    let not = RudeServer::start(vec![answer("200 OK", "", "a page of a proxy")]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let tried = async |server: &RudeServer| {
+        let channel = json!({"type": "service", "service": "own", "url": server.url()});
+        let config = NotifyConfig { services: services.clone(), ..one_channel(channel) };
+        try_out(&config, "ops", dir.path()).await
+    };
+    assert!(tried(&taken).await.unwrap().starts_with("202 Accepted: later"));
+    let asked = taken.requests().remove(0);
+    assert!(asked.contains("application/x-www-form-urlencoded"), "{asked}");
+    assert!(asked.contains("what=%5Binformational%5D+test"), "{asked}");
+    let refused = tried(&not).await.unwrap_err().to_string();
+    assert!(refused.contains("200 OK: a page of a proxy"), "{refused}");
+}
+
 #[test]
 fn what_is_wrong_with_a_channel_is_told_before() {
     let dir = tempfile::tempdir().unwrap();
@@ -162,6 +193,9 @@ fn what_is_wrong_with_a_channel_is_told_before() {
             "body.json:2",
         ),
         (json!({"type": "webhook", "url": "http://x.example", "template": "/no/such"}), "/no/such"),
+        (json!({"type": "service", "url": "https://x.example"}), "service is missing"),
+        (json!({"type": "service", "service": "duty"}), "service: there is none called \"duty\""),
+        (json!({"type": "slack", "service": "duty"}), "service means nothing to slack"),
         (json!({"type": "syslog"}), "host is missing"),
         (json!({"type": "stdout", "route": {"when": "host.name: ("}}), "route: when: "),
         (json!({"type": "stdout", "route": {"hours": ["always"]}}), "route: hours: "),
