@@ -46,3 +46,18 @@ export async function axe(page) {
   return result.violations.flatMap((violation) =>
     violation.nodes.map((node) => `${violation.id}: ${node.target.join(' ')} (${(node.any[0] ?? node.all[0] ?? node.none[0])?.message ?? violation.help})`));
 }
+
+/** The editor, once it is there. */
+export async function editor(page) {
+  const box = page.getByTestId('editor').getByRole('textbox');
+  await box.waitFor({ timeout: 20_000 });
+  return box;
+}
+
+/** All of the text in the editor, which draws only the lines in sight. */
+export async function retype(page, text) {
+  const box = await editor(page);
+  await box.click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.insertText(text);
+}

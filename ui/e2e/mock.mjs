@@ -324,6 +324,7 @@ function sendFile(request, response, path) {
 
 /** What has nothing to say, whatever the state. */
 const PLAIN = {
+  searches: { searches: [] },
   dashboards: { dashboards: [] },
   rules: { rules: [], total: 0, problems: [] },
   'rules/noise': { rules: [] },

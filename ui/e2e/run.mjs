@@ -9,6 +9,7 @@ import { CONTENT } from './content.mjs';
 import { startMock } from './mock.mjs';
 import { OIDC } from './oidc.mjs';
 import { PAGES } from './pages.mjs';
+import { RULES } from './rules.mjs';
 import { SEARCH } from './search.mjs';
 import { SETTINGS } from './settings.mjs';
 import { STATES } from './states.mjs';
@@ -29,7 +30,7 @@ if (base === undefined) {
 }
 
 /** What only the real server can answer. */
-const REAL = [...SEARCH, ...CONTENT, ...SETTINGS, ...ACCOUNTS, ...OIDC, ...VALUES];
+const REAL = [...SEARCH, ...CONTENT, ...RULES, ...SETTINGS, ...ACCOUNTS, ...OIDC, ...VALUES];
 
 const only = option('only') ?? '';
 const tests = [...PAGES, ...ALERTS, ...(mock ? [...STATES, ...WALK, ...LARGE] : REAL)].filter(([name]) => name.includes(only));

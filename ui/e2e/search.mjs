@@ -1,7 +1,7 @@
 // Tests of the Search screen against the real server.
 import { readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
-import { axe, faultsOf, open } from './browser.mjs';
+import { axe, faultsOf, open, retype } from './browser.mjs';
 import { attack, ensure, freshAddress, none, same, until } from './check.mjs';
 
 async function done(page) {
@@ -153,12 +153,12 @@ async function queryBecomesRule({ base, browser }) {
   await pane.getByTestId('raised').waitFor({ timeout: 60_000 });
   ensure(/from 2 matches/.test(await pane.getByTestId('raised').innerText()), `the backtest finds both: ${await pane.getByTestId('raised').innerText()}`);
   none(await axe(page), 'axe on save as rule');
-  const text = pane.getByLabel('Rule (Sigma)');
-  const good = await text.inputValue();
-  await text.fill(good.replace('condition: selection', 'condition: selektion'));
+  const drafted = await fetch(`${base}/api/v1/rules/draft`, { method: 'POST', body: JSON.stringify({ q: `user.name: ${user} and event.outcome: failure`, title: `Logins as ${user}` }) });
+  const good = (await drafted.json()).text;
+  await retype(page, good.replace('condition: selection', 'condition: selektion'));
   await pane.locator('.problems .error').first().waitFor();
   ensure(await pane.getByRole('button', { name: 'Save and switch on' }).isDisabled(), 'a broken rule cannot be saved');
-  await text.fill(good);
+  await retype(page, good);
   await pane.getByTestId('raised').waitFor({ timeout: 60_000 });
   await pane.getByRole('button', { name: 'Save and switch on' }).click();
   await pane.getByText('it is in force').waitFor();

@@ -160,6 +160,7 @@ export const t = {
     again: 'Search: ask again',
     live: 'Search: live view on and off',
     saveRule: 'Search: save as rule',
+    kept: 'Kept searches: open, keep (Search)',
     shift: 'The stretch of time before / after',
     severities: 'Only critical … informational; again: all',
     palette: 'Go anywhere, find anything',

@@ -15,8 +15,8 @@ pub struct AlertConfig {
     /// Addresses and networks that never alert, for example `["192.0.2.10", "10.0.0.0/8"]`.
     /// Compared with `source.ip` of the match. Default none.
     pub allow_list: Vec<String>,
-    /// Ids or names of rules that never alert; correlations built on them still work. Default
-    /// none.
+    /// Ids or names of rules that never alert; correlations built on them still work. A switch on
+    /// the page or by `tocsin rules` goes before it. Default none.
     pub disabled_rules: Vec<String>,
     /// The most alerts held open for joining; the least recently active ones are let go first
     /// (they stay stored, only later matches raise a new one). Default 100000.

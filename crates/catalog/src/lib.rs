@@ -19,6 +19,7 @@ mod provided;
 mod query;
 mod risk;
 mod schema;
+mod searches;
 mod triage;
 mod values;
 mod without;
@@ -38,6 +39,7 @@ pub use query::{
     AlertCounts, AlertOrder, AlertPage, AlertQuery, RuleCount, RuleRecord, SeriesBucket,
 };
 pub use risk::{EntityKind, Risk, RiskPart, counts, entities};
+pub use searches::{RuleSwitch, SavedSearch, SearchWhat};
 pub use triage::{Activity, AlertChange, Before, DETECTION, Step};
 pub use values::ValueCount;
 pub use without::Without;

@@ -113,3 +113,21 @@ fn backed_up_and_restored(setup: &Setup) {
     let alerts = server.get("/api/v1/alerts?limit=1").unwrap();
     assert!(alerts["total"].as_u64().unwrap() > 5, "{alerts}");
 }
+
+#[test]
+fn rules_are_measured_and_switched() {
+    let setup = Setup::new("");
+    import(&setup);
+    let (code, told, said) = ask(&setup, &["rules", "cost", "--json"]);
+    assert_eq!(code, 0, "{said}");
+    let lines = json_lines(&told);
+    let nanos = |line: &Json| line["cost"]["nanos_per_event"].as_f64().unwrap();
+    assert!(lines.len() > 30 && nanos(&lines[0]) > 0.0, "{told}");
+    assert!(lines.is_sorted_by(|a, b| nanos(a) >= nanos(b)), "{told}");
+    for (way, code) in [("off", 0), ("on", 0)] {
+        let (got, told, said) = ask(&setup, &["rules", way, "login_brute_force"]);
+        assert_eq!(got, code, "{said}");
+        assert!(told.starts_with(way), "{told}");
+    }
+    assert_eq!(ask(&setup, &["rules", "off", "no_such_rule"]).0, 2);
+}

@@ -9,6 +9,7 @@ use tocsin_model::{Event, EventId, Finding, Timestamp};
 
 use crate::compile::Compiled;
 use crate::correlate::Correlator;
+use crate::cost::Clock;
 use crate::matcher::Matcher;
 use crate::options::Options;
 use crate::spans::spans;
@@ -76,13 +77,20 @@ impl Detector {
         }
     }
 
+    /// Measures from now on what rules cost ([`RuleSet::costs`]).
+    pub fn measure(&mut self, clock: Clock) {
+        self.matcher.measure(Some(clock));
+    }
+
     /// Matches one event; findings are appended to `out`.
     pub fn process(&mut self, event: &Event, out: &mut Vec<Finding>) {
+        let started = self.matcher.begin();
         let mut matched = std::mem::take(&mut self.matched);
         matched.clear();
         self.matcher.run(event, &mut matched);
         self.correlate(event, &matched, out);
         self.matched = matched;
+        self.matcher.end(started);
     }
 
     /// Like [`Detector::process`] for an event that [`Matches`] of the same rules found `matched`
@@ -105,11 +113,23 @@ impl Detector {
                 out.push(self.finding(&rules, *number, event));
             }
             if !rule.feeds.is_empty() {
-                self.correlator.add(*number, event, &self.matcher);
+                self.add(&rules, *number, event);
             }
         }
         self.correlator.close(event, &mut self.matcher, out);
         self.findings += (out.len() - first) as u64;
+    }
+
+    /// Counts a match in the correlations that it feeds.
+    fn add(&mut self, rules: &Compiled, number: u32, event: &Event) {
+        let started = self.matcher.timing().map(|clock| (clock, clock()));
+        self.correlator.add(number, event, &self.matcher);
+        let Some((clock, started)) = started else { return };
+        let feeds = &rules.rules[number as usize].feeds;
+        let each = clock().saturating_sub(started) / feeds.len().max(1) as u64;
+        for feed in feeds {
+            rules.meter.add(rules.rules.len() + feed.correlation, each);
+        }
     }
 
     /// Lets every rule alert, also those that only feed correlations.
@@ -177,7 +197,9 @@ impl Detector {
     /// Takes new rules; windows of unchanged rules stay.
     pub fn replace_rules(&mut self, rules: Arc<RuleSet>) {
         let compiled = Arc::clone(&rules.compiled);
+        let clock = self.matcher.clock();
         self.matcher = Matcher::new(Arc::clone(&compiled));
+        self.matcher.measure(clock);
         self.correlator.replace_rules(compiled);
     }
 

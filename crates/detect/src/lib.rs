@@ -7,6 +7,7 @@
 
 mod compile;
 mod correlate;
+mod cost;
 mod detector;
 mod everybody;
 mod explain;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use tocsin_content::{Diagnostic, PackFile};
 use tocsin_model::RuleMeta;
 
+pub use cost::{Clock, Cost, Costs, SAMPLE_EVERY};
 pub use detector::{Counters, Detector, Matches};
 pub use explain::{Explained, Explanation, RuleSource, Takes, explain, log_sources};
 pub use lint::lint;
@@ -60,6 +62,12 @@ impl RuleSet {
     pub fn get(&self, id_or_name: &str) -> Option<Arc<RuleMeta>> {
         let place = self.compiled.by_name.get(id_or_name)?;
         self.compiled.metas.get(*place).cloned()
+    }
+
+    /// What rules cost those who matched with a clock ([`Detector::measure`]), since they were
+    /// loaded.
+    pub fn costs(&self) -> Costs {
+        self.compiled.meter.read(&self.compiled.metas)
     }
 
     /// Number of rules.

@@ -4,6 +4,7 @@
 //! In: a store, chosen rules, a span of time. Out: a [`Report`]. Stores nothing, tells nobody.
 
 mod choose;
+mod compare;
 mod report;
 
 use std::ops::ControlFlow;
@@ -17,14 +18,18 @@ use tocsin_model::{Finding, Timestamp};
 use tocsin_store::{EventStore, Filter, ScanRequest, Scanned, StoreError};
 
 pub use choose::{Chosen, TEXT_PATH, Which, choose, of_text, text_of};
+pub use compare::{Compared, Difference, compare};
 pub use report::{Day, Group, Report, RuleReport};
 
+use compare::Briefs;
 use report::Tally;
 
 /// The most samples kept of one rule.
 pub const SAMPLES_MAX: usize = 100;
 /// How many events pass between two looks at alerts that nothing can join any more.
 const EXPIRE_EVENTS: u64 = 65_536;
+/// The longest rest of a gentle one.
+const REST_MAX: Duration = Duration::from_secs(1);
 
 /// What history to go through.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +42,8 @@ pub struct Request {
     pub to: Option<Timestamp>,
     /// Samples of each rule, at most [`SAMPLES_MAX`].
     pub samples: usize,
+    /// Rest as long as working, for what nobody waits for.
+    pub gentle: bool,
 }
 
 /// How far a backtest is, and the way to end it; shared with whoever watches.
@@ -63,18 +70,33 @@ pub fn run(
 ) -> Result<Report, StoreError> {
     let started = Instant::now();
     let mut going = Going::new(chosen, alerts, request.samples)?;
+    let events = scan(store, request, watch, &mut |scanned| going.take(scanned))?;
+    let cancelled = watch.cancel.load(Ordering::Relaxed);
+    Ok(going.finish(events, cancelled, started.elapsed()))
+}
+
+/// Gives history to `take`, until its end or until it is cancelled.
+fn scan(
+    store: &dyn EventStore,
+    request: &Request,
+    watch: &Watch,
+    take: &mut dyn FnMut(&Scanned<'_>),
+) -> Result<u64, StoreError> {
     let scan = ScanRequest { filter: request.filter.clone(), from: request.from, to: request.to };
-    let events = store.scan(&scan, &mut |scanned: Scanned<'_>| {
-        going.take(&scanned);
+    let mut worked = Instant::now();
+    store.scan(&scan, &mut |scanned: Scanned<'_>| {
+        take(&scanned);
         watch.done.store(scanned.done, Ordering::Relaxed);
         watch.total.store(scanned.total, Ordering::Relaxed);
+        if request.gentle {
+            std::thread::sleep(worked.elapsed().min(REST_MAX));
+            worked = Instant::now();
+        }
         match watch.cancel.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
-    })?;
-    let cancelled = watch.cancel.load(Ordering::Relaxed);
-    Ok(going.finish(events, cancelled, started.elapsed()))
+    })
 }
 
 /// The stages, and what they have found so far.
@@ -87,6 +109,8 @@ struct Going<'a> {
     tally: Tally<'a>,
     since_expiry: u64,
     newest: Timestamp,
+    /// Every alert in short, when it is compared.
+    briefs: Option<Briefs>,
 }
 
 impl<'a> Going<'a> {
@@ -95,15 +119,18 @@ impl<'a> Going<'a> {
         let alerts = AlertConfig { disabled_rules: Vec::new(), ..alerts.clone() };
         let cooldowns = chosen.rules.rules().iter().filter_map(|rule| rule.cooldown);
         let longest_cooldown = cooldowns.max().unwrap_or_default().max(alerts.cooldown());
+        let mut detector = Detector::new(Arc::new(chosen.rules.clone()), &chosen.options);
+        detector.measure(crate::cost::nanos);
         Ok(Self {
             chosen,
-            detector: Detector::new(Arc::new(chosen.rules.clone()), &chosen.options),
+            detector,
             alerts: Alerts::new(alerts).map_err(StoreError::BadRequest)?,
             longest_cooldown,
             findings: Vec::new(),
             tally: Tally::new(chosen, samples.min(SAMPLES_MAX)),
             since_expiry: 0,
             newest: Timestamp::default(),
+            briefs: None,
         })
     }
 
@@ -120,7 +147,7 @@ impl<'a> Going<'a> {
         self.since_expiry += scanned.events.len() as u64;
         if self.since_expiry >= EXPIRE_EVENTS {
             self.since_expiry = 0;
-            self.tally.changed(self.alerts.take_changed());
+            self.changed();
             self.alerts.expire(self.newest, self.longest_cooldown);
         }
     }
@@ -128,6 +155,9 @@ impl<'a> Going<'a> {
     fn sort_out(&mut self) {
         for finding in self.findings.drain(..) {
             if self.chosen.is_wanted(&finding.rule) {
+                if let Some(briefs) = &mut self.briefs {
+                    briefs.matched(&finding);
+                }
                 let outcome = match self.chosen.hides(&finding) {
                     None => self.alerts.add(&finding, false),
                     Some(id) => self.alerts.add_hidden(&finding, false, id),
@@ -137,10 +167,23 @@ impl<'a> Going<'a> {
         }
     }
 
-    fn finish(mut self, events: u64, cancelled: bool, took: Duration) -> Report {
+    fn changed(&mut self) {
+        let changed = self.alerts.take_changed();
+        if let Some(briefs) = &mut self.briefs {
+            briefs.note(&changed);
+        }
+        self.tally.changed(changed);
+    }
+
+    /// Decides all windows.
+    fn end(&mut self) {
         self.detector.finish(&mut self.findings);
         self.sort_out();
-        self.tally.changed(self.alerts.take_changed());
+        self.changed();
+    }
+
+    fn finish(mut self, events: u64, cancelled: bool, took: Duration) -> Report {
+        self.end();
         self.tally.report(events, cancelled, took)
     }
 }

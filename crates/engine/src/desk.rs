@@ -92,6 +92,14 @@ impl<'a> Desk<'a> {
         self.catalog.noise(now().minus(Duration::from_secs(86_400) * days))
     }
 
+    /// Switches a rule on or off, by its id.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub fn switch_rule(&self, rule_id: &str, enabled: bool, who: &str) -> Result<()> {
+        self.catalog.switch_rule(rule_id, Some(enabled), who)
+    }
+
     /// Entities by their risk, and how many there are.
     ///
     /// # Errors

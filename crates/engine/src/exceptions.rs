@@ -5,7 +5,7 @@
 //! ([`tocsin_model::Alert::to_event`]) is what a condition sees, live as in a dry run. Never drops
 //! anything: what is hidden becomes an alert that nobody is told of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -106,9 +106,15 @@ pub struct RulePreview {
     pub true_positives: u64,
 }
 
-/// The exceptions in force, compiled.
+/// The exceptions in force, compiled, and the rules that are off.
 #[derive(Debug, Default)]
-pub struct Exceptions(Vec<Compiled>);
+pub struct Exceptions {
+    compiled: Vec<Compiled>,
+    /// Rules that people switched on or off, by id.
+    switched: HashMap<String, bool>,
+    /// Ids and names of those that the configuration switches off.
+    disabled: Arc<Vec<String>>,
+}
 
 #[derive(Debug)]
 struct Compiled {
@@ -117,6 +123,17 @@ struct Compiled {
 }
 
 impl Exceptions {
+    /// Whether a rule never alerts.
+    pub fn is_off(&self, rule: &RuleMeta) -> bool {
+        match self.switched.get(&rule.id) {
+            Some(on) => !on,
+            None => {
+                let names = |word: &String| *word == rule.id || Some(word) == rule.name.as_ref();
+                self.disabled.iter().any(names)
+            }
+        }
+    }
+
     /// The exception that hides a finding, the oldest that does.
     pub fn hides(&self, finding: &Finding) -> Option<u64> {
         self.hides_at(finding, finding.event.received)
@@ -127,7 +144,7 @@ impl Exceptions {
         let about = |one: &&Compiled| {
             one.exception.holds_at(time) && is_about(&one.exception.what, &finding.rule)
         };
-        let mut candidates = self.0.iter().filter(about).peekable();
+        let mut candidates = self.compiled.iter().filter(about).peekable();
         candidates.peek()?;
         let event = tocsin_alert::draft(finding).to_event();
         candidates.find(|one| one.matcher.matches(&event)).map(|one| one.exception.id)
@@ -148,6 +165,8 @@ fn is_about(what: &NewException, rule: &RuleMeta) -> bool {
 pub struct ExceptionBook {
     catalog: Arc<Catalog>,
     current: ArcSwap<Exceptions>,
+    /// `alerts.disabled_rules`.
+    disabled: Arc<Vec<String>>,
 }
 
 impl ExceptionBook {
@@ -156,7 +175,15 @@ impl ExceptionBook {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn open(catalog: Arc<Catalog>) -> Result<Self, CatalogError> {
-        let book = Self { catalog, current: ArcSwap::default() };
+        Self::open_with(catalog, Vec::new())
+    }
+
+    /// The same, with rules that the configuration switches off, by id or name.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn open_with(catalog: Arc<Catalog>, disabled: Vec<String>) -> Result<Self, CatalogError> {
+        let book = Self { catalog, current: ArcSwap::default(), disabled: Arc::new(disabled) };
         book.refresh()?;
         Ok(book)
     }
@@ -188,8 +215,26 @@ impl ExceptionBook {
                 }
             }
         }
-        self.current.store(Arc::new(Exceptions(compiled)));
+        let switches = self.catalog.rule_switches()?;
+        let switched = switches.into_iter().map(|one| (one.rule_id, one.enabled)).collect();
+        let disabled = self.disabled.clone();
+        self.current.store(Arc::new(Exceptions { compiled, switched, disabled }));
         Ok(())
+    }
+
+    /// Switches a rule on or off; `None` is as the configuration has it. Findings of a rule that is
+    /// off raise no alert; correlations built on it still work.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub fn switch(
+        &self,
+        rule_id: &str,
+        enabled: Option<bool>,
+        who: &str,
+    ) -> Result<(), CatalogError> {
+        self.catalog.switch_rule(rule_id, enabled, who)?;
+        self.refresh()
     }
 
     /// Takes over what other processes save, until `shutdown`.

@@ -15,6 +15,7 @@ mod commit;
 pub mod config;
 pub mod content;
 pub mod context;
+pub mod cost;
 pub mod dashboards;
 pub mod desk;
 pub mod doubt;

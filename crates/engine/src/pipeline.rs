@@ -336,6 +336,9 @@ impl Pipeline {
         for mut finding in self.findings.drain(..) {
             self.parts.enricher.complete(&mut finding);
             progress.findings.fetch_add(1, Ordering::Relaxed);
+            if exceptions.is_off(&finding.rule) {
+                continue;
+            }
             let historical = match at_hand {
                 Some((id, historical)) if finding.event.id == id => historical,
                 _ => finding.event.time < self.parts.watching_since,

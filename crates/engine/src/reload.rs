@@ -13,6 +13,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tocsin_content::{Diagnostic, Level, PackFile};
+use tocsin_detect::RuleSet;
 use tocsin_model::RuleMeta;
 use tocsin_parse::Parser;
 use tokio::sync::mpsc;
@@ -32,6 +33,8 @@ pub struct InForce {
     pub parser: Parser,
     /// The rules.
     pub rules: Vec<Arc<RuleMeta>>,
+    /// The same, compiled, with what they cost.
+    pub compiled: RuleSet,
     /// What was refused or looks wrong.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -42,6 +45,7 @@ impl InForce {
         Self {
             parser: content.parser.clone(),
             rules: content.rules.rules().to_vec(),
+            compiled: content.rules.clone(),
             diagnostics: content.diagnostics.clone(),
         }
     }
@@ -158,6 +162,7 @@ impl Reloader {
         self.in_force.store(Arc::new(InForce {
             parser: now.parser.clone(),
             rules: now.rules.clone(),
+            compiled: now.compiled.clone(),
             diagnostics,
         }));
     }

@@ -35,7 +35,7 @@ use crate::{
     alerts, bans, context, dashboards, docs, elastic, error, events, exceptions, guard, history,
     incidents, ingest, limit, metrics, overview, page, rules, sources,
 };
-use crate::{intel, loki, notices, otlp, splunk, status, stream, triage, watch};
+use crate::{intel, loki, notices, otlp, searches, splunk, status, stream, triage, watch};
 
 /// Shared by all handlers.
 pub struct App {
@@ -53,6 +53,8 @@ pub struct App {
     pub accounts: Accounts,
     /// Content with its files, and what rules read.
     pub known: Known,
+    /// What rules that are off would have raised.
+    pub foresight: rules::foresight::Foresight,
     /// Memory for ingest bodies.
     pub ingest_memory: Memory,
     /// Who may send events.
@@ -81,6 +83,7 @@ impl App {
             status: Cache::default(),
             accounts: Accounts::new(&handle, open),
             known: Known::default(),
+            foresight: rules::foresight::Foresight::default(),
             handle,
             ingest_memory: Memory::new(INGEST_MEMORY_KIB_MAX, INGEST_WAIT_MAX),
             acknowledged: AtomicU64::new(0),
@@ -253,6 +256,8 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(events::search))
         .routes(routes!(events::one))
         .routes(routes!(history::search::search))
+        .routes(routes!(searches::list, searches::save))
+        .routes(routes!(searches::remove))
         .routes(routes!(history::fields::list))
         .routes(routes!(history::fields::values))
         .routes(routes!(history::backtests::list, history::backtests::start))
@@ -265,7 +270,8 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(watch::risks))
         .routes(routes!(watch::risk))
         .routes(routes!(rules::list, rules::own::save))
-        .routes(routes!(rules::one, rules::own::remove))
+        .routes(routes!(rules::foresight::foresight))
+        .routes(routes!(rules::one, rules::switch, rules::own::remove))
         .routes(routes!(rules::own::draft))
         .routes(routes!(rules::own::check))
         .routes(routes!(sources::list))

@@ -41,6 +41,7 @@ mod metrics;
 mod notices;
 mod overview;
 mod rules;
+mod searches;
 mod sources;
 mod status;
 mod stream;

@@ -1,22 +1,29 @@
 //! `/rules`: the rules in force, each with how often it fired and whether it has anything to read.
 
 pub mod draft;
+pub mod foresight;
 pub mod own;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
-use serde::Serialize;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
 use tocsin_engine::backtest::text_of;
+use tocsin_engine::cost::{CostTable, RuleCost};
 use tocsin_model::{RuleMeta, Severity, Timestamp};
 use utoipa::ToSchema;
 
+use crate::accounts::doer;
+use crate::accounts::door::Told;
 use crate::app::{App, Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
 use crate::known::Alive;
 use crate::query::now;
 use crate::rules::own::{TestOutcome, is_own, run_tests};
+use crate::triage::SOMEBODY;
 
 /// Alerts are counted over so many days.
 const FIRED_DAYS: i64 = 30;
@@ -28,6 +35,10 @@ pub struct RuleList {
     total: usize,
     /// What is wrong in packs and rule files, with file and line.
     problems: Vec<String>,
+    /// Events over which costs were measured, since the rules were last read; 0 when too few were.
+    measured_events: u64,
+    /// Nanoseconds that detection takes of an event, all rules together.
+    nanos_per_event: f64,
 }
 
 /// A rule in force.
@@ -51,7 +62,7 @@ pub struct Rule {
     /// Whether it correlates several events.
     correlation: bool,
     /// Whether its findings become alerts; informational rules and those that are switched off
-    /// (`alerts.disabled_rules`) do not.
+    /// (on the page or in `alerts.disabled_rules`) do not.
     enabled: bool,
     /// Whether it was saved on the page and can be changed there.
     own: bool,
@@ -68,6 +79,25 @@ pub struct Rule {
     log_source: String,
     /// Whether events of that log source came in the last 7 days.
     source_seen: bool,
+    /// What it costs: `nanos_per_event`, `looked_at` (share of events for which its condition is
+    /// looked at), `share` (of all the time of detection); null after few events.
+    #[schema(value_type = Option<Object>)]
+    cost: Option<RuleCost>,
+}
+
+/// Whether a rule is to alert.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchBody {
+    /// Null is as `alerts.disabled_rules` has it.
+    enabled: Option<bool>,
+}
+
+/// How a rule is now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Switched {
+    id: String,
+    enabled: bool,
 }
 
 /// Figures about the alerts of a rule.
@@ -112,10 +142,13 @@ pub async fn list(State(app): State<Shared>) -> Result<Json<RuleList>, ApiError>
         let records = records(&app)?;
         let alive = app.known.alive(&app.handle)?;
         let in_force = app.handle.in_force.load();
+        let costs = CostTable::of(&in_force.compiled.costs());
         let rules: Vec<Rule> =
-            in_force.rules.iter().map(|rule| shown(&app, rule, &records, &alive)).collect();
+            in_force.rules.iter().map(|rule| shown(&app, rule, &records, &alive, &costs)).collect();
         let problems = in_force.diagnostics.iter().map(ToString::to_string).collect();
-        Ok(Json(RuleList { total: rules.len(), rules, problems }))
+        let (measured_events, nanos_per_event) = (costs.events, costs.nanos_per_event);
+        let total = rules.len();
+        Ok(Json(RuleList { total, rules, problems, measured_events, nanos_per_event }))
     })
     .await
 }
@@ -143,7 +176,8 @@ pub async fn one(
         };
         let files = text_of(&content, &meta);
         let tests = run_tests(&content, &files, &meta.title);
-        let rule = shown(&app, &meta, &records(&app)?, &*app.known.alive(&app.handle)?);
+        let costs = CostTable::of(&app.handle.in_force.load().compiled.costs());
+        let rule = shown(&app, &meta, &records(&app)?, &*app.known.alive(&app.handle)?, &costs);
         let texts = files
             .iter()
             .map(|file| RuleText { path: file.path.clone(), text: file.text().into_owned() });
@@ -152,11 +186,56 @@ pub async fn one(
     .await
 }
 
-fn shown(app: &App, rule: &RuleMeta, records: &HashMap<String, Record>, alive: &Alive) -> Rule {
+/// Switches a rule on or off, from now on; correlations built on it still work.
+#[utoipa::path(
+    patch,
+    path = "/rules/{id}",
+    tag = "state",
+    operation_id = "switch_rule",
+    params(("id" = String, Path, description = "Its id or name")),
+    request_body = SwitchBody,
+    responses(
+        (status = 200, description = "How it is now", body = Switched),
+        (status = 404, description = "No such rule", body = ErrorAnswer),
+    )
+)]
+pub async fn switch(
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<(Extension<Told>, Json<Switched>), ApiError> {
+    let body: SwitchBody = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::bad_request(format!("the body: {error}")))?;
+    let who = doer(None).unwrap_or_else(|| SOMEBODY.to_owned());
+    blocking(move || {
+        let in_force = app.handle.in_force.load();
+        let named = |rule: &&Arc<RuleMeta>| rule.id == id || rule.name.as_ref() == Some(&id);
+        let Some(rule) = in_force.rules.iter().find(named) else {
+            return Err(ApiError::not_found(format!("no rule in force has the id {id:?}")));
+        };
+        app.handle.exceptions.switch(&rule.id, body.enabled, &who)?;
+        let enabled = !is_off(&app, rule);
+        tracing::info!(rule = rule.id, enabled, who, "a rule was switched");
+        let told = Told(if enabled { "on" } else { "off" }.to_owned());
+        Ok((Extension(told), Json(Switched { id: rule.id.clone(), enabled })))
+    })
+    .await
+}
+
+/// Whether a rule never alerts.
+fn is_off(app: &App, rule: &RuleMeta) -> bool {
+    app.handle.exceptions.current().is_off(rule)
+}
+
+fn shown(
+    app: &App,
+    rule: &RuleMeta,
+    records: &HashMap<String, Record>,
+    alive: &Alive,
+    costs: &CostTable,
+) -> Rule {
     let record = records.get(&rule.id).cloned().unwrap_or_default();
     let source = alive.get(&rule.id);
-    let disabled = &app.handle.config.alerts.disabled_rules;
-    let named = |word: &String| *word == rule.id || Some(word) == rule.name.as_ref();
     Rule {
         id: rule.id.clone(),
         name: rule.name.clone(),
@@ -169,7 +248,7 @@ fn shown(app: &App, rule: &RuleMeta, records: &HashMap<String, Record>, alive: &
         false_positives: rule.false_positives.clone(),
         references: rule.references.clone(),
         correlation: rule.correlation,
-        enabled: !disabled.iter().any(named),
+        enabled: !is_off(app, rule),
         own: is_own(app, &rule.path),
         fired: record.fired,
         last_fired: record.last,
@@ -177,6 +256,7 @@ fn shown(app: &App, rule: &RuleMeta, records: &HashMap<String, Record>, alive: &
         closed: record.closed,
         log_source: source.map_or_else(String::new, |source| source.log_source.clone()),
         source_seen: source.is_some_and(|source| source.seen),
+        cost: costs.rules.get(&rule.id).copied(),
     }
 }
 

@@ -102,7 +102,8 @@ fn needed(method: &str, path: &str) -> usize {
         (_, "/sessions" | "/sessions/{user}") => 3,
         ("post", "/channels/{name}/test") => 3,
         ("get", _) | ("post", "/search" | "/password" | "/sources/parse") => 1,
-        ("post", "/rules/draft" | "/rules/check") => 1,
+        ("post", "/rules/draft" | "/rules/check" | "/searches") => 1,
+        ("delete", "/searches/{id}") => 1,
         _ => 2,
     }
 }

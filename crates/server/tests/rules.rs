@@ -6,7 +6,7 @@ mod common;
 
 use common::{Answer, Rig, login, now};
 use serde_json::{Value as Json, json};
-use tocsin_model::FieldId;
+use tocsin_model::{FieldId, Timestamp};
 
 async fn post(rig: &Rig, target: &str, body: &Json) -> Answer {
     let body = body.to_string();
@@ -158,5 +158,132 @@ async fn lines_are_read_for_a_try() {
         let answer = post(&rig, "/api/v1/sources/parse", &body).await;
         assert_eq!(answer.status, 400, "{}", answer.text());
     }
+    rig.stop().await;
+}
+
+/// Sends a change.
+async fn patch(rig: &Rig, target: &str, body: &Json) -> Answer {
+    let body = body.to_string();
+    rig.ask("PATCH", target, &[("content-type", "application/json")], body.as_bytes()).await
+}
+
+#[tokio::test]
+async fn rules_are_switched() {
+    let rig = Rig::with(|config| config.alerts.disabled_rules = vec!["rule-1".to_owned()]).await;
+    let enabled = async || rig.get("/api/v1/rules").await.json()["rules"][0]["enabled"].clone();
+    assert_eq!(enabled().await, json!(false), "as the configuration has it");
+    for (body, expected) in [
+        (json!({ "enabled": true }), true),
+        (json!({ "enabled": false }), false),
+        (json!({ "enabled": null }), false),
+    ] {
+        let answer = patch(&rig, "/api/v1/rules/rule-1", &body).await;
+        assert_eq!(answer.json(), json!({ "id": "rule-1", "enabled": expected }), "{body}");
+        assert_eq!(enabled().await, json!(expected), "{body}");
+    }
+    assert_eq!(patch(&rig, "/api/v1/rules/nobody", &json!({})).await.status, 404);
+    assert_eq!(patch(&rig, "/api/v1/rules/rule-1", &json!({ "on": true })).await.status, 400);
+    rig.stop().await;
+}
+
+/// Asks until a backtest or foresight is done.
+async fn done(rig: &Rig, target: &str) -> Json {
+    for _ in 0..600 {
+        let json = rig.get(target).await.json();
+        if json["state"] != "running" {
+            return json;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{target} goes on and on");
+}
+
+fn failures(rig: &Rig, count: u64) {
+    let mut events = Vec::new();
+    for at in 0..count {
+        let time = Timestamp(now().0 - (at as i64 + 1) * 1_000_000);
+        let mut event = login(at, time, "192.0.2.1", "failure", Some(1));
+        let user = if at % 2 == 0 { "root" } else { "ann" };
+        event.push_str(FieldId::intern("user.name").unwrap(), user);
+        events.push(event);
+    }
+    rig.handle.store.append(&events).unwrap();
+    rig.handle.store.commit("{}").unwrap();
+}
+
+#[tokio::test]
+async fn what_a_change_of_a_rule_changes_is_told() {
+    let rig = Rig::with(|config| config.content.rules.push(config.own_rules())).await;
+    failures(&rig, 40);
+    let before = drafted(&rig, "user.name: root", "Somebody").await;
+    let saved = post(&rig, "/api/v1/rules", &json!({ "text": before })).await;
+    assert_eq!(saved.status, 201, "{}", saved.text());
+    let id = saved.json()["ids"][0].clone();
+    let after = before.replace("root", "ann");
+    let body = json!({ "text": after, "against": id });
+    let started = post(&rig, "/api/v1/backtests", &body).await;
+    assert_eq!(started.status, 202, "{}", started.text());
+    let number = started.json()["id"].as_u64().unwrap();
+    let report = done(&rig, &format!("/api/v1/backtests/{number}")).await["report"].clone();
+    assert_eq!(report["rules"][0]["findings"], 20, "{report}");
+    assert_eq!(report["before"]["rules"][0]["findings"], 20, "{report}");
+    let difference = &report["difference"];
+    let count = |name: &str| difference[name].as_u64().unwrap();
+    assert_eq!((count("same"), count("new"), count("gone")), (1, 0, 0), "by address: {report}");
+    let matches = (count("same_matches"), count("new_matches"), count("gone_matches"));
+    assert_eq!(matches, (0, 20, 20), "{report}");
+    assert_eq!(difference["new_lines"].as_array().unwrap().len(), 20);
+    for (body, status) in [
+        (json!({ "all_rules": true, "against": "x" }), 400),
+        (json!({ "text": after, "against": "no-such-rule" }), 400),
+    ] {
+        let answer = post(&rig, "/api/v1/backtests", &body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn rules_that_are_off_are_foreseen() {
+    let off = ["login_brute_force", "sudo_denied"];
+    let off: Vec<String> = off.into_iter().map(str::to_owned).collect();
+    let rig = Rig::with(|config| config.alerts.disabled_rules = off).await;
+    failures(&rig, 40);
+    let told = done(&rig, "/api/v1/rules/foresight").await;
+    assert_eq!(told["error"], Json::Null, "{told}");
+    let rules = told["rules"].as_array().unwrap();
+    assert_eq!(told["off"], json!(rules.len()), "{told}");
+    let loud = rules.iter().find(|rule| rule["alerts"].as_u64() > Some(0)).expect("it would fire");
+    assert_eq!(loud["days"], 30);
+    let name = loud["rule_id"].as_str().unwrap();
+    let answer = patch(&rig, &format!("/api/v1/rules/{name}"), &json!({ "enabled": true })).await;
+    assert!(matches!(answer.status, 200 | 404), "{}", answer.text());
+    assert_eq!(rig.get("/api/v1/rules/foresight").await.json()["state"], "done", "it is kept");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn searches_are_kept() {
+    let rig = Rig::new().await;
+    let body = json!({ "name": "Roots", "q": "user.name: root", "last": "24h",
+        "columns": ["user.name"], "shared": true });
+    let kept = post(&rig, "/api/v1/searches", &body).await;
+    assert_eq!(kept.status, 201, "{}", kept.text());
+    let id = kept.json()["id"].as_u64().unwrap();
+    let list = rig.get("/api/v1/searches").await.json();
+    assert_eq!(list["searches"][0]["q"], json!("user.name: root"));
+    assert_eq!(list["searches"][0]["yours"], json!(true));
+    for (body, status) in [
+        (json!({ "name": "x", "q": "user.name: (" }), 400),
+        (json!({ "name": "", "q": "" }), 400),
+        (json!({ "name": "x", "last": "soon" }), 400),
+        (json!({ "name": "x", "order": "up" }), 400),
+        (json!({ "name": "x", "what": 1 }), 400),
+    ] {
+        assert_eq!(post(&rig, "/api/v1/searches", &body).await.status, status, "{body}");
+    }
+    let target = format!("/api/v1/searches/{id}");
+    assert_eq!(rig.ask("DELETE", &target, &[], b"").await.status, 200);
+    assert_eq!(rig.ask("DELETE", &target, &[], b"").await.status, 404);
     rig.stop().await;
 }

@@ -15,6 +15,7 @@ export interface Problem {
 export interface Checked {
   problems: Problem[];
   rules: { id: string; title: string; severity: string }[];
+  tests: RuleTest[];
 }
 
 export interface Draft {
@@ -47,6 +48,16 @@ export interface Rule {
   closed: number;
   log_source: string;
   source_seen: boolean;
+  /** Absent after few events. */
+  cost: RuleCost | null;
+}
+
+export interface RuleCost {
+  nanos_per_event: number;
+  /** Share of events for which its condition is looked at. */
+  looked_at: number;
+  /** Of all the time of detection. */
+  share: number;
 }
 
 export interface RuleTest {
@@ -66,7 +77,7 @@ const EVERY_MS = 20_000;
 export function useRules() {
   return useQuery({
     queryKey: ['rules'],
-    queryFn: ({ signal }) => getJson<{ rules: Rule[]; total: number; problems: string[] }>(`${API}/rules`, {}, signal),
+    queryFn: ({ signal }) => getJson<{ rules: Rule[]; total: number; problems: string[]; measured_events: number; nanos_per_event: number }>(`${API}/rules`, {}, signal),
     refetchInterval: EVERY_MS,
   });
 }
@@ -80,3 +91,37 @@ export function useRule(id: string) {
 }
 
 export const removeRule = (id: string) => sendJson<{ text: string }>('DELETE', `${API}/rules/${encodeURIComponent(id)}`, {});
+
+/** Null is as the configuration has it. */
+export const switchRule = (id: string, enabled: boolean | null) => sendJson<{ id: string; enabled: boolean }>('PATCH', `${API}/rules/${encodeURIComponent(id)}`, { enabled });
+
+/** What a rule that is off would have raised. */
+export interface Foreseen {
+  rule_id: string;
+  alerts: number;
+  findings: number;
+  days: number;
+  by_day: { day: string; findings: number; alerts: number }[];
+}
+
+export interface Foresight {
+  state: 'running' | 'done';
+  events_done: number;
+  events_total: number;
+  off: number;
+  rules: Foreseen[];
+  error: string | null;
+}
+
+const FORESIGHT_EVERY_MS = 1500;
+
+/** What rules that are off would have raised; asked again while it is worked out. */
+export function useForesight(enabled: boolean) {
+  return useQuery({
+    queryKey: ['foresight'],
+    queryFn: ({ signal }) => getJson<Foresight>(`${API}/rules/foresight`, {}, signal),
+    enabled,
+    refetchInterval: ({ state }) => (state.data?.state === 'running' ? FORESIGHT_EVERY_MS : false),
+    staleTime: 60_000,
+  });
+}

@@ -184,6 +184,42 @@ export interface RuleReport {
   days: { day: string; findings: number; alerts: number }[];
   groups: { group: string; findings: number }[];
   samples: EcsEvent[];
+  cost?: { nanos_per_event: number; looked_at: number; share: number } | null;
+}
+
+/** An alert in short. */
+export interface Brief {
+  first: string;
+  last: string;
+  group: string;
+  reason: string;
+}
+
+/** What a change of a rule changes. */
+export interface Difference {
+  same: number;
+  new: number;
+  gone: number;
+  new_alerts: Brief[];
+  gone_alerts: Brief[];
+  same_matches: number;
+  new_matches: number;
+  gone_matches: number;
+  new_lines: { time: string; line: string }[];
+  gone_lines: { time: string; line: string }[];
+  cut: boolean;
+}
+
+export interface Report {
+  events: number;
+  cancelled: boolean;
+  took_ms: number;
+  findings: number;
+  alerts: number;
+  rules: RuleReport[];
+  /** Of the rule in force, when it was compared with that. */
+  before?: Report;
+  difference?: Difference;
 }
 
 export interface Backtest {
@@ -193,13 +229,13 @@ export interface Backtest {
   started: string;
   events_done: number;
   events_total: number;
-  report: { events: number; cancelled: boolean; took_ms: number; findings: number; alerts: number; rules: RuleReport[] } | null;
+  report: Report | null;
   error: string | null;
 }
 
 const BACKTEST_EVERY_MS = 400;
 
-export const startBacktest = (body: { rule?: string; text?: string; all_rules?: boolean; last?: string; samples?: number }) =>
+export const startBacktest = (body: { rule?: string; text?: string; against?: string; all_rules?: boolean; last?: string; samples?: number }) =>
   sendJson<Backtest>('POST', `${API}/backtests`, body);
 
 export const cancelBacktest = (id: number) => sendJson<Backtest>('DELETE', `${API}/backtests/${id}`, {});

@@ -40,6 +40,7 @@ const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['r']], t.help.again],
   [[['l']], t.help.live],
   [[['s']], t.help.saveRule],
+  [[['w']], t.help.kept],
   [[['['], [']']], t.help.shift],
   [[['Ctrl K']], t.help.palette],
   [[['?']], t.help.help],

@@ -7,6 +7,7 @@ import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import { useLocation } from 'wouter';
 import { getJson } from '../api/client';
 import { API } from '../api/queries';
+import { stateOf, useSearches } from '../api/searches';
 import type { AlertPage } from '../api/types';
 import { printFilter } from '../lib/filter';
 import { clause } from '../lib/kql';
@@ -82,20 +83,23 @@ function useFound(text: string): Item[] {
     enabled: asked.length > 1,
     staleTime: 10_000,
   });
+  const kept = useSearches().data;
   const trimmed = text.trim();
   return useMemo(() => {
     const fixed = FIXED.filter((item) => fits(`${item.kind} ${item.name}`, trimmed));
-    if (trimmed === '') return [...fixed];
+    const saved = (kept?.searches ?? []).filter((one) => fits(`${w.kept} ${one.name}`, trimmed)).map((one): Item => ({ key: `kept ${one.id}`, kind: w.kept, name: one.name, icon: 'save', to: searchPath(stateOf(one)) }));
+    if (trimmed === '') return [...saved, ...fixed];
     const named = rules.data?.rules.filter((rule) => fits(rule.title, trimmed) || rule.id === trimmed).slice(0, FOUND_MAX) ?? [];
     const raised = asked === trimmed ? (alerts.data?.alerts ?? []) : [];
     return [
       ...(ADDRESS.test(trimmed) ? meant(trimmed) : []),
+      ...saved.slice(0, FOUND_MAX),
       ...fixed,
       ...named.map((rule): Item => ({ key: `rule ${rule.id}`, kind: w.rule, name: rule.title, icon: 'rules', to: `/rules/${encodeURIComponent(rule.id)}` })),
       ...raised.map((alert): Item => ({ key: `alert ${alert.tocsin.alert.id}`, kind: w.alert, name: `${alert.rule.name}: ${alert.tocsin.alert.reason}`, icon: 'alerts', to: `/alerts/${encodeURIComponent(alert.tocsin.alert.id)}` })),
       ...(ADDRESS.test(trimmed) ? [] : meant(trimmed)),
     ];
-  }, [trimmed, asked, rules.data, alerts.data]);
+  }, [trimmed, asked, rules.data, alerts.data, kept]);
 }
 
 export function Palette({ close }: { close: () => void }) {

@@ -9,6 +9,7 @@ export const w = {
   rule: 'Rule',
   alert: 'Alert',
   find: 'Find',
+  kept: 'Kept search',
   entity: 'Entity',
   source: 'Source',
   events: (text: string) => `Events with “${text}”`,

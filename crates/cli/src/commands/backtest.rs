@@ -94,7 +94,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         chosen.but_for(book.current(), Timestamp::from_system(SystemTime::now()))
     };
     let samples = if args.all_rules && !args.json { 0 } else { args.samples };
-    let request = Request { filter, from, to, samples };
+    let request = Request { filter, from, to, samples, gentle: false };
     let report = watched(store, move |store, watch| {
         backtest::run(store, &chosen, &loaded.config.alerts, &request, watch)
     })?;
@@ -113,7 +113,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs it on a thread of its own, shows how far it is, and ends it early on Ctrl-C.
-fn watched(
+///
+/// # Errors
+/// When it fails, or signals cannot be heard.
+pub fn watched(
     store: Embedded,
     work: impl FnOnce(&Embedded, &Watch) -> Result<Report, tocsin_store::StoreError> + Send + 'static,
 ) -> anyhow::Result<Report> {

@@ -18,6 +18,7 @@ use tocsin_content::yaml::Place;
 use tocsin_content::{Diagnostic, PackFile};
 use tocsin_model::RuleMeta;
 
+use crate::cost::Meter;
 use crate::options::Options;
 use crate::rule::condition::Condition;
 use crate::rule::{
@@ -51,6 +52,8 @@ pub(crate) struct Compiled {
     pub(crate) sources: Vec<LogSource>,
     /// Node of each log source, for explanations; `None` for every event.
     pub(crate) source_nodes: Vec<Option<NodeId>>,
+    /// What each of `metas` costs.
+    pub(crate) meter: Meter,
 }
 
 /// A detection rule, compiled.
@@ -277,6 +280,7 @@ impl Loader {
             by_name.extend(meta.name.clone().map(|name| (name, place)));
         }
         Compiled {
+            meter: Meter::of(metas.len()),
             metas,
             by_name,
             rules,

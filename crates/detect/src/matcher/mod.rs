@@ -13,6 +13,7 @@ use crate::compile::class::{Class, SlotIndex, Target};
 use crate::compile::leaf::{Leaf, Seen, compare_part};
 use crate::compile::slots::Slots;
 use crate::compile::{Compiled, Node};
+use crate::cost::{Clock, Sampler};
 use crate::rule::{ItemTest, Part};
 use cache::Cache;
 use view::View;
@@ -34,6 +35,11 @@ pub(crate) struct Matcher {
     found: Vec<u32>,
     /// Rule tests: every rule alerts, referenced or not.
     pub(crate) all_emit: bool,
+    /// Of who measures.
+    clock: Option<Clock>,
+    sampler: Sampler,
+    /// The clock, while an event is measured.
+    timing: Option<Clock>,
 }
 
 /// What is known of nodes for the event at hand.
@@ -79,6 +85,39 @@ impl Matcher {
             caches: Vec::new(),
             found: Vec::new(),
             all_emit: false,
+            clock: None,
+            sampler: Sampler::new(),
+            timing: None,
+        }
+    }
+
+    /// Measures with this clock from now on.
+    pub(crate) fn measure(&mut self, clock: Option<Clock>) {
+        self.clock = clock;
+    }
+
+    /// The clock that measures.
+    pub(crate) fn clock(&self) -> Option<Clock> {
+        self.clock
+    }
+
+    /// The clock, while the event at hand is measured.
+    pub(crate) fn timing(&self) -> Option<Clock> {
+        self.timing
+    }
+
+    /// Begins with an event; the time, when it is one that is measured.
+    #[inline]
+    pub(crate) fn begin(&mut self) -> Option<u64> {
+        self.timing = self.clock.filter(|_| self.sampler.hit());
+        self.timing.map(|clock| clock())
+    }
+
+    /// Ends with an event that began at `started`.
+    #[inline]
+    pub(crate) fn end(&mut self, started: Option<u64>) {
+        if let (Some(clock), Some(started)) = (self.timing.take(), started) {
+            self.rules.meter.event(clock().saturating_sub(started));
         }
     }
 
@@ -102,7 +141,10 @@ impl Matcher {
             Some(router) => {
                 let mut classes = std::mem::take(&mut self.classes);
                 classes.clear();
+                // Its targets are log sources, not rules.
+                let timing = self.timing.take();
                 self.class(router, event, &mut classes);
+                self.timing = timing;
                 for (place, node) in rules.source_nodes.iter().enumerate() {
                     if node.is_none() {
                         classes.push(place as u32);
@@ -128,17 +170,23 @@ impl Matcher {
         self.collect(class, keywords);
         let mut candidates = std::mem::take(&mut self.candidates);
         for target in &candidates {
-            if self.holds(target.node, event) {
-                out.push(target.number);
-            }
+            self.judge(*target, event, out);
         }
         candidates.clear();
         self.candidates = candidates;
         for place in &class.always {
-            let target = class.targets[*place as usize];
-            if self.holds(target.node, event) {
-                out.push(target.number);
-            }
+            self.judge(class.targets[*place as usize], event, out);
+        }
+    }
+
+    #[inline]
+    fn judge(&mut self, target: Target, event: &Event, out: &mut Vec<u32>) {
+        let started = self.timing.map(|clock| (clock, clock()));
+        if self.holds(target.node, event) {
+            out.push(target.number);
+        }
+        if let Some((clock, started)) = started {
+            self.rules.meter.add(target.number as usize, clock().saturating_sub(started));
         }
     }
 

@@ -18,6 +18,8 @@ pub enum Which {
     All,
     /// The rule of this id, name or title.
     Named(String),
+    /// The rules of these ids.
+    Several(Vec<String>),
     /// All rules of this text, which is YAML.
     Text(String),
 }
@@ -85,6 +87,13 @@ pub fn choose(content: &Content, which: &Which) -> Result<Chosen, String> {
             of_files(content, &closure, |rule| {
                 rule.id == meta.id || (rule.title == meta.title && rule.path == meta.path)
             })
+        }
+        Which::Several(ids) => {
+            let documents = documents(&content.rule_files);
+            let known = ids.iter().filter_map(|id| content.rules.get(id));
+            let starts = known.filter_map(|meta| documents.iter().position(|one| one.is(&meta)));
+            let closure = closure(&documents, starts.collect());
+            of_files(content, &closure, |rule| ids.contains(&rule.id))
         }
         Which::Text(text) => {
             of_files(content, &of_text(content, text), |rule| rule.path == TEXT_PATH)

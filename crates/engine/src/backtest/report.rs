@@ -9,6 +9,7 @@ use tocsin_alert::Outcome;
 use tocsin_model::{Alert, AlertId, Finding, RuleMeta, Severity, Timestamp};
 
 use crate::backtest::Chosen;
+use crate::cost::{CostTable, RuleCost};
 
 /// Groups of one rule that are counted; later new ones are counted together.
 const GROUPS_MAX: usize = 100_000;
@@ -59,6 +60,8 @@ pub struct RuleReport {
     pub groups: Vec<Group>,
     /// The first alerts, as they would have been.
     pub samples: Vec<Json>,
+    /// What it cost; absent after few events.
+    pub cost: Option<RuleCost>,
 }
 
 /// Matches of a day.
@@ -150,9 +153,13 @@ impl<'a> Tally<'a> {
 
     pub(super) fn report(mut self, events: u64, cancelled: bool, took: Duration) -> Report {
         let chosen = self.chosen;
+        let costs = CostTable::of(&chosen.rules.costs());
         let wanted = chosen.rules.rules().iter().filter(|rule| chosen.is_wanted(rule));
         let mut rules: Vec<RuleReport> = wanted
-            .map(|rule| self.rules.remove(&rule.id).unwrap_or_default().report(rule))
+            .map(|rule| {
+                let cost = costs.rules.get(&rule.id).copied();
+                self.rules.remove(&rule.id).unwrap_or_default().report(rule, cost)
+            })
             .collect();
         rules.sort_by(|a, b| {
             (b.alerts, b.findings, &a.title).cmp(&(a.alerts, a.findings, &b.title))
@@ -169,7 +176,7 @@ impl<'a> Tally<'a> {
 }
 
 impl Counted {
-    fn report(mut self, rule: &RuleMeta) -> RuleReport {
+    fn report(mut self, rule: &RuleMeta, cost: Option<RuleCost>) -> RuleReport {
         self.samples.sort_by(|(_, a), (_, b)| time_of(a).cmp(time_of(b)));
         let mut groups: Vec<Group> = self
             .groups
@@ -193,6 +200,7 @@ impl Counted {
             days: days.map(|(day, (findings, alerts))| Day { day, findings, alerts }).collect(),
             groups,
             samples: self.samples.into_iter().map(|(_, json)| json).collect(),
+            cost,
         }
     }
 }

@@ -56,6 +56,7 @@ pub async fn check(State(app): State<Shared>, mut request: Request, next: Next) 
     let path = request.uri().path();
     let begins = request.method() == Method::POST && path.starts_with("/api/v1/session");
     let ends = changes && !begins && ENDING.iter().any(|start| path.starts_with(start));
+    let keeps = path.starts_with("/api/v1/searches");
     let what = format!("{} {path}", request.method());
     let address = address(&request);
     let name = who.as_ref().map(|who| who.name.clone());
@@ -69,7 +70,7 @@ pub async fn check(State(app): State<Shared>, mut request: Request, next: Next) 
     if ends && response.status().is_success() {
         app.accounts.cut_streams();
     }
-    if changes && needed.is_some_and(|role| role >= Role::Analyst) {
+    if changes && (needed.is_some_and(|role| role >= Role::Analyst) || keeps) {
         let told = response.extensions().get::<Told>().map(|Told(text)| format!(": {text}"));
         let what = format!("{what}{}", told.unwrap_or_default());
         note(&app, name.as_deref().unwrap_or("nobody"), &address, what, response.status()).await;

@@ -40,7 +40,8 @@ fn of_api(method: &Method, resource: &str) -> Option<Role> {
         "password" => Some(Role::Viewer),
         "users" | "tokens" | "sessions" | "audit" => Some(Role::Admin),
         _ if safe => Some(Role::Viewer),
-        "search" => Some(Role::Viewer),
+        // Everybody keeps searches of their own; sharing one is refused by the route.
+        "search" | "searches" => Some(Role::Viewer),
         _ if ["rules/draft", "rules/check", "sources/parse"].contains(&resource) => {
             Some(Role::Viewer)
         }
@@ -78,6 +79,9 @@ mod tests {
             ("POST", "/api/v1/rules/check", Some(Viewer)),
             ("DELETE", "/api/v1/rules/check", Some(Viewer)),
             ("DELETE", "/api/v1/rules/1", Some(Analyst)),
+            ("PATCH", "/api/v1/rules/1", Some(Analyst)),
+            ("GET", "/api/v1/rules/foresight", Some(Viewer)),
+            ("POST", "/api/v1/searches", Some(Viewer)),
             ("POST", "/api/v1/notices/retry", Some(Analyst)),
             ("POST", "/api/v1/silence/forget", Some(Analyst)),
             ("GET", "/api/v1/risk/user/root", Some(Viewer)),

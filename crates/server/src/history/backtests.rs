@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as JsonValue, json};
-use tocsin_engine::backtest::{self, Request, SAMPLES_MAX, Watch, Which};
+use tocsin_engine::backtest::{self, Chosen, Request, SAMPLES_MAX, Watch, Which};
 use tocsin_engine::content::{Choice, Content};
 use tocsin_model::Timestamp;
 use tocsin_search::{Context, parse_in};
@@ -57,6 +57,9 @@ pub struct BacktestBody {
     rule: Option<String>,
     /// Rules as YAML text, not yet in force.
     text: Option<String>,
+    /// With `text`: the rule in force, by id or name, that it would replace. The report then has
+    /// `before`, the same for that rule, and `difference`: alerts that are new and that are gone.
+    against: Option<String>,
     /// Also what exceptions hide.
     ignore_exceptions: bool,
     /// Every rule.
@@ -168,25 +171,35 @@ pub async fn start(
     let filter = parse_in(&body.q, Context { now, fields: None })?;
     let (from, to) = span(&body.last, &body.from, &body.to, now)?;
     let samples = body.samples.unwrap_or(SAMPLES_DEFAULT).min(SAMPLES_MAX);
-    let request = Request { filter, from, to, samples };
+    let against = body.against.clone().map(Which::Named);
+    if against.is_some() && body.text.is_none() {
+        return Err(ApiError::bad_request("against: what to compare with it is missing: text"));
+    }
+    let request = Request { filter, from, to, samples, gentle: false };
     let config = app.handle.config.clone();
     let chosen = blocking(move || {
         let content = Content::load(&config.content, &config.detect, &Choice::default());
-        backtest::choose(&content, &which).map_err(ApiError::bad_request)
+        let chosen = backtest::choose(&content, &which).map_err(ApiError::bad_request)?;
+        let before = against.map(|which| backtest::choose(&content, &which));
+        Ok((chosen, before.transpose().map_err(ApiError::bad_request)?))
     })
     .await?;
     let job = enter(&app, about, now)?;
     let shown = job.show(false);
     let handle = app.handle.clone();
-    let chosen = match body.ignore_exceptions {
+    let heeding = |chosen: Chosen| match body.ignore_exceptions {
         true => chosen,
         false => chosen.but_for(handle.exceptions.current(), now),
     };
+    let (chosen, before) = (heeding(chosen.0), chosen.1.map(heeding));
     tokio::task::spawn_blocking(move || {
-        let alerts = &handle.config.alerts;
-        let ran = backtest::run(&*handle.store, &chosen, alerts, &request, &job.watch);
-        let done = ran.map_err(|error| error.to_string()).map(|report| json!(report));
-        *job.done() = Some(done);
+        let (store, alerts, watch) = (&*handle.store, &handle.config.alerts, &job.watch);
+        let ran = match before {
+            None => backtest::run(store, &chosen, alerts, &request, watch).map(|one| json!(one)),
+            Some(before) => backtest::compare(store, &before, &chosen, alerts, &request, watch)
+                .map(|both| json!(both)),
+        };
+        *job.done() = Some(ran.map_err(|error| error.to_string()));
     });
     Ok((StatusCode::ACCEPTED, Json(shown)))
 }

@@ -69,6 +69,8 @@ pub struct Checked {
     problems: Vec<Problem>,
     /// The rules in it that can be loaded.
     rules: Vec<CheckedRule>,
+    /// Their tests and how they end.
+    tests: Vec<TestOutcome>,
 }
 
 /// A fault at a place.
@@ -153,14 +155,14 @@ pub async fn check(State(app): State<Shared>, body: Bytes) -> Result<Json<Checke
     let body: RuleBody = read(&body)?;
     blocking(move || {
         let content = app.known.content(&app.handle);
-        let (rules, diagnostics) = checked(&content, &body.text);
+        let (rules, tests, diagnostics) = checked(&content, &body.text);
         let problems = diagnostics.iter().map(problem).collect();
         let rules = rules.iter().map(|rule| CheckedRule {
             id: rule.id.clone(),
             title: rule.title.clone(),
             severity: rule.severity,
         });
-        Ok(Json(Checked { problems, rules: rules.collect() }))
+        Ok(Json(Checked { problems, rules: rules.collect(), tests }))
     })
     .await
 }
@@ -187,7 +189,7 @@ pub async fn save(
     blocking(move || {
         let content = app.known.content(&app.handle);
         let path = place(&app, &content, &body.text)?;
-        let (rules, diagnostics) = checked(&without(&content, &path), &body.text);
+        let (rules, _, diagnostics) = checked(&without(&content, &path), &body.text);
         if let Some(error) = diagnostics.iter().find(|one| one.level == Level::Error) {
             return Err(ApiError::bad_request(error.to_string()));
         }
@@ -283,31 +285,36 @@ pub fn run_tests(content: &Content, files: &[PackFile], title: &str) -> Vec<Test
 }
 
 /// The rules of a text, and everything wrong with it.
-fn checked(content: &Content, text: &str) -> (Vec<Arc<RuleMeta>>, Vec<Diagnostic>) {
+fn checked(
+    content: &Content,
+    text: &str,
+) -> (Vec<Arc<RuleMeta>>, Vec<TestOutcome>, Vec<Diagnostic>) {
     let about = |line, column, message: String| Diagnostic::error(TEXT_PATH, line, column, message);
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("longer than {TEXT_BYTES_MAX} bytes");
-        return (Vec::new(), vec![about(0, 0, message)]);
+        return (Vec::new(), Vec::new(), vec![about(0, 0, message)]);
     }
     if let Err(error) = yaml::parse(text) {
-        return (Vec::new(), vec![error.at(TEXT_PATH)]);
+        return (Vec::new(), Vec::new(), vec![error.at(TEXT_PATH)]);
     }
     let files = of_text(content, text);
     let (rules, mut found) = content.compile_rules(&files);
     found.retain(|one| one.path == TEXT_PATH);
     let own: Vec<Arc<RuleMeta>> =
         rules.rules().iter().filter(|rule| rule.path == TEXT_PATH).cloned().collect();
+    let mut tests = Vec::new();
     for rule in &own {
-        let failed = run_tests(content, &files, &rule.title);
-        let failed = failed.iter().filter_map(|test| Some((test, test.failure.as_ref()?)));
-        found.extend(failed.map(|(test, failure)| {
+        tests.extend(run_tests(content, &files, &rule.title));
+    }
+    let failed = tests.iter().filter_map(|test| Some((test, test.failure.as_ref()?)));
+    found
+        .extend(failed.map(|(test, failure)| {
             about(test.line, 0, format!("test {:?}: {failure}", test.name))
         }));
-    }
     if own.is_empty() && found.is_empty() {
         found.push(about(0, 0, "there is no rule in it".to_owned()));
     }
-    (own, found)
+    (own, tests, found)
 }
 
 /// The file that a text replaces: the one of ours that holds its ids.

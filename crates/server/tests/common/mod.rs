@@ -148,7 +148,9 @@ pub async fn handle(
         pack: "authentication".to_owned(),
         ..RuleMeta::default()
     };
-    let exceptions = ExceptionBook::open(catalog.clone()).unwrap();
+    let exceptions =
+        ExceptionBook::open_with(catalog.clone(), config.alerts.disabled_rules.clone());
+    let exceptions = exceptions.unwrap();
     let store: Arc<dyn EventStore> = Arc::new(store.unwrap());
     let responder = tocsin_engine::respond::responder(&config, catalog.clone(), store.clone());
     let context = tocsin_engine::context::ContextBook::open(&config);
@@ -171,7 +173,7 @@ pub async fn handle(
         in_force: Arc::new(arc_swap::ArcSwap::from_pointee(InForce {
             parser: PARSER.clone(),
             rules: vec![Arc::new(rule)],
-            diagnostics: Vec::new(),
+            ..InForce::default()
         })),
         started: now(),
     };

@@ -1,11 +1,11 @@
 /** One rule: what it finds, its record, its tests, its text, and a backtest over stored history. */
 import { useEffect, useState } from 'react';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { ApiError } from '../../api/client';
-import { checkRule, removeRule, saveRule, useRule, type RuleDetail as Rule } from '../../api/content';
+import { switchRule, useForesight, useRule, type RuleDetail as Rule } from '../../api/content';
 import { queryClient } from '../../api/queries';
-import { copy } from '../../lib/copy';
+import { nanos } from '../../lib/cost';
 import { printFilter } from '../../lib/filter';
 import { number, percent } from '../../lib/time';
 import { BacktestPanel } from '../../parts/backtest';
@@ -13,10 +13,11 @@ import { Icon, SeverityWord } from '../../parts/icons';
 import { Failure, Skeleton } from '../../parts/panel';
 import { Text } from '../../parts/text';
 import { Ago } from '../../parts/time';
-import { YamlEditor } from '../../parts/yaml';
 import { t } from '../../strings';
 import { w } from '../../words/rules';
-import { Reads } from './rules';
+import { RuleTextOf } from './editor';
+import { Reads } from './list';
+import { TestList } from './tests';
 
 export function RuleDetail({ id, close }: { id: string; close: () => void }) {
   const query = useRule(id);
@@ -53,12 +54,32 @@ function Body({ rule, close }: { rule: Rule; close: () => void }) {
         <h2 id="rule-title" tabIndex={-1}><Text text={rule.title} /></h2>
         {rule.description !== '' && <p className="why"><Text text={rule.description} /></p>}
         <Attack rule={rule} />
+        <Switch rule={rule} />
       </header>
       <Figures rule={rule} />
       <Backtest rule={rule} />
       <Tests rule={rule} />
-      <TextOf key={rule.texts[0]?.text} rule={rule} close={close} />
+      <RuleTextOf key={rule.texts[0]?.text} rule={rule} close={close} />
       <About rule={rule} />
+    </div>
+  );
+}
+
+/** On or off; of a rule that is off, what it would have raised. */
+function Switch({ rule }: { rule: Rule }) {
+  const turn = useMutation({
+    mutationFn: () => switchRule(rule.id, !rule.enabled),
+    onSuccess: () => Promise.all([queryClient.invalidateQueries({ queryKey: ['rules'] }), queryClient.invalidateQueries({ queryKey: ['foresight'] })]),
+  });
+  const foresight = useForesight(!rule.enabled).data;
+  const foreseen = foresight?.rules.find((each) => each.rule_id === rule.id);
+  return (
+    <div className="switch">
+      <button type="button" className="button" disabled={turn.isPending} onClick={() => turn.mutate()}>{rule.enabled ? w.detail.switch.off : w.detail.switch.on}</button>
+      <span role="status" className="note">{rule.enabled ? (turn.isSuccess ? w.detail.switched.on : '') : w.detail.switched.off}</span>
+      {!rule.enabled && foreseen && <p data-testid="foreseen">{w.foresight.would(foreseen.alerts, foreseen.days)}</p>}
+      {!rule.enabled && !foreseen && foresight?.state === 'running' && <p className="note">{w.foresight.running(foresight.events_done, foresight.events_total)}</p>}
+      {turn.error && <Failure error={turn.error} retry={() => turn.mutate()} />}
     </div>
   );
 }
@@ -84,6 +105,7 @@ function Figures({ rule }: { rule: Rule }) {
       <div><dt>{w.detail.fired}</dt><dd className="strong"><Link className="link" href={`/alerts${printFilter({ rule: rule.id })}`} title={w.detail.alerts(rule.fired)}>{number(rule.fired)}</Link></dd></div>
       <div><dt>{w.detail.last}</dt><dd className="strong">{rule.last_fired === null ? w.never : <Ago time={rule.last_fired} />}</dd></div>
       <div><dt>{w.detail.falsePositives}</dt><dd className="strong">{rule.closed === 0 ? <span className="note">{w.detail.notClosed}</span> : percent(rule.false_positive / rule.closed)}</dd></div>
+      <div><dt>{w.detail.cost}</dt><dd className="strong">{rule.cost === null ? t.none : <span title={w.costOf(percent(rule.cost.share), percent(rule.cost.looked_at))}>{nanos(rule.cost.nanos_per_event)}</span>}</dd></div>
       <div className="group"><dt>{w.detail.source}</dt><dd><Reads rule={rule} />{!rule.source_seen && <span className="note">{w.silent}</span>}</dd></div>
     </dl>
   );
@@ -109,64 +131,10 @@ function Backtest({ rule }: { rule: Rule }) {
 }
 
 function Tests({ rule }: { rule: Rule }) {
-  const passed = rule.tests.filter((test) => test.failure === null).length;
   return (
     <section>
-      <h3>{w.detail.tests}{rule.tests.length > 0 && <span className="note">{w.detail.passed(passed, rule.tests.length)}</span>}</h3>
-      {rule.tests.length === 0 && <p className="note">{w.detail.noTests}</p>}
-      <ul className="rule-tests">
-        {rule.tests.map((test, at) => (
-          <li key={at} className={test.failure === null ? 'passed' : 'failed'}>
-            <Icon name={test.failure === null ? 'check' : 'cross'} size={13} />
-            <Text text={test.name} />
-            <span className="tag">{test.fires ? w.detail.fires : w.detail.stays}</span>
-            {test.failure !== null && <span className="wrong block"><Text text={test.failure} /></span>}
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-const forget = () => queryClient.invalidateQueries({ queryKey: ['rules'] });
-
-/** The text; a rule that was saved on the page can be changed and removed. */
-function TextOf({ rule, close }: { rule: Rule; close: () => void }) {
-  const own = rule.texts[0];
-  const [text, setText] = useState(own?.text ?? '');
-  const changed = text !== own?.text;
-  const check = useQuery({
-    queryKey: ['rule-check', text],
-    queryFn: ({ signal }) => checkRule(text, signal),
-    enabled: rule.own && changed,
-    retry: false,
-  });
-  const save = useMutation({ mutationFn: saveRule, onSuccess: forget });
-  const [sure, setSure] = useState(false);
-  const remove = useMutation({ mutationFn: removeRule, onSuccess: () => {
-    void forget();
-    close();
-  } });
-  if (!own) return null;
-  const good = check.data?.problems.every((problem) => problem.level !== 'error') === true;
-  return (
-    <section>
-      <h3>{w.detail.text}<span className="note mono"><Text text={own.path} /></span></h3>
-      <YamlEditor label={w.detail.text} text={text} {...(rule.own ? { set: setText } : {})} problems={changed ? (check.data?.problems ?? []) : []} />
-      <p className="actions">
-        <button type="button" className="button" onClick={() => void copy(text)}>{w.detail.copy}</button>
-        {rule.own && <button type="button" className="button" disabled={!changed || !good || save.isPending} onClick={() => save.mutate(text)}>{w.detail.save}</button>}
-        {rule.own && changed && <button type="button" className="button" onClick={() => setText(own.text)}>{w.detail.discard}</button>}
-        {rule.own && <button type="button" className="button" onClick={() => (sure ? remove.mutate(rule.id) : setSure(true))} onBlur={() => setSure(false)}>{sure ? w.detail.reallyRemove : w.detail.remove}</button>}
-        <span role="status" className="note">{save.isSuccess ? w.detail.savedNow : rule.own ? '' : w.detail.switchOff(rule.name ?? rule.id)}</span>
-      </p>
-      {(save.error ?? remove.error) && <Failure error={save.error ?? remove.error ?? new Error('')} retry={() => save.mutate(text)} />}
-      {rule.texts.slice(1).map((other, at) => (
-        <details key={at} className="raw">
-          <summary><Text text={w.detail.related(other.path)} /></summary>
-          <YamlEditor label={other.path} text={other.text} problems={[]} />
-        </details>
-      ))}
+      <h3>{w.detail.tests}</h3>
+      <TestList tests={rule.tests} />
     </section>
   );
 }

@@ -1,19 +1,18 @@
 /** Rules: the catalogue or the ATT&CK matrix, with the chosen rule beside it. */
 import { useEffect, useMemo, useState } from 'react';
-import { Link, useLocation, useSearch } from 'wouter';
-import { useRules, type Rule } from '../../api/content';
-import { SEVERITIES } from '../../api/types';
+import { useLocation, useSearch } from 'wouter';
+import { useForesight, useRules, type Foresight, type Rule } from '../../api/content';
 import { useNoise } from '../../api/why';
 import { useKeys } from '../../lib/keys';
-import { number, percent } from '../../lib/time';
-import { Icon, SeverityWord } from '../../parts/icons';
+import { Icon } from '../../parts/icons';
 import { Failure, Guard, Skeleton } from '../../parts/panel';
 import { Text } from '../../parts/text';
-import { Ago } from '../../parts/time';
 import { t } from '../../strings';
 import { w } from '../../words/rules';
 import '../../styles/rules.css';
 import { RuleDetail } from './detail';
+import { List } from './list';
+import { isSort, ordered, type Figures, type Sort } from './order';
 import { Matrix } from './matrix';
 import '../../styles/alerts.css';
 
@@ -24,6 +23,7 @@ interface Filter {
   pack: string;
   state: State;
   view: 'list' | 'matrix';
+  sort: Sort;
 }
 
 const FILTER_ID = 'rule-filter';
@@ -40,6 +40,7 @@ function useFilter(id: string | undefined): [Filter, (patch: Partial<Filter>) =>
       pack: query.get('pack') ?? '',
       state: state in w.states ? (state as State) : '',
       view: query.get('view') === 'matrix' ? 'matrix' : 'list',
+      sort: isSort(query.get('sort')),
     };
   }, [search]);
   const print = (next: Filter) => {
@@ -48,6 +49,7 @@ function useFilter(id: string | undefined): [Filter, (patch: Partial<Filter>) =>
     if (next.pack) query.set('pack', next.pack);
     if (next.state) query.set('state', next.state);
     if (next.view === 'matrix') query.set('view', 'matrix');
+    if (next.sort !== 'fired') query.set('sort', next.sort);
     return query.size > 0 ? `?${query}` : '';
   };
   const path = id === undefined ? '/rules' : `/rules/${encodeURIComponent(id)}`;
@@ -62,24 +64,40 @@ function inState(rule: Rule, state: State): boolean {
   return state === 'own' ? rule.own : true;
 }
 
-const rank = (rule: Rule) => SEVERITIES.indexOf(rule.severity);
-
 function chosen(rules: readonly Rule[], filter: Filter): Rule[] {
   const word = filter.q.trim().toLowerCase();
   return rules
     .filter((rule) => inState(rule, filter.state) && (filter.pack === '' || rule.pack === filter.pack))
-    .filter((rule) => `${rule.title} ${rule.name ?? ''} ${rule.id} ${rule.pack} ${rule.techniques.join(' ')} ${rule.tactics.join(' ')} ${rule.log_source}`.toLowerCase().includes(word))
-    .toSorted((a, b) => b.fired - a.fired || rank(a) - rank(b) || (a.title < b.title ? -1 : 1));
+    .filter((rule) => `${rule.title} ${rule.name ?? ''} ${rule.id} ${rule.pack} ${rule.techniques.join(' ')} ${rule.tactics.join(' ')} ${rule.log_source}`.toLowerCase().includes(word));
 }
 
 const NONE: Rule[] = [];
+
+/** How often rules that are off would have fired, or how far that is. */
+function Foreseen({ foresight }: { foresight: Foresight | undefined }) {
+  if (!foresight || foresight.off === 0) return null;
+  if (foresight.error !== null) return <p className="note warn" role="status"><Icon name="warn" size={13} /><Text text={w.foresight.failed(foresight.error)} /></p>;
+  if (foresight.state === 'done') return null;
+  return (
+    <p className="progress" role="status">
+      <progress max={Math.max(1, foresight.events_total)} value={foresight.events_done} aria-label={w.foresight.label} />
+      <span className="note">{w.foresight.running(foresight.events_done, foresight.events_total)}</span>
+    </p>
+  );
+}
 
 export function Rules({ id }: { id: string | undefined }) {
   const [filter, set, search] = useFilter(id);
   const [, navigate] = useLocation();
   const query = useRules();
   const all = query.data?.rules ?? NONE;
-  const rules = useMemo(() => chosen(all, filter), [all, filter]);
+  const foresight = useForesight(all.some((rule) => !rule.enabled)).data;
+  const told = useNoise().data;
+  const figures = useMemo((): Figures => ({
+    noise: new Map(told?.rules.map((rule) => [rule.rule_id, rule.score])),
+    foreseen: new Map(foresight?.rules.map((rule) => [rule.rule_id, rule])),
+  }), [told, foresight]);
+  const rules = useMemo(() => ordered(chosen(all, filter), filter.sort, figures), [all, filter, figures]);
   const [cursor, setCursor] = useState<string>();
   useEffect(() => {
     if (id === undefined) document.title = t.title(w.title);
@@ -117,12 +135,13 @@ export function Rules({ id }: { id: string | undefined }) {
         <FilterBar filter={filter} set={set} all={all} shown={rules.length} />
         {query.error && <Failure still={query.data !== undefined} error={query.error} retry={query.refetch} />}
         {query.data && <Problems problems={query.data.problems} />}
+        <Foreseen foresight={foresight} />
         {query.isPending && <Skeleton rows={14} />}
         {query.data && all.length === 0 && <div className="state doubt"><Icon name="warn" size={28} /><h2>{w.none}</h2><p>{w.noneText}</p></div>}
         {all.length > 0 && rules.length === 0 && (
           <div className="state filtered"><Icon name="search" size={28} /><h2>{w.filtered}</h2><button type="button" className="button" onClick={() => set({ q: '', pack: '', state: '' })}>{w.clear}</button></div>
         )}
-        {rules.length > 0 && (filter.view === 'matrix' ? <Matrix rules={rules} search={search} /> : <List rules={rules} cursor={id ?? cursor} open={id} search={search} />)}
+        {rules.length > 0 && (filter.view === 'matrix' ? <Matrix rules={rules} search={search} /> : <List rules={rules} cursor={id ?? cursor} open={id} search={search} sort={filter.sort} by={(sort) => set({ sort })} figures={figures} />)}
       </section>
       {id !== undefined && <Guard key={id}><RuleDetail id={id} close={close} /></Guard>}
     </div>
@@ -182,79 +201,5 @@ function Problems({ problems }: { problems: readonly string[] }) {
       <summary><Icon name="warn" size={13} />{w.problems(problems.length)}</summary>
       <ul className="mono">{problems.map((problem, at) => <li key={at}><Text text={problem} /></li>)}</ul>
     </details>
-  );
-}
-
-interface ListProps {
-  rules: readonly Rule[];
-  cursor: string | undefined;
-  open: string | undefined;
-  search: string;
-}
-
-function List({ rules, cursor, open, search }: ListProps) {
-  const told = useNoise().data;
-  const noise = useMemo(() => new Map(told?.rules.map((rule) => [rule.rule_id, rule.score])), [told]);
-  return (
-    <div className="rule-list" tabIndex={0} role="group" aria-label={w.list}>
-      <table className="plain">
-        <thead>
-          <tr>
-            <th scope="col">{w.columns.severity}</th>
-            <th scope="col">{w.columns.rule}</th>
-            <th scope="col">{w.columns.pack}</th>
-            <th scope="col">{w.columns.source}</th>
-            <th scope="col" className="num">{w.columns.fired}</th>
-            <th scope="col" className="num">{w.columns.fp}</th>
-            <th scope="col" className="num">{w.columns.noise}</th>
-            <th scope="col" className="num">{w.columns.last}</th>
-            <th scope="col">{w.columns.attack}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rules.map((rule) => <Row key={rule.id} rule={rule} noise={noise.get(rule.id)} current={rule.id === cursor} open={rule.id === open} search={search} />)}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-interface RowProps {
-  rule: Rule;
-  /** 0 to 100; absent where it raised nothing. */
-  noise: number | undefined;
-  current: boolean;
-  open: boolean;
-  search: string;
-}
-
-function Row({ rule, noise, current, open, search }: RowProps) {
-  const classes = [current && 'current', open && 'open', !rule.enabled && 'off'].filter(Boolean).join(' ');
-  return (
-    <tr id={`rule-${rule.id}`} className={classes}>
-      <td><SeverityWord severity={rule.severity} /></td>
-      <th scope="row">
-        <Link href={`/rules/${encodeURIComponent(rule.id)}${search}`} aria-current={open ? 'true' : undefined}><Text text={rule.title} /></Link>
-        {!rule.enabled && <span className="tag">{w.off}</span>}
-        {rule.own && <span className="tag">{w.saved}</span>}
-      </th>
-      <td>{rule.pack === '' ? <span className="note">{w.loose}</span> : <Text text={rule.pack} />}</td>
-      <td><Reads rule={rule} /></td>
-      <td className={rule.fired > 0 ? 'num strong' : 'num dim'}>{number(rule.fired)}</td>
-      <td className="num">{rule.closed === 0 ? t.none : <span title={w.fp(percent(rule.false_positive / rule.closed), rule.closed)}>{percent(rule.false_positive / rule.closed)}</span>}</td>
-      <td className="num">{noise === undefined ? t.none : number(noise)}</td>
-      <td className="num">{rule.last_fired === null ? <span className="dim">{w.never}</span> : <Ago time={rule.last_fired} />}</td>
-      <td className="mono techniques">{rule.techniques.join(' ')}</td>
-    </tr>
-  );
-}
-
-export function Reads({ rule }: { rule: Rule }) {
-  return (
-    <span className={rule.source_seen ? 'state-word working' : 'state-word silent'} title={rule.source_seen ? w.live : w.silent}>
-      <Icon name={rule.source_seen ? 'check' : 'warn'} size={13} />
-      <span className="hidden">{rule.source_seen ? w.live : w.silent}</span>
-      <Text text={rule.log_source.replaceAll(/(?:category|product|service)=/g, '') || w.detail.sourceAny} />
-    </span>
   );
 }

@@ -13,7 +13,7 @@ import { Failure } from '../../parts/panel';
 import { Text } from '../../parts/text';
 import { YamlEditor } from '../../parts/yaml';
 import { t } from '../../strings';
-import { w } from '../../words/search';
+import { w } from '../../words/rule';
 
 export function SaveRule({ q, close }: { q: string; close: () => void }) {
   const id = useId();

@@ -14,10 +14,12 @@ import { Failure, Guard, Skeleton } from '../../parts/panel';
 import { TimeRangePicker } from '../../parts/timerange';
 import { Icon } from '../../parts/icons';
 import { t } from '../../strings';
+import { w as r } from '../../words/rule';
 import { w } from '../../words/search';
 import '../../styles/search.css';
 import { QUERY_ID, QueryBox } from './box';
 import { Histogram } from './histogram';
+import { KEPT_ID, Kept } from './kept';
 import { useLive, type Live } from './live';
 import { More } from './more';
 import { Nothing } from './nothing';
@@ -112,6 +114,7 @@ export function Search() {
     r: again,
     l: () => setLive(!live),
     s: () => setSaving(true),
+    w: () => document.getElementById(KEPT_ID)?.click(),
   });
   const error = query.error instanceof ApiError && query.error.status === 400 ? query.error : undefined;
   const busy = query.isFetching && !query.isFetchingNextPage;
@@ -168,7 +171,8 @@ function Bar({ state, set, question, again, error, busy, live, setLive, saving, 
         ? <button type="button" className="button" onClick={() => void cancelSearch()}><Icon name="stop" size={12} />{w.cancel}<kbd>{'Esc'}</kbd></button>
         : <button type="button" className="button" onClick={again}><Icon name="search" size={12} />{w.run}<kbd>{'r'}</kbd></button>}
       <button type="button" className="button" aria-pressed={live} onClick={() => setLive(!live)}><Icon name={live ? 'stop' : 'play'} size={12} />{live ? w.live.stop : w.live.start}<kbd>{'l'}</kbd></button>
-      <button type="button" className="button" aria-pressed={saving} onClick={() => setSaving(!saving)}><Icon name="rules" size={13} />{w.rule.save}<kbd>{'s'}</kbd></button>
+      <button type="button" className="button" aria-pressed={saving} onClick={() => setSaving(!saving)}><Icon name="rules" size={13} />{r.rule.save}<kbd>{'s'}</kbd></button>
+      <Kept state={state} />
       <More state={state} question={question} total={total} />
     </div>
   );
