@@ -48,7 +48,7 @@ const NEEDS: &[Need] = &[
     Need { program: "ipset", package: "ipset", without: "bans by ipset" },
     Need { program: "iptables", package: "iptables", without: "bans by ipset" },
     Need { program: "firewalld", package: "firewalld", without: "bans by firewalld" },
-    Need { program: "go", package: "golang-go", without: "Pub/Sub with Google's fake of it" },
+    Need { program: "go", package: "golang-go", without: "Pub/Sub and buckets" },
     Need { program: "java", package: "default-jre-headless", without: "a real Apache Kafka" },
     Need { program: "mvn", package: "maven", without: "a real Apache Kafka" },
     Need { program: "ip", package: "iproute2", without: "bans with a real firewall" },
@@ -95,7 +95,7 @@ pub fn for_tests() -> Result<()> {
 
 /// Fetches the jars of Apache Kafka, once for each version of it.
 fn kafka() -> Result<()> {
-    let source = root().join(COUNTERPARTS).join("kafka/pom.xml");
+    let source = root().join(NOTIFY_COUNTERPARTS).join("kafka/pom.xml");
     let home = target_dir().join("counterparts/kafka");
     let (mark, wanted) = (home.join("fetched"), std::fs::read_to_string(&source)?);
     if which("mvn").is_none() || std::fs::read_to_string(&mark).is_ok_and(|have| have == wanted) {
@@ -139,25 +139,55 @@ fn cards() -> Result<()> {
     Ok(())
 }
 
-/// Where programs in Go are that stand for services of others.
-const COUNTERPARTS: &str = "crates/notify/tests/counterparts";
+/// Where programs are that stand for services that are told of alerts.
+const NOTIFY_COUNTERPARTS: &str = "crates/notify/tests/counterparts";
 
-/// Builds Google's fake of Pub/Sub, once for each version of it.
+/// A program in Go that stands for a service of others: the module that names its version, its
+/// package and name, and what is not tested without it.
+struct Counterpart {
+    module: &'static str,
+    package: &'static str,
+    name: &'static str,
+    without: &'static str,
+}
+
+const COUNTERPARTS: &[Counterpart] = &[
+    Counterpart {
+        module: NOTIFY_COUNTERPARTS,
+        package: "./pubsub",
+        name: "pubsub",
+        without: "Pub/Sub",
+    },
+    Counterpart {
+        module: "crates/cli/tests/counterparts",
+        package: "github.com/versity/versitygw/cmd/versitygw",
+        name: "versitygw",
+        without: "the archive in a bucket",
+    },
+];
+
+/// Builds them, each once for each version of it.
 fn counterparts() -> Result<()> {
-    let (source, home) = (root().join(COUNTERPARTS), target_dir().join("counterparts"));
-    let wanted = std::fs::read_to_string(source.join("go.sum"))?;
-    let mark = home.join("built");
-    if which("go").is_none() || std::fs::read_to_string(&mark).is_ok_and(|built| built == wanted) {
-        return Ok(());
-    }
-    heading("building fakes of services (go)");
-    std::fs::create_dir_all(&home)?;
-    let mut command = Command::new("go");
-    command.args(["build", "-o"]).arg(home.join("pubsub")).arg("./pubsub").current_dir(&source);
-    if process::passes(&mut command)? {
-        std::fs::write(mark, wanted)?;
-    } else {
-        eprintln!("xtask: go could not build {COUNTERPARTS}; without it, Pub/Sub is not tested");
+    let home = target_dir().join("counterparts");
+    for one in COUNTERPARTS {
+        let (source, program) = (root().join(one.module), home.join(one.name));
+        let wanted = std::fs::read_to_string(source.join("go.sum"))?;
+        let mark = home.join(format!("{}.built", one.name));
+        let built =
+            program.is_file() && std::fs::read_to_string(&mark).is_ok_and(|built| built == wanted);
+        if which("go").is_none() || built {
+            continue;
+        }
+        heading(&format!("building {} (go)", one.name));
+        std::fs::create_dir_all(&home)?;
+        let mut command = Command::new("go");
+        command.args(["build", "-o"]).arg(&program).arg(one.package).current_dir(&source);
+        if process::passes(&mut command)? {
+            std::fs::write(mark, wanted)?;
+        } else {
+            let Counterpart { module, without, .. } = one;
+            eprintln!("xtask: go could not build {module}; without it, {without} is not tested");
+        }
     }
     Ok(())
 }

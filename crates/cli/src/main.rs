@@ -7,6 +7,7 @@ mod banner;
 mod commands;
 mod common_args;
 mod doubts;
+mod memory;
 mod signals;
 mod terminal;
 

@@ -27,7 +27,7 @@ pub use load::{Loaded, Origin, Setting, load, read};
 pub use oidc::{OidcConfig, OidcRole, OidcRoles};
 pub use reference::reference;
 pub use schema::json_schema;
-pub use store::{ArchiveConfig, PackConfig, StoreConfig};
+pub use store::{ArchiveConfig, PackConfig, S3Config, StoreConfig};
 pub use verify::verify;
 
 /// The whole configuration (`tocsin.yml`). Every section and key may be left out.

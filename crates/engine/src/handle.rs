@@ -20,6 +20,7 @@ use crate::exceptions::ExceptionBook;
 use crate::intel::IntelBook;
 use crate::intel::hunt::Hunts;
 use crate::reload::InForce;
+use crate::troubles::Troubles;
 
 /// How many live messages a slow listener may be behind before it misses some.
 pub const LIVE_BACKLOG_MAX: usize = 1024;
@@ -69,6 +70,8 @@ pub struct Handle {
     pub live: broadcast::Sender<Live>,
     /// The rules in force, and what was refused in content.
     pub in_force: Arc<ArcSwap<InForce>>,
+    /// What goes wrong beside the pipeline.
+    pub troubles: Arc<Troubles>,
     /// When the engine started.
     pub started: Timestamp,
 }

@@ -11,6 +11,7 @@
 
 pub mod backtest;
 pub mod backup;
+pub mod bucket;
 mod commit;
 pub mod config;
 pub mod content;
@@ -36,6 +37,7 @@ pub mod reload;
 pub mod respond;
 mod retention;
 mod start;
+pub mod troubles;
 mod under_way;
 mod unpack;
 pub mod watch;

@@ -108,7 +108,7 @@ pub fn open_dir(config: &Config) -> Result<(Responder, Arc<Catalog>), String> {
     let dir = &config.server.data_dir;
     let text = |error: &dyn std::fmt::Display| format!("{}: {error}", dir.display());
     let catalog = Arc::new(Catalog::open(dir).map_err(|error| text(&error))?);
-    let shelf = config.store.shelf();
+    let shelf = config.store.shelf(dir);
     let store = Embedded::open_to_read_with(&dir.join("store"), shelf);
     let store = store.map_err(|error| text(&error))?;
     let responder = responder(config, catalog.clone(), Arc::new(store))?;

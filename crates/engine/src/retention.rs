@@ -11,11 +11,18 @@ use tocsin_store::{Cancel, EventStore, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{PackConfig, StoreConfig};
+use crate::troubles::Troubles;
 
 /// How often old events are deleted.
 const BY_AGE_EVERY: Duration = Duration::from_secs(3600);
 /// How often it is looked for days to archive, and for packs beyond their limits.
 const ARCHIVE_EVERY: Duration = Duration::from_secs(60);
+/// What may fail, as the notes of it are called.
+const BY_AGE: &str = "retention by age";
+const BY_SIZE: &str = "retention by size";
+const BY_PACK: &str = "retention by pack";
+/// How soon something is tried again that failed.
+const AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// A day.
 const DAY: Duration = Duration::from_secs(86_400);
 /// How often the size is looked at.
@@ -25,6 +32,7 @@ const BY_SIZE_EVERY: Duration = Duration::from_secs(60);
 pub(crate) async fn retain(
     store: Arc<dyn EventStore>,
     config: StoreConfig,
+    troubles: Arc<Troubles>,
     shutdown: CancellationToken,
 ) {
     let mut age = tokio::time::interval(BY_AGE_EVERY);
@@ -32,26 +40,32 @@ pub(crate) async fn retain(
     let mut packs = tokio::time::interval(ARCHIVE_EVERY);
     let (days, bytes_max) = (config.retention_days, config.retention_bytes);
     loop {
-        let (why, deleted) = tokio::select! {
+        let (what, why, deleted) = tokio::select! {
             () = shutdown.cancelled() => return,
             _ = age.tick(), if days > 0 => {
                 let why = format!("older than {days} days");
-                (why, delete(&store, move |store| by_age(store, days)).await)
+                (BY_AGE, why, delete(&store, move |store| by_age(store, days)).await)
             }
             _ = size.tick(), if bytes_max > 0 => {
                 let why = format!("beyond {bytes_max} bytes (store.retention_bytes)");
-                (why, delete(&store, move |store| store.shrink_to(bytes_max)).await)
+                (BY_SIZE, why, delete(&store, move |store| store.shrink_to(bytes_max)).await)
             }
             _ = packs.tick(), if !config.packs.is_empty() => {
                 let limits = config.packs.clone();
                 let why = "beyond the limits of their packs (store.packs)".to_owned();
-                (why, delete(&store, move |store| by_pack(store, &limits)).await)
+                (BY_PACK, why, delete(&store, move |store| by_pack(store, &limits)).await)
             }
         };
+        let Some(deleted) = deleted else { continue };
+        troubles.note(what, "old events cannot be deleted", &deleted);
         match deleted {
-            None | Some(Ok(0)) => {}
-            Some(Ok(deleted)) => tracing::info!("deleted {deleted} events {why}"),
-            Some(Err(error)) => tracing::error!("old events cannot be deleted: {error}"),
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!("deleted {deleted} events {why}"),
+            Err(_) => match what {
+                BY_AGE => age.reset_after(AGAIN_AFTER),
+                BY_SIZE => size.reset_after(AGAIN_AFTER),
+                _ => packs.reset_after(AGAIN_AFTER),
+            },
         }
     }
 }
@@ -60,6 +74,7 @@ pub(crate) async fn retain(
 pub(crate) async fn archive_days(
     store: Arc<dyn EventStore>,
     after_days: u32,
+    troubles: Arc<Troubles>,
     shutdown: CancellationToken,
 ) {
     if after_days == 0 {
@@ -84,8 +99,12 @@ pub(crate) async fn archive_days(
                 work.await
             }
         };
-        if let Some(Err(error)) = done {
-            tracing::error!("a day cannot be archived: {error}; it stays searchable as it is");
+        if let Some(done) = done {
+            let failed = "days cannot be archived, and stay searchable as they are";
+            troubles.note("archive", failed, &done);
+            if done.is_err() {
+                often.reset_after(AGAIN_AFTER);
+            }
         }
     }
 }

@@ -33,6 +33,7 @@ use crate::pipeline::{Control, Parts, Pipeline};
 use crate::reload::{InForce, Reloader};
 use crate::respond;
 use crate::retention::{archive_days, retain};
+use crate::troubles::Troubles;
 use crate::watch::Watch;
 
 /// Batches that may wait between the inputs and the pipeline.
@@ -83,7 +84,7 @@ impl Engine {
         config.read_own_rules();
         let store_options = tocsin_store::Options {
             writer_bytes_max: config.store.writer_bytes,
-            archive: config.store.shelf(),
+            archive: config.store.shelf(&data_dir),
             ..tocsin_store::Options::default()
         };
         let store = Embedded::open(&data_dir.join("store"), store_options)
@@ -129,7 +130,8 @@ impl Engine {
         inputs.restore_dropped(&opened.payload.dropped);
         let progress = Arc::new(Progress::default());
         let collector = collect(&config, &opened, sender, &inputs, &shutdown).await?;
-        let mut background = in_background(&config, &opened, &shutdown);
+        let troubles = Arc::new(Troubles::default());
+        let mut background = in_background(&config, &opened, &troubles, &shutdown);
         let responder = respond::responder(&config, opened.catalog.clone(), opened.store.clone());
         let responder = Arc::new(responder.map_err(StartError::Stage)?);
         respond::start(&responder, live.subscribe(), &mut background, &shutdown);
@@ -181,6 +183,7 @@ impl Engine {
             progress,
             live,
             in_force,
+            troubles,
             started: Timestamp::from_system(SystemTime::now()),
         };
         background.spawn(hunt::carry_out(handle.clone(), shutdown.clone()));
@@ -278,16 +281,26 @@ fn no_thread(error: std::io::Error) -> StartError {
 }
 
 /// What goes on beside the pipeline.
-fn in_background(config: &Config, opened: &Opened, shutdown: &CancellationToken) -> JoinSet<()> {
+fn in_background(
+    config: &Config,
+    opened: &Opened,
+    troubles: &Arc<Troubles>,
+    shutdown: &CancellationToken,
+) -> JoinSet<()> {
     let mut background = JoinSet::new();
     background.spawn(opened.notifier.clone().run(shutdown.clone()));
     background.spawn(opened.exceptions.clone().watch(shutdown.clone()));
     let (catalog, notifier) = (opened.catalog.clone(), opened.notifier.clone());
     background.spawn(escalate(catalog, notifier, shutdown.clone()));
     let retention = config.store.clone();
-    background.spawn(retain(opened.store.clone(), retention, shutdown.clone()));
+    background.spawn(retain(opened.store.clone(), retention, troubles.clone(), shutdown.clone()));
     let archive = config.store.archive.after_days;
-    background.spawn(archive_days(opened.store.clone(), archive, shutdown.clone()));
+    background.spawn(archive_days(
+        opened.store.clone(),
+        archive,
+        troubles.clone(),
+        shutdown.clone(),
+    ));
     background
 }
 

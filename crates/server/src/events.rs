@@ -44,8 +44,10 @@ pub struct EventList {
     total: u64,
     /// `cursor` of the next page; null on the last.
     next: Option<String>,
-    /// The time limit came first: something is missing.
+    /// The time limit came first, or archived days could not be read: something is missing.
     partial: bool,
+    /// Why archived days could not be read; null when they could.
+    missing: Option<String>,
     /// Archived days were looked through, which takes longer.
     archived: bool,
     /// How long the search took, milliseconds.
@@ -78,6 +80,7 @@ pub async fn search(
             next: found.next,
             partial: found.partial,
             archived: found.archived,
+            missing: found.missing,
             took_ms: u64::try_from(found.took.as_millis()).unwrap_or(u64::MAX),
         }))
     })
@@ -123,6 +126,7 @@ fn read(params: &SearchParams) -> Result<SearchRequest, ApiError> {
     let filter = parse_in(text, Context { now, fields: None })?;
     let (from, to) = span(&params.last, &params.from, &params.to, now)?;
     Ok(SearchRequest {
+        may_miss: true,
         filter,
         from,
         to,

@@ -216,6 +216,7 @@ impl Window {
     fn overview(&self, handle: &Handle) -> Result<Overview, ApiError> {
         let (from, to) = (Some(self.from), Some(self.to));
         let sums = handle.store.search(&SearchRequest {
+            may_miss: true,
             aggs: BTreeMap::from([
                 ("time".to_owned(), Agg::date_histogram("@timestamp", self.width)),
                 ("sources".to_owned(), Agg::terms("source.ip", TOP_SOURCES_MAX)),
@@ -277,6 +278,7 @@ impl Window {
             let histogram = Agg::date_histogram("@timestamp", self.width)
                 .with("attempts", Agg::stats("tocsin.attempts"));
             let answer = handle.store.search(&SearchRequest {
+                may_miss: true,
                 aggs: BTreeMap::from([("time".to_owned(), histogram)]),
                 ..self.sums(logins)
             })?;
@@ -310,6 +312,7 @@ impl Window {
     /// A request for sums only.
     fn sums(&self, filter: Filter) -> SearchRequest {
         SearchRequest {
+            may_miss: true,
             filter,
             from: Some(self.from),
             to: Some(self.to),

@@ -214,6 +214,7 @@ pub async fn current(app: &Shared) -> Result<Arc<Status>, ApiError> {
 
 fn read(handle: &Handle) -> Status {
     let mut problems: Vec<String> = handle.progress.problem().into_iter().collect();
+    problems.extend(handle.troubles.list());
     let inputs = inputs(handle);
     let progress = &handle.progress;
     let load =

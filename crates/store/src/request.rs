@@ -37,6 +37,9 @@ pub struct SearchRequest {
     pub timeout: Option<Duration>,
     /// Stop when this says so, likewise.
     pub cancel: Option<Cancel>,
+    /// Whether an answer without archived events that cannot be read now will do
+    /// ([`SearchResponse::missing`]); else there is none.
+    pub may_miss: bool,
 }
 
 /// Asks a search to stop; shared with it.
@@ -74,6 +77,7 @@ impl Default for SearchRequest {
             aggs: BTreeMap::new(),
             timeout: None,
             cancel: None,
+            may_miss: false,
         }
     }
 }
@@ -247,8 +251,11 @@ pub struct SearchResponse {
     pub next: Option<String>,
     /// Aggregates by name.
     pub aggs: BTreeMap<String, AggResult>,
-    /// The timeout came first: hits, total and aggregates miss something.
+    /// The timeout came first, or archived events could not be read: hits, total and aggregates
+    /// miss something.
     pub partial: bool,
+    /// Why archived events that may match could not be looked through.
+    pub missing: Option<String>,
     /// Archived events were looked through, which takes longer.
     pub archived: bool,
 }

@@ -4,15 +4,17 @@
 mod support;
 
 use std::fs;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::{Archiving, archive_all, hot, small};
 use tocsin_model::{Event, EventId, Timestamp, field};
 use tocsin_store::{
     Agg, Cancel, Directory, Embedded, EventStore, Filter, Options, PartitionState, ScanRequest,
-    SearchRequest, conformance, verify, verify_with,
+    SearchRequest, Shelf, Source, conformance, verify, verify_with,
 };
 
 const DAY: i64 = 86_400_000_000_000;
@@ -290,8 +292,77 @@ fn the_archive_may_be_elsewhere() {
     fs::rename(other.path().join("cold"), other.path().join("away")).unwrap();
     let error = store.search(&SearchRequest::default()).unwrap_err();
     assert!(error.to_string().contains("cold"), "{error}");
+    // But for who asks for it.
+    let lenient = SearchRequest { may_miss: true, ..SearchRequest::default() };
+    let found = store.search(&lenient).unwrap();
+    assert_eq!((found.total, found.partial), (100, true));
+    assert!(found.missing.unwrap().contains("cold"));
     fs::rename(other.path().join("away"), other.path().join("cold")).unwrap();
     assert_eq!(store.delete_before(Timestamp(START + DAY)).unwrap(), 100);
     assert_eq!(files(&other.path().join("cold")).len(), 3);
+    assert!(verify_with(dir.path(), shelf.as_ref()).unwrap().is_intact());
+}
+
+/// A directory that cannot be reached now and then.
+#[derive(Debug)]
+struct Flaky(Directory, AtomicBool);
+
+impl Flaky {
+    fn there(&self) -> io::Result<&Directory> {
+        if self.1.load(Ordering::Relaxed) { Err(io::Error::other("away")) } else { Ok(&self.0) }
+    }
+}
+
+impl Shelf for Flaky {
+    fn place(&self) -> String {
+        self.0.place()
+    }
+
+    fn ready(&self) -> io::Result<()> {
+        self.there()?.ready()
+    }
+
+    fn put(&self, name: &str, from: &Path, cancel: &Cancel) -> io::Result<()> {
+        self.there()?.put(name, from, cancel)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn Source>> {
+        self.there()?.open(name)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.there()?.remove(name)
+    }
+}
+
+#[test]
+fn what_is_deleted_while_the_archive_is_away_goes_later() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let shelf = Arc::new(Flaky(Directory(other.path().to_owned()), AtomicBool::new(false)));
+    let options = || Options { archive: Some(shelf.clone()), ..small() };
+    let store = filled(dir.path(), 5, options());
+    archive_all(&store, dir.path());
+    assert_eq!(files(other.path()).len(), 12);
+    shelf.1.store(true, Ordering::Relaxed);
+    let done = store.archive_before(Timestamp(i64::MAX), &Cancel::default());
+    assert_eq!(done.unwrap(), 0, "nothing to do is no failure");
+    let away = |done: tocsin_store::Result<u64>| {
+        let error = done.unwrap_err().to_string();
+        assert!(error.contains("cannot be removed: away"), "{error}");
+    };
+    away(store.delete_before(Timestamp(START + DAY)));
+    away(store.trim_pack("nginx", Timestamp(START + 3 * DAY), u64::MAX));
+    let counted = |store: &Embedded| store.stats().unwrap().archived_documents;
+    let left = counted(&store);
+    assert_eq!(left, 232);
+    assert_eq!(files(other.path()).len(), 12, "still there");
+    drop(store);
+    // A start does not need it.
+    let store = Embedded::open(dir.path(), options()).unwrap();
+    assert_eq!(counted(&store), left);
+    away(store.archive_before(Timestamp(i64::MAX), &Cancel::default()));
+    shelf.1.store(false, Ordering::Relaxed);
+    store.archive_before(Timestamp(i64::MAX), &Cancel::default()).unwrap();
+    assert_eq!(files(other.path()).len(), 7);
     assert!(verify_with(dir.path(), shelf.as_ref()).unwrap().is_intact());
 }

@@ -12,6 +12,8 @@ export interface Found {
   partial: boolean;
   /** Archived days were looked through, which takes longer. */
   archived?: boolean;
+  /** Why archived days could not be read. */
+  missing?: string | null;
   took_ms: number;
   aggregations: Record<string, Aggregation>;
 }

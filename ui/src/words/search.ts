@@ -53,6 +53,7 @@ export const w = {
     found: (count: number) => many(count, 'event', 'events'),
     took: (ms: number) => `in ${n(ms)} ms`,
     partial: 'The time limit came first: this is what was found until then, more may match.',
+    missing: (why: string) => `Archived days are missing: ${why}`,
     archived: 'with days from the archive, which takes longer',
     loaded: (count: number) => `${n(count)} loaded`,
     newest: 'Newest first',

@@ -223,6 +223,6 @@ impl HistoryArgs {
                 data.display()
             ));
         }
-        Ok(Embedded::open_to_read_with(&dir, config.store.shelf())?)
+        Ok(Embedded::open_to_read_with(&dir, config.store.shelf(data))?)
     }
 }

@@ -63,8 +63,10 @@ fn with_shelf(
     data: Option<PathBuf>,
 ) -> Result<(PathBuf, Option<Arc<dyn Shelf>>), ExitCode> {
     let loaded = config.load()?;
-    let shelf = loaded.config.store.shelf();
-    Ok((data.unwrap_or(loaded.config.server.data_dir), shelf))
+    let config = loaded.config;
+    let data = data.unwrap_or(config.server.data_dir);
+    let shelf = config.store.shelf(&data);
+    Ok((data, shelf))
 }
 
 fn said(done: Result<backup::Copied, String>, what: &str) -> ExitCode {

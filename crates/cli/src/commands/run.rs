@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::banner::{about_rules, announce};
 use crate::common_args::{ConfigArgs, print_diagnostics};
 use crate::doubts::doubts;
+use crate::memory;
 use crate::signals::{Asked, Signals};
 use crate::terminal::start_log;
 
@@ -34,6 +35,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if print_diagnostics(&faults) {
         return Ok(ExitCode::from(2));
     }
+    memory::give_back();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -72,7 +72,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let store = args.history.open(&loaded.config)?;
-    let request = SearchRequest { filter, from, to, limit: args.limit, ..SearchRequest::default() };
+    let request = SearchRequest {
+        filter,
+        from,
+        to,
+        limit: args.limit,
+        may_miss: true,
+        ..SearchRequest::default()
+    };
     if !args.agg.is_empty() {
         return count(&store, request, &args);
     }
@@ -98,8 +105,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says why it took longer.
+/// Says why it took longer, and what is missing.
 fn say_archived(found: &SearchResponse) {
+    if let Some(why) = &found.missing {
+        eprintln!("tocsin: archived days are missing from this: {why}");
+    }
     if found.archived && io::stderr().is_terminal() {
         eprintln!("archived days were looked through, which takes longer");
     }

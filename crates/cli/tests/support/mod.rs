@@ -142,7 +142,8 @@ impl Server {
                 panic!("tocsin run ended with {status}: {}", server.errors());
             }
             let errors = server.errors();
-            let (_, rest) = errors.split_once("http://")?;
+            let (_, rest) = errors.split_once("page and API")?;
+            let (_, rest) = rest.split_once("http://")?;
             let (addr, _) = rest.split_once('/')?;
             Some(addr.to_owned())
         });

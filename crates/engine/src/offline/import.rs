@@ -57,7 +57,7 @@ impl Importer {
         std::fs::create_dir_all(data_dir).map_err(|error| text(&error))?;
         let options = tocsin_store::Options {
             writer_bytes_max: config.store.writer_bytes,
-            archive: config.store.shelf(),
+            archive: config.store.shelf(data_dir),
             ..tocsin_store::Options::default()
         };
         let store =

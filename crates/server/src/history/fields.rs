@@ -140,6 +140,7 @@ pub async fn values(
     let size = if prefix.is_empty() { wanted } else { wanted * VALUES_AHEAD };
     let (leave, cancel) = Leave::new();
     let request = SearchRequest {
+        may_miss: true,
         filter,
         from,
         to,

@@ -60,8 +60,10 @@ pub struct Found {
     total: u64,
     /// `cursor` of the next page; null on the last.
     next: Option<String>,
-    /// The time limit came first: something is missing.
+    /// The time limit came first, or archived days could not be read: something is missing.
     partial: bool,
+    /// Why archived days could not be read; null when they could.
+    missing: Option<String>,
     /// Archived days were looked through, which takes longer.
     archived: bool,
     /// How long it took, milliseconds.
@@ -108,6 +110,7 @@ pub async fn search(State(app): State<Shared>, body: Bytes) -> Result<Json<Found
             next: found.next,
             partial: found.partial,
             archived: found.archived,
+            missing: found.missing,
             took_ms: u64::try_from(found.took.as_millis()).unwrap_or(u64::MAX),
             aggregations: render_aggs(&found.aggs, &asked),
         }))
@@ -138,6 +141,7 @@ fn read(body: &SearchBody, now: tocsin_model::Timestamp) -> Result<SearchRequest
     let field = body.sort.as_deref().map_or("@timestamp", field_name).to_owned();
     let timeout = body.timeout_ms.map_or(SEARCH_TIME_MAX, Duration::from_millis);
     Ok(SearchRequest {
+        may_miss: true,
         filter,
         from,
         to,

@@ -160,6 +160,7 @@ pub async fn handle(
         intel: Arc::new(intel),
         hunts: Arc::default(),
         exceptions: Arc::new(exceptions),
+        troubles: Arc::default(),
         notifier: Arc::new(Notifier::new(&config.notify, dir.path(), catalog.clone()).unwrap()),
         config: Arc::new(config),
         catalog,

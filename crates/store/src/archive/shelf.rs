@@ -9,24 +9,43 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::request::Cancel;
+
 /// A place for files that are written once and never changed. Names are relative, such as
 /// `p000001-2026-11-21/nginx.parquet`.
 pub trait Shelf: Send + Sync + std::fmt::Debug {
     /// What people call it.
     fn place(&self) -> String;
 
-    /// Keeps a copy of the file under the name; durable when this returns. What had the name is
-    /// replaced.
+    /// Sees whether files can be kept and read now, without waiting long.
     ///
     /// # Errors
-    /// When it cannot be written.
-    fn put(&self, name: &str, from: &Path) -> io::Result<()>;
+    /// When they cannot; the reason names the remedy.
+    fn ready(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Keeps a copy of the file under the name; durable when this returns. What had the name is
+    /// replaced. Ends early when somebody cancels.
+    ///
+    /// # Errors
+    /// When it cannot be written, or somebody cancelled.
+    fn put(&self, name: &str, from: &Path, cancel: &Cancel) -> io::Result<()>;
 
     /// Opens a file.
     ///
     /// # Errors
     /// When there is none or it cannot be read.
     fn open(&self, name: &str) -> io::Result<Arc<dyn Source>>;
+
+    /// The same for who wants to know whether the file is what was put there: no copy of it that
+    /// somebody keeps elsewhere will do.
+    ///
+    /// # Errors
+    /// When there is none or it cannot be read.
+    fn open_itself(&self, name: &str) -> io::Result<Arc<dyn Source>> {
+        self.open(name)
+    }
 
     /// Removes a file; one that is not there is removed already.
     ///
@@ -56,7 +75,7 @@ impl Shelf for Directory {
         self.0.display().to_string()
     }
 
-    fn put(&self, name: &str, from: &Path) -> io::Result<()> {
+    fn put(&self, name: &str, from: &Path, _cancel: &Cancel) -> io::Result<()> {
         let target = self.0.join(name);
         let dir = target.parent().unwrap_or(&self.0);
         fs::create_dir_all(dir)?;

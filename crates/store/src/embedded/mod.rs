@@ -41,7 +41,7 @@ use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde_json::Value as Json;
@@ -93,6 +93,8 @@ pub struct Embedded {
     dir: PathBuf,
     parts: RwLock<Parts>,
     shelf: Arc<dyn Shelf>,
+    /// Whether the shelf could be used when it was last looked at.
+    shelf_was_ready: AtomicBool,
     /// Held while partitions move to the archive, or are deleted there.
     moving: Mutex<()>,
     /// `None` when opened only to read.
@@ -140,6 +142,7 @@ impl Embedded {
             dir: dir.to_path_buf(),
             parts: RwLock::new(Parts { hot: Arc::new(partitions), cold: Arc::new(cold) }),
             shelf,
+            shelf_was_ready: AtomicBool::new(false),
             moving: Mutex::new(()),
             writer: Some(Mutex::new(writer)),
             unindexed: AtomicU64::new(0),
@@ -159,6 +162,7 @@ impl Embedded {
             dir: dir.to_path_buf(),
             parts: RwLock::default(),
             shelf: shelf_of(dir, archive),
+            shelf_was_ready: AtomicBool::new(false),
             moving: Mutex::new(()),
             writer: None,
             unindexed: AtomicU64::new(0),

@@ -1,16 +1,17 @@
 //! What changes partitions as a whole: to the archive, and away. And what is known of all of them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use tocsin_model::Timestamp;
 
 use crate::embedded::cold::make::{self, Made};
-use crate::embedded::cold::{Cold, FileAbout};
+use crate::embedded::cold::{Cold, FileAbout, remove_gone};
 use crate::embedded::partition::{Partition, day_of};
 use crate::embedded::schema::{current_fields, kind_word, schema};
 use crate::embedded::{Embedded, Parts, fault, seal};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::request::{Cancel, FieldInfo, StoreStats};
 
 /// Fields of all partitions, by name.
@@ -92,7 +93,7 @@ impl Embedded {
         for cold in old_cold {
             deleted += cold.events();
             seal::note_deleted(&self.dir, cold.name, cold.events())?;
-            cold.remove()?;
+            cold.retire()?;
         }
         for partition in old {
             let documents = partition.span().documents;
@@ -100,12 +101,20 @@ impl Embedded {
             seal::note_deleted(&self.dir, partition.name, documents)?;
             partition.remove(&self.dir)?;
         }
+        remove_gone(&self.dir, &self.shelf)?;
         Ok(deleted)
     }
 
     /// Moves closed partitions of the days before `time` to the archive.
     pub(super) fn archive(&self, time: Timestamp, cancel: &Cancel) -> Result<u64> {
         let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
+        remove_gone(&self.dir, &self.shelf)?;
+        // Once at the start, so that a shelf that cannot be used is told of before it is needed,
+        // and again before there is work for it.
+        let mut is_ready = self.shelf_was_ready.load(Ordering::Relaxed);
+        if !is_ready {
+            self.see_shelf()?;
+        }
         let mut moved = 0;
         for partition in self.parts().hot.iter() {
             if cancel.is_cancelled() {
@@ -117,6 +126,10 @@ impl Embedded {
             let documents = partition.span().documents;
             if documents == 0 {
                 continue;
+            }
+            if is_ready {
+                self.see_shelf()?;
+                is_ready = false;
             }
             let begin = std::time::Instant::now();
             let cold = match make::make(&self.dir, partition, &self.shelf, cancel)? {
@@ -133,6 +146,16 @@ impl Embedded {
             moved += documents;
         }
         Ok(moved)
+    }
+
+    /// Writing a day's files takes long; whether they can be put anywhere is seen before.
+    fn see_shelf(&self) -> Result<()> {
+        let ready = self.shelf.ready();
+        self.shelf_was_ready.store(ready.is_ok(), Ordering::Relaxed);
+        ready.map_err(|error| StoreError::Failed {
+            path: self.shelf.place().into(),
+            reason: format!("the archive cannot be used: {error}"),
+        })
     }
 
     /// From now on the archive is asked; what the partition was goes.
@@ -177,8 +200,9 @@ impl Embedded {
             let kept = Arc::new(cold.without(&gone));
             // Who asks from now on does not look for them any more.
             self.replace(cold, Arc::clone(&kept));
-            cold.delete_all_but(&kept, &self.dir)?;
+            cold.retire_all_but(&kept, &self.dir)?;
         }
+        remove_gone(&self.dir, &self.shelf)?;
         Ok(deleted)
     }
 

@@ -22,6 +22,7 @@ use crate::embedded::cold::make::hash;
 use crate::embedded::fault::of_io;
 use crate::embedded::partition::PartitionName;
 use crate::error::{Result, StoreError};
+use crate::request::Cancel;
 
 /// Where the seals are.
 const SEALS_FILE: &str = "seals.ndjson";
@@ -303,7 +304,9 @@ fn compare_archived(dir: &Path, shelf: &dyn Shelf, seal: &Seal) -> PartitionStat
         let found = if name.ends_with(".json") {
             fs::read(about.join(name)).map(|bytes| blake3::hash(&bytes).to_hex().to_string())
         } else {
-            shelf.open(&format!("{}/{name}", seal.partition)).and_then(|file| hash(&file))
+            shelf
+                .open_itself(&format!("{}/{name}", seal.partition))
+                .and_then(|file| hash(&file, &Cancel::default()))
         };
         if found.ok().as_ref() != Some(digest) {
             changed.push(name.clone());

@@ -116,6 +116,7 @@ fn search_until(
             let found = search_until(partitions, &inner, started, deadline)?;
             response.partial |= found.partial;
             response.archived |= found.archived;
+            response.missing = response.missing.or(found.missing);
             let key = Json::String(key.clone());
             let doc_count = found.total;
             buckets.push(Bucket { key, key_as_string: None, doc_count, aggs: found.aggs });
@@ -153,7 +154,14 @@ fn search_once(
             break;
         }
         if cold.may_have(request.from, request.to) {
-            gathered.add_cold(cold, request)?;
+            match gathered.add_cold(cold, request) {
+                // Where archived files are may be away: what is here is answered all the same.
+                Err(StoreError::Failed { path, reason }) if request.may_miss => {
+                    let path = path.display();
+                    gathered.missing.get_or_insert(format!("{path}: {reason}"));
+                }
+                done => done?,
+            }
         }
     }
     gathered.respond(request, started)
@@ -184,6 +192,7 @@ struct Gathered<'a> {
     total: u64,
     hits: Vec<(Hit, Origin<'a>)>,
     archived: bool,
+    missing: Option<String>,
     aggregates: IntermediateAggregationResults,
     aggregations: Aggregations,
     limits: AggregationLimitsGuard,
@@ -198,6 +207,7 @@ impl<'a> Gathered<'a> {
             total: 0,
             hits: Vec::new(),
             archived: false,
+            missing: None,
             aggregates: IntermediateAggregationResults::default(),
             aggregations: Aggregations::default(),
             limits: aggs::limits(),
@@ -344,7 +354,8 @@ impl<'a> Gathered<'a> {
                 .map_err(|error| StoreError::BadRequest(format!("aggregates: {error}")))?;
             response.aggs = aggs::convert(&results, request)?;
         }
-        response.partial = self.stop.is_late();
+        response.partial = self.stop.is_late() || self.missing.is_some();
+        response.missing = self.missing;
         response.took = started.elapsed();
         Ok(response)
     }

@@ -194,6 +194,7 @@ interface SummaryProps {
 function Summary({ query, live, tail, state, set, fields, setFields, shown }: SummaryProps) {
   const first = query.data?.pages[0];
   const partial = query.data?.pages.some((page) => page.partial) ?? false;
+  const missing = query.data?.pages.find((page) => page.missing)?.missing;
   return (
     <div className="summary">
       <button type="button" className="icon-button small" aria-pressed={fields} aria-label={fields ? w.fields.hide : w.fields.show} title={fields ? w.fields.hide : w.fields.show} onClick={() => setFields(!fields)}><Icon name="columns" size={14} /></button>
@@ -201,7 +202,7 @@ function Summary({ query, live, tail, state, set, fields, setFields, shown }: Su
       {!live && first && <span className="note">{w.summary.took(first.took_ms)}</span>}
       {!live && first && shown < first.total && <span className="note">{shown >= ROWS_MAX ? w.summary.capped(shown) : w.summary.loaded(shown)}</span>}
       {!live && query.data?.pages.some((page) => page.archived) && <span className="note">{w.summary.archived}</span>}
-      {!live && partial && <span className="note warn" role="alert"><Icon name="warn" size={13} />{w.summary.partial}</span>}
+      {!live && partial && <span className="note warn" role="alert"><Icon name="warn" size={13} />{missing ? w.summary.missing(missing) : w.summary.partial}</span>}
       {live && tail.skipped > 0 && <span className="note warn">{w.live.skipped(tail.skipped)}</span>}
       {live && tail.error && <span className="note warn" role="alert">{`${w.live.failed}: ${tail.error.message}`}</span>}
       <span className="gap" />

@@ -73,6 +73,9 @@ pub fn search_answer(found: &SearchResponse, asked: &Asked, index: Index, counts
         // Not of Elasticsearch: archived days were looked through, which takes longer.
         answer["archived"] = json!(true);
     }
+    if let Some(why) = &found.missing {
+        answer["missing"] = json!(why);
+    }
     if !asked.aggs.is_empty() {
         let aggs = Json::Object(render_aggs(&found.aggs, &asked.aggs));
         if let Some(object) = answer.as_object_mut() {

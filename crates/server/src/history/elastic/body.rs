@@ -111,6 +111,7 @@ pub fn read_search(body: &Json, params: &Params, now: Timestamp) -> Result<Asked
     let limit = if size == 0 { 0 } else { size + skip };
     Ok(Asked {
         request: SearchRequest {
+            may_miss: true,
             filter,
             limit,
             sort,

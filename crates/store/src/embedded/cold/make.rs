@@ -35,7 +35,7 @@ const PACKS_MAX: usize = 200;
 /// Rows that are read together when a file is compared.
 const BATCH_ROWS: usize = 4096;
 /// Bytes that are hashed together.
-const HASHED_BYTES: usize = 1024 * 1024;
+const HASHED_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why a partition is not archived now.
 pub(crate) enum Made {
@@ -68,14 +68,14 @@ pub(crate) fn make(
     let making = archive.join(format!("{name}{MAKING}"));
     let done = write_all(partition, &making, cancel).and_then(|about| match about {
         None => Ok(None),
-        Some(about) => put_all(dir, partition, shelf, &making, about).map(Some),
+        Some(about) => put_all(dir, partition, shelf, &making, about, cancel).map(Some),
     });
     match done {
         Ok(Some(cold)) => Ok(Made::Archived(Box::new(cold))),
         other => {
             // What stays is removed at the next start.
             let _ = fs::remove_dir_all(&making);
-            other.map(|_| Made::Cancelled)
+            if cancel.is_cancelled() { Ok(Made::Cancelled) } else { other.map(|_| Made::Cancelled) }
         }
     }
 }
@@ -192,7 +192,7 @@ fn write(
     let (written, file) = writer.finish_told().map_err(|error| failed(&error))?;
     file.sync_all().map_err(|error| of_io(making, &error))?;
     let source = Directory(making.to_path_buf()).open(&name).map_err(|error| failed(&error))?;
-    let digest = hash(&source).map_err(|error| failed(&error))?;
+    let digest = hash(&source, cancel).map_err(|error| failed(&error))?;
     let bytes = source.bytes();
     let events = written.events;
     let read = read_back(source, events, cancel).map_err(|error| failed(&error))?;
@@ -258,9 +258,12 @@ fn read_back(
 }
 
 /// Digest of a file.
-pub(crate) fn hash(source: &Arc<dyn Source>) -> std::io::Result<String> {
+pub(crate) fn hash(source: &Arc<dyn Source>, cancel: &Cancel) -> std::io::Result<String> {
     let (mut hasher, mut at) = (blake3::Hasher::new(), 0);
     while at < source.bytes() {
+        if cancel.is_cancelled() {
+            return Err(std::io::ErrorKind::Interrupted.into());
+        }
         let len = (source.bytes() - at).min(HASHED_BYTES as u64);
         hasher.update(&source.read(at, len as usize)?);
         at += len;
@@ -275,6 +278,7 @@ fn put_all(
     shelf: &Arc<dyn Shelf>,
     making: &Path,
     about: About,
+    cancel: &Cancel,
 ) -> Result<Cold> {
     let (name, archive) = (partition.name, dir.join(ARCHIVE));
     let path = archive.join(name.directory());
@@ -289,7 +293,8 @@ fn put_all(
         for file in &about.files {
             let local = making.join(&file.name);
             let there = shelf_name(name, &file.name);
-            let put = shelf.put(&there, &local).and_then(|()| hash(&shelf.open(&there)?));
+            let put = shelf.put(&there, &local, cancel);
+            let put = put.and_then(|()| hash(&shelf.open_itself(&there)?, cancel));
             let digest = put.map_err(|error| {
                 wrong(partition, &format!("{}: {there}: {error}", shelf.place()))
             })?;

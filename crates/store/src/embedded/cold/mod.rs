@@ -145,20 +145,10 @@ impl Cold {
         self.about.files.iter().any(|file| file.may_have(from, to))
     }
 
-    /// Deletes all of it.
-    pub(crate) fn remove(&self) -> Result<()> {
-        for file in &self.about.files {
-            self.remove_file(file)?;
-        }
-        let gone = self.path.with_extension(&GONE[1..]);
-        // A directory on the shelf may be the same one, and gone with its last file.
-        let removed = fs::rename(&self.path, &gone).and_then(|()| fs::remove_dir_all(&gone));
-        removed.map_err(|error| of_io(&self.path, &error))
-    }
-
-    fn remove_file(&self, file: &FileAbout) -> Result<()> {
-        let removed = self.shelf.remove(&shelf_name(self.name, &file.name));
-        removed.map_err(|error| self.failed(file, &error))
+    /// From now on it is none any more; [`remove_gone`] deletes its files.
+    pub(crate) fn retire(&self) -> Result<()> {
+        let gone = gone_name(&self.path);
+        fs::rename(&self.path, &gone).map_err(|error| of_io(&self.path, &error))
     }
 
     /// What is left without these files.
@@ -168,13 +158,60 @@ impl Cold {
         Self { about, ..self.clone() }
     }
 
-    /// Deletes files that `kept` does not have any more, and seals what is left.
-    pub(crate) fn delete_all_but(&self, kept: &Self, dir: &Path) -> Result<()> {
+    /// From now on files that `kept` does not have are none any more; seals what is left.
+    pub(crate) fn retire_all_but(&self, kept: &Self, dir: &Path) -> Result<()> {
         seal::note_archived(dir, self.name, kept.events(), kept.about.digests())?;
-        write_about(&self.path, &kept.about).map_err(|error| of_io(&self.path, &error))?;
         let gone = |file: &&FileAbout| !kept.about.files.contains(file);
-        self.about.files.iter().filter(gone).try_for_each(|file| self.remove_file(file))
+        let gone = self.about.files.iter().filter(gone).cloned().collect();
+        self.keep(&kept.about, gone)
     }
+
+    /// Writes down what is left, and before it what is to be deleted.
+    fn keep(&self, kept: &About, gone: Vec<FileAbout>) -> Result<()> {
+        let there = gone_name(&self.path);
+        let noted = fs::create_dir_all(&there)
+            .and_then(|()| write_about(&there, &About { version: VERSION, files: gone }))
+            .and_then(|()| write_about(&self.path, kept));
+        noted.map_err(|error| of_io(&self.path, &error))
+    }
+}
+
+/// A name for what is to be deleted of a partition, not taken yet.
+fn gone_name(path: &Path) -> PathBuf {
+    let mut number = 0;
+    loop {
+        let gone = path.with_extension(format!("{number}{GONE}"));
+        if !gone.exists() {
+            return gone;
+        }
+        number += 1;
+    }
+}
+
+/// Deletes the files of what was retired. What cannot be deleted now stays noted.
+pub(crate) fn remove_gone(dir: &Path, shelf: &Arc<dyn Shelf>) -> Result<()> {
+    let archive = dir.join(ARCHIVE);
+    let Ok(entries) = fs::read_dir(&archive) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.ends_with(GONE) {
+            continue;
+        }
+        let of = name.split('.').next().and_then(PartitionName::parse);
+        // One without a list was left by a crash before anything was retired.
+        let about = fs::read(entry.path().join(ABOUT)).ok();
+        let about = about.and_then(|bytes| serde_json::from_slice::<About>(&bytes).ok());
+        let files = about.into_iter().flat_map(|about| about.files);
+        for (of, file) in of.iter().copied().cycle().zip(files) {
+            let there = shelf_name(of, &file.name);
+            shelf.remove(&there).map_err(|error| StoreError::Failed {
+                path: Path::new(&shelf.place()).join(there),
+                reason: format!("cannot be removed: {error}"),
+            })?;
+        }
+        fs::remove_dir_all(entry.path()).map_err(|error| of_io(&archive, &error))?;
+    }
+    Ok(())
 }
 
 /// A file's name on the shelf.
@@ -211,14 +248,14 @@ pub(crate) fn open_all(dir: &Path, shelf: &Arc<dyn Shelf>) -> Result<Vec<Arc<Col
     Ok(all)
 }
 
-/// Removes what an interrupted archiving or deletion left, and ends deletions of single packs
-/// that were only noted.
+/// Removes what an interrupted archiving left, and retires files of single packs whose deletion
+/// was only sealed. Asks nothing of the shelf, which may be far away.
 pub(crate) fn tidy(dir: &Path, shelf: &Arc<dyn Shelf>) -> Result<()> {
     let archive = dir.join(ARCHIVE);
     let Ok(entries) = fs::read_dir(&archive) else { return Ok(()) };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(MAKING) || name.ends_with(GONE) {
+        if name.ends_with(MAKING) {
             fs::remove_dir_all(entry.path()).map_err(|error| of_io(&archive, &error))?;
         }
     }
@@ -229,12 +266,8 @@ pub(crate) fn tidy(dir: &Path, shelf: &Arc<dyn Shelf>) -> Result<()> {
         if cold.about.files.iter().all(known) {
             continue;
         }
-        let (kept, gone) = cold.about.files.iter().cloned().partition::<Vec<_>, _>(known);
-        let about = About { version: VERSION, files: kept };
-        write_about(&cold.path, &about).map_err(|error| of_io(&cold.path, &error))?;
-        for file in &gone {
-            cold.remove_file(file)?;
-        }
+        let (files, gone) = cold.about.files.iter().cloned().partition::<Vec<_>, _>(known);
+        cold.keep(&About { version: VERSION, files }, gone)?;
     }
     Ok(())
 }
