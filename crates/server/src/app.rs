@@ -226,6 +226,23 @@ pub fn grpc_router(app: Shared) -> Router {
     otlp::grpc::routes().layer(from_fn_with_state(slots, limit::at_once)).with_state(app)
 }
 
+/// Who may do what.
+fn of_accounts() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(session::me))
+        .routes(routes!(session::setup))
+        .routes(routes!(session::sign_in, session::sign_out))
+        .routes(routes!(oidc::start, oidc::back))
+        .routes(routes!(session::change_password))
+        .routes(routes!(manage::users, manage::add_user))
+        .routes(routes!(manage::change_user, manage::remove_user))
+        .routes(routes!(manage::sessions))
+        .routes(routes!(manage::end_sessions))
+        .routes(routes!(manage::tokens, manage::add_token))
+        .routes(routes!(manage::remove_token))
+        .routes(routes!(manage::audit))
+}
+
 /// The routes that are described, and their description.
 fn described() -> (Router<Shared>, Document) {
     let resources = OpenApiRouter::new()
@@ -277,21 +294,10 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(sources::list))
         .routes(routes!(sources::unparsed))
         .routes(routes!(sources::parse))
-        .routes(routes!(session::me))
-        .routes(routes!(session::setup))
-        .routes(routes!(session::sign_in, session::sign_out))
-        .routes(routes!(oidc::start, oidc::back))
-        .routes(routes!(session::change_password))
-        .routes(routes!(manage::users, manage::add_user))
-        .routes(routes!(manage::change_user, manage::remove_user))
-        .routes(routes!(manage::sessions))
-        .routes(routes!(manage::end_sessions))
-        .routes(routes!(manage::tokens, manage::add_token))
-        .routes(routes!(manage::remove_token))
-        .routes(routes!(manage::audit))
         .routes(routes!(status::status))
         .routes(routes!(status::health))
-        .routes(routes!(stream::stream));
+        .routes(routes!(stream::stream))
+        .merge(of_accounts());
     // Ingest has slots of its own, so it is only described here.
     let ingest = OpenApiRouter::<Shared>::new().routes(routes!(ingest::ingest)).into_openapi();
     let described = ApiDoc::openapi().nest("/api/v1", ingest);
