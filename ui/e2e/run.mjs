@@ -7,6 +7,7 @@ import { ALERTS, LARGE, VALUES } from './alerts.mjs';
 import { launch } from './browser.mjs';
 import { CONTENT } from './content.mjs';
 import { startMock } from './mock.mjs';
+import { NEWCOMER } from './newcomer.mjs';
 import { OIDC } from './oidc.mjs';
 import { PAGES } from './pages.mjs';
 import { RULES } from './rules.mjs';
@@ -30,7 +31,7 @@ if (base === undefined) {
 }
 
 /** What only the real server can answer. */
-const REAL = [...SEARCH, ...CONTENT, ...RULES, ...SETTINGS, ...ACCOUNTS, ...OIDC, ...VALUES];
+const REAL = [...SEARCH, ...CONTENT, ...RULES, ...SETTINGS, ...ACCOUNTS, ...OIDC, ...VALUES, ...NEWCOMER];
 
 const only = option('only') ?? '';
 const tests = [...PAGES, ...ALERTS, ...(mock ? [...STATES, ...WALK, ...LARGE] : REAL)].filter(([name]) => name.includes(only));

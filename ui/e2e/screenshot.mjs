@@ -46,15 +46,20 @@ const shots = [
   ['matrix', '/rules?view=matrix', { width: 1600, height: 900 }],
   ['sources', '/sources', { width: 1600, height: 900 }],
   ['entities', '/entities', { width: 1600, height: 900 }],
+  ['address', shown?.source?.ip ? `/entities/address/${shown.source.ip}` : '/entities', { width: 1600, height: 900 }],
+  ['intel', '/settings/intel', { width: 1600, height: 900 }],
   ['overview-phone', '/overview', { width: 390, height: 844 }],
 ];
-const pages = await Promise.all(shots.map(async ([name, path, look]) => {
+const pages = [];
+for (const [name, path, look] of shots) {
   const page = await open(browser, { reducedMotion: 'reduce', ...look });
   await page.goto(base + path);
-  return [name, page];
-}));
+  pages.push([name, page]);
+}
 await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 for (const [name, page] of pages) {
+  // Nothing that is still awaited is shown.
+  await page.locator('.skeleton').first().waitFor({ state: 'detached', timeout: 60_000 });
   await page.screenshot({ path: join(out, `${name}.png`) });
   console.log(join(out, `${name}.png`));
 }

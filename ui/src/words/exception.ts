@@ -2,10 +2,12 @@
 const n = new Intl.NumberFormat('en');
 
 export const w = {
-  open: 'Except …',
+  open: 'Ignore …',
+  offer: 'Do not alert about this again …',
   title: 'Do not alert about this again',
-  condition: 'Alerts of this rule for which holds',
+  condition: 'This rule stays quiet about alerts with',
   reason: 'Why',
+  reasonHint: 'for example: the nightly backup logs in like this',
   owner: 'Who answers for it',
   expires: 'For',
   spans: { '7d': '7 days', '30d': '30 days', '90d': '90 days', never: 'ever' },

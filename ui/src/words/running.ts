@@ -31,7 +31,7 @@ export const w = {
   },
   lists: {
     title: 'Exceptions and allow-list',
-    none: 'None. From an alert, “Except …” (t) makes one with a dry run.',
+    none: 'None. From an alert, “Ignore …” (t) makes one with a dry run.',
     condition: 'Never alert when',
     of: 'Of',
     anyRule: 'any rule',

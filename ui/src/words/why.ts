@@ -25,6 +25,12 @@ export const w = {
   together: (count: number) => `${many(count, 'rule', 'rules')} within`,
   within: (span: string) => `within ${span}`,
   per: 'per',
+  single: 'One event met every condition of the rule:',
+  step: (events: number, title: string) => `${n.format(events)} × “${title}”`,
+  sequence: (steps: readonly string[], ordered: boolean, span: string, of: string) =>
+    `${ordered ? 'First ' : ''}${steps.join(ordered ? ', then ' : ' and ')}, within ${span}${of === '' ? '' : `, all with ${of}`}.`,
+  limit: (test: string) => test.replace(/^gte (.*)$/, '$1 or more').replace(/^gt (.*)$/, 'more than $1').replace(/^lte (.*)$/, '$1 or fewer').replace(/^lt (.*)$/, 'fewer than $1').replace(/^eq (.*)$/, 'exactly $1'),
+  enough: (counted: string, limit: string, span: string, of: string) => `${counted} within ${span}${of === '' ? '' : `, all with ${of}`}; ${limit} raise an alert.`,
   inOrder: 'in this order',
   allOf: 'all of these',
   events: (count: number) => many(count, 'event of this alert', 'events of this alert'),

@@ -8,9 +8,9 @@ use anyhow::Result;
 use super::tally;
 use crate::demo::Stage;
 use crate::outcome::Outcome;
-use crate::process::heading;
+use crate::process::{heading, passes};
 use crate::ui;
-use crate::workspace::{tocsin, which};
+use crate::workspace::{target_dir, tocsin, which};
 
 /// Runs them.
 ///
@@ -45,7 +45,28 @@ pub fn run(outcome: &mut Outcome) -> Result<()> {
         total.failed += counts.failed.max(u64::from(!good));
         total.skipped.extend(counts.skipped);
     }
+    total.failed += u64::from(!screenshots(&base)?);
     outcome.add("page", total.passed, total.failed, start);
     outcome.skipped("page", &total.skipped);
     Ok(())
+}
+
+/// Takes a picture of every screen, as they are in `docs/screenshots`; whether it could.
+fn screenshots(base: &str) -> Result<bool> {
+    let out = target_dir().join("screenshots");
+    let text = out.display().to_string();
+    let good = passes(&mut ui::npm(&[
+        "run",
+        "--silent",
+        "screenshot",
+        "--",
+        "--base",
+        base,
+        "--out",
+        &text,
+    ]))?;
+    if good {
+        println!("screens are in {text}; those of the docs are in docs/screenshots");
+    }
+    Ok(good)
 }

@@ -26,10 +26,12 @@ const SPANS = Object.keys(w.spans) as (keyof typeof w.spans)[];
 
 export function Except({ alert }: { alert: Alert }) {
   const [open, setOpen] = useState(false);
+  // Who has just closed it as a false positive wants no more of these.
+  const falseAlarm = alert.tocsin.alert.disposition === 'false_positive';
   useKeys({ t: () => setOpen(true) });
   return (
     <>
-      <button type="button" className="button" aria-haspopup="dialog" onClick={() => setOpen(true)}>{w.open}<kbd>{'t'}</kbd></button>
+      <button type="button" className={falseAlarm ? 'button primary' : 'button'} title={w.title} aria-haspopup="dialog" onClick={() => setOpen(true)}>{falseAlarm ? w.offer : w.open}<kbd>{'t'}</kbd></button>
       {open && <Dialog alert={alert} close={() => setOpen(false)} />}
     </>
   );
@@ -73,7 +75,7 @@ function Dialog({ alert, close }: { alert: Alert; close: () => void }) {
         {preview.error && <p role="alert" className="wrong"><Text text={preview.error.message} /></p>}
         {tried && <p role="status" data-testid="tried-exception"><b>{w.tested(tried.days, tried.hidden, tried.alerts)}</b> {w.positives(tried.true_positives)}</p>}
         {tried?.needs_confirmation && <label className="check"><input type="checkbox" checked={confirm} onChange={(event) => setConfirm(event.target.checked)} /><span><Text text={tried.because ?? ''} /> {w.confirm}</span></label>}
-        <label><span>{w.reason}</span><input type="text" value={reason} required onChange={(event) => setReason(event.target.value)} /></label>
+        <label><span>{w.reason}</span><input type="text" value={reason} placeholder={w.reasonHint} required onChange={(event) => setReason(event.target.value)} /></label>
         <label><span>{w.owner}</span><input type="text" value={owner} required onChange={(event) => setOwner(event.target.value)} /></label>
         <label><span>{w.expires}</span><select value={expires} onChange={(event) => setExpires(event.target.value as typeof expires)}>{SPANS.map((span) => <option key={span} value={span}>{w.spans[span]}</option>)}</select></label>
         {save.error && <Failure error={save.error} retry={() => save.mutate()} />}

@@ -22,10 +22,24 @@ export function Why({ alert }: { alert: Alert }) {
       {query.error && <Failure error={query.error} retry={query.refetch} />}
       {!why && !query.error && <Skeleton rows={3} />}
       {why && !why.in_force && <p className="note">{w.changed}</p>}
+      {why && <Sentence why={why} alert={alert} />}
       {why?.takes && <Needed why={why} />}
       {why?.in_force && why.parts.map((part) => <Part key={part.rule_id} part={part} counted={why.takes !== null} />)}
     </section>
   );
+}
+
+/** In words, for who has not met such rules: what came, how much of it, of whom. */
+function Sentence({ why, alert }: { why: Told; alert: Alert }) {
+  const { takes, counted, field, parts } = why;
+  const of = Object.entries(alert.tocsin.alert.group).map(([name, value]) => `${name} ${value}`).join(', ');
+  if (!takes) return parts.length === 0 ? null : <p className="sentence" data-testid="sentence">{w.single}</p>;
+  const steps = parts.map((part) => w.step(part.events, part.explanation?.title ?? part.rule_id));
+  const [test] = takes.tests;
+  const said = takes.kind.startsWith('temporal')
+    ? w.sequence(steps, takes.kind === 'temporal_ordered', takes.within, of)
+    : counted === null || test === undefined ? null : w.enough(w.counted(takes.kind, field, counted), w.limit(test), takes.within, of);
+  return said === null ? null : <p className="sentence" data-testid="sentence"><Text text={said} /></p>;
 }
 
 /** `52 events ≥ 20 within 5m per source.ip`. */
@@ -83,7 +97,7 @@ function Node({ node }: { node: Explained }): ReactNode {
         {joint === undefined ? <b className="mono"><Text text={node.what} /></b> : <i>{joint}</i>}
         {node.found && <Found found={node.found} />}
         {node.found === undefined && node.wanted !== undefined && node.wanted.length > 0 && <span className="note">{w.absent}</span>}
-        {node.wanted && node.wanted.length > 0 && <Wanted wanted={node.wanted} />}
+        {node.wanted && node.wanted.length > 0 && !isSame(node) && <Wanted wanted={node.wanted} />}
       </p>
       {!source && parts.length > 0 && <ul>{parts.map((part, at) => <Node key={at} node={part} />)}</ul>}
     </li>
@@ -91,6 +105,9 @@ function Node({ node }: { node: Explained }): ReactNode {
 }
 
 const textOf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** Whether what was wanted is, word for word, what is there. */
+const isSame = ({ found, wanted }: Explained) => wanted?.length === 1 && found?.length === 1 && textOf(found[0]?.[1]) === wanted[0];
 
 function Found({ found }: { found: [string, unknown][] }) {
   return (
