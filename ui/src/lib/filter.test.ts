@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { accepts, filterParams, isFiltered, NO_FILTER, parseFilter, printFilter, type AlertFilter } from './filter';
+import { accepts, allowing, excludingValue, filterParams, isFiltered, NO_FILTER, parseFilter, nots, printFilter, wanting, type AlertFilter } from './filter';
 import { alertOf } from './testdata';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
@@ -60,10 +60,23 @@ test.each([
   [{ user: 'admin' }, false],
   [{ incident: '3' }, false],
   [{ disposition: ['test'] }, false],
+  [{ not: 'source:192.0.2.1' }, false],
+  [{ not: 'source:192.0.2.2\nuser:admin' }, true],
+  [{ not: 'rule:r1' }, false],
   [{ q: '192.0.2.1' }, true],
   [{ q: 'BRUTE' }, true],
   [{ q: 'nothing like it' }, false],
 ] as [Partial<AlertFilter>, boolean][])('%j accepts the alert: %s', (filter, expected) => {
   const alert = alertOf();
   expect(accepts({ ...NO_FILTER, ...filter }, alert, NOW)).toBe(expected);
+});
+
+test('values are excluded, asked for, and allowed again', () => {
+  const one = { ...NO_FILTER, source: '::1', ...excludingValue({ ...NO_FILTER, source: '::1' }, 'source', '::1') };
+  expect([one.source, nots(one)]).toEqual(['', [['source', '::1']]]);
+  const two = { ...one, ...excludingValue(one, 'user', 'a: b') };
+  expect(nots(parseFilter(printFilter(two)))).toEqual([['source', '::1'], ['user', 'a: b']]);
+  expect(nots({ ...two, ...allowing(two, 'source', '::1') })).toEqual([['user', 'a: b']]);
+  expect(wanting(two, 'user', 'a: b')).toEqual({ user: 'a: b', not: 'source:::1' });
+  expect(nots({ ...NO_FILTER, not: 'colour:red\nuser:\nnothing' })).toEqual([]);
 });
