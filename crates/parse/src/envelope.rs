@@ -115,6 +115,8 @@ pub(crate) struct Keys {
     journal: Vec<FieldId>,
     path: Vec<FieldId>,
     source: FieldId,
+    /// Splunk's: the message, and what tells that it is one.
+    hec: Option<(FieldId, FieldId)>,
     /// How many records came in one line, of which the first is read.
     pub(crate) records: Option<FieldId>,
 }
@@ -144,6 +146,7 @@ impl Default for Keys {
             journal: ids(JOURNAL),
             path: ids(&["log.file.path", "filename", "file", "path", "source"]),
             source: FieldId::intern("source").unwrap_or(field::LOG_FILE_PATH),
+            hec: FieldId::intern("event").zip(FieldId::intern("sourcetype")),
             records: FieldId::intern("tocsin.records"),
         }
     }
@@ -152,7 +155,10 @@ impl Default for Keys {
 impl Keys {
     /// The kind of envelope the object just flattened is, and the message in it.
     pub(crate) fn kind(&self, names: &Flattener, event: &Event) -> Option<(Kind, FieldId)> {
-        let message = *self.message.iter().find(|id| names.saw(**id))?;
+        let of_splunk =
+            || self.hec.filter(|ids| names.saw(ids.0) && names.saw(ids.1)).map(|ids| ids.0);
+        let message = self.message.iter().find(|id| names.saw(**id)).copied();
+        let message = message.or_else(of_splunk)?;
         if message.name() == "MESSAGE" && self.journal.iter().any(|id| names.saw(*id)) {
             return Some((Kind::Journal, message));
         }
@@ -224,7 +230,8 @@ impl Keys {
     /// Whether a field belongs to the envelope itself.
     pub(crate) fn own(&self, kind: Kind, id: FieldId) -> bool {
         let of = |ids: &[FieldId]| ids.contains(&id);
-        let known = of(&self.message) || of(&self.host) || of(&self.time);
+        let message = of(&self.message) || self.hec.is_some_and(|ids| ids.0 == id);
+        let known = message || of(&self.host) || of(&self.time);
         match kind {
             Kind::Journal => {
                 known
@@ -235,7 +242,7 @@ impl Keys {
                     || id.name() == "PRIORITY"
             }
             Kind::Syslog => known || of(&self.program) || of(&self.pid) || of(&self.priority),
-            Kind::Line => of(&self.message),
+            Kind::Line => message,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Frames of lines: syslog in its forms, the journal's text forms, container runtimes. What is
 //! around a message is a [`Head`], what is inside is the body.
 
+mod around;
+
 use std::borrow::Cow;
 
 use tocsin_model::Timestamp;
 
+pub(crate) use self::around::{archived, compose, cri, without_length};
 use crate::time::{self, Clock, Read};
 
 /// Longest program tag, in bytes.
@@ -65,7 +68,10 @@ pub(crate) fn peel<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>
             {
                 found
             } else {
-                iso(text, clock).or_else(|| unix(text)).or_else(|| nxos(text, clock))?
+                iso(text, clock)
+                    .or_else(|| unix(text))
+                    .or_else(|| nxos(text, clock))
+                    .or_else(|| other_time(text, clock))?
             }
         }
         b'[' => monotonic(text).or_else(|| bracketed(text, clock))?,
@@ -217,6 +223,20 @@ fn nxos<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)>
     Some((Head { frame: "rfc3164", time: head.time, ..inner }, body))
 }
 
+/// `6/12/2024 10:11:12 vm sshd[1]: …`, `12/Jun/2024:10:11:12 +0000 vm sshd[1]: …`,
+/// `20240612T101112Z vm sshd[1]: …`: other logs begin so, too, so a process id must follow.
+fn other_time<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
+    let bytes = text.as_bytes();
+    let begins = bytes.iter().take(3).any(|byte| *byte == b'/') || bytes.get(8) == Some(&b'T');
+    let read = begins.then(|| time::any(bytes, clock)).flatten()?;
+    let found = tagged(text, read, "syslog");
+    found.filter(|(head, _)| is_number(head.pid.as_deref()))
+}
+
+fn is_number(pid: Option<&str>) -> bool {
+    pid.is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn weekday<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
     let read = time::weekday(text.as_bytes(), clock)?;
     tagged(text, read, "journal short-full")
@@ -351,7 +371,7 @@ fn host_and_tag(text: &str) -> (Head<'_>, &str) {
         return (head, body);
     }
     if let Some((word, after)) = rest.split_once(' ')
-        && is_priority(word)
+        && is_priority(word.trim_matches(['<', '>', '[', ']']))
     {
         rest = after.trim_start_matches(' ');
     }
@@ -441,25 +461,4 @@ fn unrepeat(body: &str) -> (Option<u32>, &str) {
         Some((count, inside.trim()))
     };
     inside().map_or((None, body), |(count, inside)| (Some(count), inside))
-}
-
-/// What follows `web-1  | `, which `docker compose logs` writes before each line.
-pub(crate) fn compose(text: &str) -> Option<&str> {
-    let (name, inner) = text.split_once("| ")?;
-    let plain = name.trim_end_matches(' ');
-    let named = !plain.is_empty()
-        && plain.len() < name.len()
-        && plain.len() <= HOST_BYTES_MAX
-        && plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    named.then_some(inner)
-}
-
-/// `2026-11-21T00:11:50.123456789Z stdout F …`, as CRI runtimes write.
-pub(crate) fn cri<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>, &'t str)> {
-    let read = time::iso(text.as_bytes(), clock)?;
-    let rest = text[read.len..].strip_prefix(' ')?;
-    let rest = rest.strip_prefix("stdout ").or_else(|| rest.strip_prefix("stderr "))?;
-    let (flags, body) = rest.split_once(' ')?;
-    let known = flags.split(':').all(|flag| flag == "F" || flag == "P");
-    known.then_some((Head { frame: "cri", time: Some(read.time), ..Head::default() }, body))
 }

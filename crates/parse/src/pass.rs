@@ -1,10 +1,12 @@
 //! One record's way: frames off, source found, body read.
 
-use std::time::Duration;
+mod outer;
 
-use tocsin_model::{Event, FieldId, Value, field};
+use tocsin_model::{Event, Value, field};
 
+use self::outer::{begin_again, keep_head};
 use crate::envelope::{Kind, wrap::unwrapped};
+use crate::flatten::pairs;
 use crate::frame::{self, Head};
 use crate::parser::{Compiled, Hint};
 use crate::route::Look;
@@ -64,7 +66,9 @@ impl<'p> Pass<'p> {
             self.error = Some("too many frames in each other");
             return None;
         }
+        let text = frame::without_length(text);
         let trimmed = text.trim_start();
+        let trimmed = trimmed.strip_prefix("@cee:").map_or(trimmed, str::trim_start);
         if trimmed.starts_with('{')
             && let Some(found) = self.json(trimmed, event, depth)
         {
@@ -73,6 +77,14 @@ impl<'p> Pass<'p> {
         let received = event.received;
         let zone = &self.compiled.options.zone;
         let mut clock = Clock { received, zone, last: &mut self.state.zone };
+        if let Some((head, path, body)) = frame::archived(text, &mut clock) {
+            self.head(&head, event);
+            let mut inner = self.inside(path, self.hint);
+            let found = inner.line(body, event, depth + 1);
+            let found = found.or_else(|| inner.framed(&Head::default(), body, event, FRAMES_MAX));
+            (self.timed, self.repeated) = (inner.timed, inner.repeated);
+            return found;
+        }
         if let Some((head, body)) = frame::peel(text, &mut clock) {
             return self.framed(&head, body, event, depth);
         }
@@ -85,6 +97,20 @@ impl<'p> Pass<'p> {
             let inner = frame::compose(text)?;
             self.line(inner, event, depth + 1)
         })
+    }
+
+    /// The same record, where what stands around it says more about it.
+    fn inside<'i>(&'i mut self, path: &'i str, hint: Option<&'i Hint>) -> Pass<'i> {
+        Pass {
+            compiled: self.compiled,
+            state: &mut *self.state,
+            hint,
+            path,
+            origin: self.origin,
+            error: None,
+            repeated: None,
+            timed: self.timed,
+        }
     }
 
     /// Reads a body whose frame was taken off.
@@ -241,6 +267,7 @@ impl<'p> Pass<'p> {
             self.error = Some("broken json");
             return None;
         }
+        pairs::spread(text, &mut self.state.names, event);
         let look = Look {
             program: None,
             tag: None,
@@ -310,24 +337,17 @@ impl<'p> Pass<'p> {
             return None;
         }
         let stamp = self.state.names.stamp();
-        let timed = self.timed;
         let mut outer = std::mem::take(&mut self.state.spare);
         std::mem::swap(&mut outer, event);
         begin_again(event, &outer, before);
+        // A message without a year is as old as its envelope.
+        let received = event.received;
+        event.received = head.time.map_or(received, |time| time.min(received));
         let path = keys.path(&outer).unwrap_or(self.path);
         if kind == Kind::Line {
             self.state.frames.push(head.frame);
         }
-        let mut inner = Pass {
-            compiled: self.compiled,
-            state: &mut *self.state,
-            hint,
-            path,
-            origin: self.origin,
-            error: None,
-            repeated: None,
-            timed,
-        };
+        let mut inner = self.inside(path, hint);
         let found = match kind {
             // What only a rest source reads says less than the envelope, unless it is JSON too.
             Kind::Line => inner
@@ -336,6 +356,7 @@ impl<'p> Pass<'p> {
             _ => inner.framed(&head, message.trim_start(), event, depth + 1),
         };
         let (inner_timed, repeated) = (inner.timed, inner.repeated);
+        event.received = received;
         if found.is_some() {
             (self.timed, self.repeated) = (inner_timed, self.repeated.or(repeated));
             self.complete(kind, &head, &outer, before, event);
@@ -456,24 +477,6 @@ impl<'p> Pass<'p> {
     }
 }
 
-/// The most that JSON in a frame may differ from the frame's time.
-const TIME_DIFFERENCE_MAX: Duration = Duration::from_secs(86_400);
-
-/// Programs log JSON that others gave them. Where no source vouches for it, the frame has the
-/// last word on whose line this is and when it was written.
-fn keep_head(head: &Head<'_>, event: &mut Event) {
-    if let Some(time) = head.time {
-        let apart = event.time.since(time).max(time.since(event.time));
-        if apart > TIME_DIFFERENCE_MAX {
-            event.time = time;
-        }
-    }
-    if let Some(host) = head.host.as_deref() {
-        event.set_str(field::HOST_HOSTNAME, host);
-        event.set_str(field::HOST_NAME, host);
-    }
-}
-
 fn sink<'a>(
     compiled: &'a Compiled,
     origin: &'a str,
@@ -483,18 +486,4 @@ fn sink<'a>(
     timed: bool,
 ) -> Sink<'a> {
     Sink { event, origin, zone: &compiled.options.zone, zone_memory, temps, timed }
-}
-
-/// Makes `event` what it was before its JSON was read: identity, times, raw line and the fields
-/// of the outer frame.
-fn begin_again(event: &mut Event, outer: &Event, before: usize) {
-    event.clear();
-    event.id = outer.id;
-    event.time = outer.time;
-    event.received = outer.received;
-    event.set_original(outer.original());
-    let kept: Vec<(FieldId, Value<'_>)> = outer.iter().take(before).collect();
-    for (id, value) in kept {
-        event.push(id, value);
-    }
 }

@@ -73,6 +73,39 @@ const FRAMES: &[(&str, &str, &str)] = &[
         "rfc3164 > rfc3164",
         "2026-11-21T00:11:50Z",
     ),
+    ("Nov 21 00:11:50 vm <auth.info> sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
+    ("Nov 21 00:11:50 vm [auth.info] sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
+    ("11/21/2026 00:11:50 vm sshd[5]: {}", "syslog", "2026-11-21T00:11:50Z"),
+    ("21/Nov/2026:01:11:50 +0100 vm sshd[5]: {}", "syslog", "2026-11-21T00:11:50Z"),
+    ("20261121T001150Z vm sshd[5]: {}", "syslog", "2026-11-21T00:11:50Z"),
+    ("125 <38>1 2026-11-21T00:11:50Z vm sshd 5 - - {}", "rfc5424", "2026-11-21T00:11:50Z"),
+    ("94 <38>Nov 21 00:11:50 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
+    (
+        "2026 Nov 21 00:12:00 (agent) 192.0.2.200->/var/log/auth.log Nov 21 00:11:50 vm sshd[5]: {}",
+        "archive > rfc3164",
+        "2026-11-21T00:11:50Z",
+    ),
+    (
+        "2026 Nov 21 00:12:00 relay->/var/log/auth.log Nov 21 00:11:50 vm sshd[5]: {}",
+        "archive > rfc3164",
+        "2026-11-21T00:11:50Z",
+    ),
+    (
+        r#"{"time":1795219920,"host":"relay","sourcetype":"linux_secure","event":"Nov 21 00:11:50 vm sshd[5]: {}"}"#,
+        "json > rfc3164",
+        "2026-11-21T00:11:50Z",
+    ),
+    (
+        r#"@cee:{"time":"2026-11-21T00:11:50Z","hostname":"vm","ident":"sshd[5]:","message":"{}"}"#,
+        "syslog json",
+        "2026-11-21T00:11:50Z",
+    ),
+    // A line without a year is as old as what is around it.
+    (
+        r#"{"@timestamp":"2023-11-21T00:12:00Z","message":"Nov 21 00:11:50 vm sshd[5]: {}"}"#,
+        "json > rfc3164",
+        "2023-11-21T00:11:50Z",
+    ),
     ("{}", "", "2026-11-21T12:00:00Z"),
 ];
 

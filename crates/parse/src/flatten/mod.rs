@@ -6,6 +6,7 @@
 //! wins. Names are found by predicting that this text has the keys of the last one in the same
 //! order, which logs mostly have.
 
+pub(crate) mod pairs;
 mod scan;
 mod windows;
 
