@@ -17,13 +17,15 @@ import { w } from '../../words/watch';
 import { Field, Form } from './signin';
 
 const OWN = 'own';
+/** The rule that fires when an event holds an indicator. */
+const RULE = '5c1f0f5e-0d0c-4d5f-9f0e-6c6f3a8d7b21';
 
 export function Intel() {
   const query = useFeeds();
   const feeds = query.data?.feeds ?? [];
   return (
     <>
-      <Panel title={w.intel.title} className="feeds" asked={query} skeletonRows={3} tools={<Link className="link" href={`/alerts${printFilter({ q: 'threat' })}`}>{w.intel.hits}</Link>}>
+      <Panel title={w.intel.title} className="feeds" asked={query} skeletonRows={3} tools={<Link className="link" href={`/alerts${printFilter({ rule: RULE })}`}>{w.intel.hits}</Link>}>
         {query.data && feeds.length === 0 && <p className="quiet">{w.intel.none}</p>}
         {feeds.length > 0 && (
           <div className="scroll" tabIndex={0} role="group" aria-label={w.intel.title}>
