@@ -30,7 +30,7 @@ export function Silence() {
       {sources.length > 0 && silent.length === 0 && <p className="calm"><Icon name="check" size={14} />{w.silence.calm(rest.length)}</p>}
       {silent.length > 0 && <Table sources={silent} />}
       {rest.length > 0 && (
-        <details className="others">
+        <details className="rest">
           <summary>{w.silence.rest(rest.length)}</summary>
           <Table sources={rest} />
         </details>
