@@ -25,7 +25,7 @@ fn countries_come_from_the_registry_and_stand_in_alerts() {
     let Some(registry) = registry() else { return skipped("no npm, so no registry of it") };
     let setup = Setup::new("");
     let mut update = tocsin();
-    update.args(["geoip", "update", "country", "--registry", &registry, "--config"]);
+    update.args(["geoip", "update", "--registry", &registry, "--config"]);
     let (code, out, err) = output(update.arg(&setup.config), b"");
     if code != 0 {
         return skipped(&format!("the npm registry gives no database: {}", err.trim()));

@@ -34,7 +34,8 @@ struct UpdateArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// Which: `country` (CC0), `asn` (RouteViews and DB-IP, CC BY 4.0), `city` (DB-IP, CC BY 4.0).
-    #[arg(value_name = "NAME", default_values = USUAL)]
+    /// Default: `country`, and `asn` where the registry has it.
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Registry to fetch from, instead of `geoip.registry`.
     #[arg(long, value_name = "URL")]
@@ -87,7 +88,9 @@ fn fetch(loaded: &Loaded, args: &UpdateArgs) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
     let registry = args.registry.as_deref().unwrap_or(&config.geoip.registry);
     let mut wanted: Vec<&Free> = Vec::new();
-    for name in &args.names {
+    let usual = args.names.is_empty();
+    let names = args.names.iter().map(String::as_str).chain(USUAL.into_iter().filter(|_| usual));
+    for name in names {
         let Some(free) = FREE.iter().find(|free| free.name == name) else {
             let known: Vec<&str> = FREE.iter().map(|free| free.name).collect();
             eprintln!("tocsin: no database {:?}; there are {}", safe(name), known.join(", "));
@@ -100,10 +103,10 @@ fn fetch(loaded: &Loaded, args: &UpdateArgs) -> anyhow::Result<ExitCode> {
     for free in wanted {
         let updated = match runtime.block_on(update(registry, &config.server.data_dir, free)) {
             Ok(updated) => updated,
-            // The others may be had.
+            // The others may be had. What was not asked for by name may be missing.
             Err(message) => {
                 eprintln!("tocsin: {}: {}", free.name, safe(&message));
-                failed = true;
+                failed |= !usual || free.name == USUAL[0];
                 continue;
             }
         };
