@@ -127,12 +127,11 @@ fn feeds_are_fetched_matched_and_hunted_for() {
     web.put("/plain.txt", "203.0.113.1\n203.0.113.77\n");
     let alert = wait_for("the alert of history", || alert_about(&server, "203.0.113.77"));
     assert_eq!(alert["source"]["ip"], "10.0.0.9");
-    let hunts = server.get("/api/v1/intel/hunts").unwrap();
-    let hunts = hunts["hunts"].as_array().unwrap();
-    assert!(
-        hunts.iter().any(|hunt| hunt["alerts"] == 1 && hunt["about"] == "1 new in list"),
-        "{hunts:?}"
-    );
+    wait_for("the end of the look into history", || {
+        let hunts = server.get("/api/v1/intel/hunts")?;
+        let mut hunts = hunts["hunts"].as_array()?.iter();
+        hunts.find(|hunt| hunt["alerts"] == 1 && hunt["about"] == "1 new in list").map(drop)
+    });
 
     // After a restart without the network they are still known.
     server.terminate();
