@@ -321,6 +321,7 @@ impl Compiler<'_> {
                 conditions.push((read, tests(constant)));
             }
         }
+        let conditions = cheapest_first(conditions);
         let mut assigns = self.grouped(&when.uses);
         assigns.extend(self.assigns(&when.set));
         let mut copies = Vec::new();
@@ -336,6 +337,23 @@ impl Compiler<'_> {
         }
         WhenPlan { conditions, assigns, copies, groks }
     }
+}
+
+/// All must hold, so what costs least is asked first: whether a temporary is there at all, which
+/// for most events it is not, and last what looks through a whole text.
+fn cheapest_first(conditions: Vec<(Read, Vec<Test>)>) -> Vec<(Read, Vec<Test>)> {
+    let cost = |(read, tests): &(Read, Vec<Test>)| match read {
+        _ if tests.iter().any(Test::looks_through) => 2,
+        Read::Temp(_) => 0,
+        Read::Field(_) => 1,
+    };
+    let there = conditions.iter().filter(|one| cost(one) == 2).filter_map(|(read, tests)| {
+        let temporary = matches!(read, Read::Temp(_)) && !tests.contains(&Test::Absent);
+        temporary.then(|| (*read, vec![Test::Present]))
+    });
+    let mut all: Vec<_> = there.chain(conditions.iter().cloned()).collect();
+    all.sort_by_key(cost);
+    all
 }
 
 /// Lists the lines by the first byte of the texts they may fit.

@@ -154,6 +154,11 @@ impl Test {
         }
     }
 
+    /// Whether it has to look for something in all of a text.
+    pub(crate) fn looks_through(&self) -> bool {
+        matches!(self, Self::Contains(_) | Self::Parts(..))
+    }
+
     /// Whether a text fits.
     pub(crate) fn text(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
