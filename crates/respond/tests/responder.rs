@@ -1,16 +1,34 @@
 //! A responder at work, with a script for a firewall.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tocsin_catalog::{Ban, BanState, Catalog, Target};
 use tocsin_model::rule::Block;
 use tocsin_model::{Alert, AlertId, RuleMeta, Severity, Timestamp};
-use tocsin_respond::{FirewallKind, Mode, More, RespondConfig, Responder, Surroundings, Wish};
+use tocsin_respond::{
+    Firewall, FirewallKind, Mode, More, RespondConfig, Responder, Surroundings, Wish,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+/// Writes a program. A shell of its own writes it: a file this process has open for writing is
+/// "busy" for as long as a child that another test starts just then still shares it.
+fn program(path: &Path, text: &str) {
+    let write = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
+    let status = Command::new("sh").args(["-c", write]).arg(path).arg(text).status().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// A program that writes down what it is told, and where it does.
+fn script(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let (path, told) = (dir.join(name), dir.join(format!("{name}.told")));
+    program(&path, &format!("#!/bin/sh\necho $1 $2 >> {}\n", told.display()));
+    (path, told)
+}
 
 /// Waits until a ban is in a state.
 async fn until(catalog: &Catalog, id: u64, state: BanState) {
@@ -25,10 +43,7 @@ async fn until(catalog: &Catalog, id: u64, state: BanState) {
 #[tokio::test]
 async fn what_another_process_asks_for_is_done_in_its_name() {
     let dir = tempfile::tempdir().unwrap();
-    let told = dir.path().join("told");
-    let script = dir.path().join("firewall");
-    std::fs::write(&script, format!("#!/bin/sh\necho $1 $2 >> {}\n", told.display())).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (script, told) = script(dir.path(), "firewall");
     let config = RespondConfig {
         mode: Mode::Enforce,
         with: FirewallKind::Script,
@@ -61,13 +76,6 @@ async fn what_another_process_asks_for_is_done_in_its_name() {
     assert_eq!(told, "block 203.0.113.66\nunblock 203.0.113.66\n");
     shutdown.cancel();
     running.await.unwrap();
-}
-
-fn script(dir: &std::path::Path, name: &str) -> (std::path::PathBuf, std::path::PathBuf) {
-    let (path, told) = (dir.join(name), dir.join(format!("{name}.told")));
-    std::fs::write(&path, format!("#!/bin/sh\necho $1 $2 >> {}\n", told.display())).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    (path, told)
 }
 
 fn alert(number: u8, block: Option<Block>, severity: Severity) -> Alert {
@@ -214,4 +222,35 @@ async fn a_disabled_user_is_enabled_when_the_time_is_over() {
     assert_eq!(std::fs::read_to_string(told).unwrap(), "disable intruder\nenable intruder\n");
     shutdown.cancel();
     running.await.unwrap();
+}
+
+/// A firewall that is a script.
+fn scripted(path: PathBuf) -> Firewall {
+    let with = FirewallKind::Script;
+    Firewall::of(&RespondConfig { with, script: Some(path), ..RespondConfig::default() }).unwrap()
+}
+
+#[tokio::test]
+async fn a_script_is_told_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, told) = (dir.path().join("firewall"), dir.path().join("told"));
+    program(&path, &format!("#!/bin/sh\necho \"$@\" >> {}\n", told.display()));
+    let firewall = scripted(path);
+    let address = "2001:db8::1".parse().unwrap();
+    firewall.prepare().await.unwrap();
+    firewall.block(address, Duration::from_secs(90)).await.unwrap();
+    firewall.unblock(address).await.unwrap();
+    assert_eq!(firewall.blocked().await, Ok(None));
+    let told = std::fs::read_to_string(told).unwrap();
+    assert_eq!(told, "block 2001:db8::1 90\nunblock 2001:db8::1\n");
+}
+
+#[tokio::test]
+async fn complaints_of_a_script_are_passed_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("firewall");
+    program(&path, "#!/bin/sh\necho no rights >&2\nexit 3\n");
+    let address = "192.0.2.1".parse().unwrap();
+    let error = scripted(path).block(address, Duration::from_secs(9)).await.unwrap_err();
+    assert!(error.to_string().contains("exit status: 3 no rights"), "{error}");
 }
