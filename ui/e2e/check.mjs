@@ -45,7 +45,7 @@ export async function attack(base, ip, users) {
 }
 
 /** Asks until `ask` gives something; for what the server needs a moment to do. */
-export async function until(words, ask, seconds = 10) {
+export async function until(words, ask, seconds = 30) {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const got = await ask();

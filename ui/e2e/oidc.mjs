@@ -15,8 +15,9 @@ const GROUPS = { ann: ['staff', 'soc'], eve: ['sales'] };
 
 /** A provider that takes any password, and knows the groups of two people. */
 async function provider(redirect) {
-  const port = await freePort();
-  const issuer = `http://127.0.0.1:${port}`;
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${server.address().port}`;
   const oidc = new OidcProvider(issuer, {
     clients: [{ client_id: 'tocsin', client_secret: SECRET, redirect_uris: [redirect] }],
     claims: { openid: ['sub'], profile: ['preferred_username'], groups: ['groups'] },
@@ -25,8 +26,7 @@ async function provider(redirect) {
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, preferred_username: id, groups: GROUPS[id] ?? [] }) }),
     pkce: { required: () => true },
   });
-  const server = createServer(oidc.callback());
-  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  server.on('request', oidc.callback());
   const stop = () => {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));

@@ -47,7 +47,7 @@ async function overviewIsLive({ base, browser }) {
   await page.evaluate(() => (globalThis.stillHere = true));
   const ip = freshAddress();
   await attack(base, ip, USERS);
-  await page.getByTestId('newest').getByText(ip).first().waitFor({ timeout: 10_000 });
+  await page.getByTestId('newest').getByText(ip).first().waitFor();
   ensure(await page.evaluate(() => globalThis.stillHere === true), 'the page was reloaded');
   await done(page);
 }
@@ -269,8 +269,8 @@ async function manyTabsStayLive({ base, browser }) {
   const pages = [first];
   while (pages.length < TABS) pages.push(await context.newPage());
   for (const page of pages) {
-    await page.goto(`${base}/overview`, { timeout: 10_000 });
-    await page.locator('.pill b', { hasText: 'events/s' }).waitFor({ timeout: 10_000 });
+    await page.goto(`${base}/overview`);
+    await page.locator('.pill b', { hasText: 'events/s' }).waitFor();
   }
   await done(first);
 }

@@ -71,8 +71,8 @@ async function ruleIsEdited({ base, browser }) {
   const id = crypto.randomUUID();
   await attack(base, freshAddress(), [old, old, fresh]);
   await api(base, '/rules', 'POST', { text: RULE(old, id) });
-  await until('the rule to be in force', async () => (await api(base, '/rules')).rules.some((rule) => rule.id === id), 20);
-  await until('the events to be stored', async () => (await api(base, '/search', 'POST', { q: `user.name: ${fresh}`, limit: 0 })).total > 0, 20);
+  await until('the rule to be in force', async () => (await api(base, '/rules')).rules.some((rule) => rule.id === id));
+  await until('the events to be stored', async () => (await api(base, '/search', 'POST', { q: `user.name: ${fresh}`, limit: 0 })).total > 0);
   const page = await open(browser);
   await page.goto(`${base}/rules/${id}`);
   const pane = page.getByRole('complementary');
@@ -102,7 +102,7 @@ async function ruleIsEdited({ base, browser }) {
   ensure(said.includes('1 match more, 2 fewer, 0 as before'), said);
   none(await axe(page), 'axe on what a change changes');
   await pane.getByRole('button', { name: 'Save', exact: true }).click();
-  await until('the new text to be in force', async () => (await api(base, '/rules')).rules.some((rule) => rule.title === `Logins as ${fresh}`), 20);
+  await until('the new text to be in force', async () => (await api(base, '/rules')).rules.some((rule) => rule.title === `Logins as ${fresh}`));
   await api(base, `/rules/${id}`, 'DELETE');
   await done(page);
 }

@@ -16,7 +16,7 @@ import { SETTINGS } from './settings.mjs';
 import { STATES } from './states.mjs';
 import { WALK } from './walk.mjs';
 
-const TEST_MAX_MS = 120_000;
+const TEST_MAX_MS = 300_000;
 
 const option = (name) => {
   const at = process.argv.indexOf(`--${name}`);

@@ -59,7 +59,7 @@ const STATES = {
   },
   async silent(_page, base) {
     await control(base, { beat: false });
-    return async (page) => page.locator('.banner').waitFor({ timeout: 12_000 });
+    return async (page) => page.locator('.banner').waitFor();
   },
 };
 
@@ -69,15 +69,16 @@ async function walk({ base, browser }, state) {
   const page = await open(browser, { reducedMotion: 'reduce' });
   const seen = await STATES[state](page, base);
   const found = [];
+  let begun = false;
   for (const [name, path, words] of SCREENS) {
     const target = path === ID ? `/alerts/${alerts[0].tocsin.alert.id}` : path;
     // Within the page when it has to stay in its state, which takes a while to come.
-    if (state === 'silent' && found.begun) await page.evaluate(async (to) => {
+    if (state === 'silent' && begun) await page.evaluate(async (to) => {
       history.pushState(null, '', to);
       for (let frame = 0; frame < 3; frame += 1) await new Promise((resolve) => requestAnimationFrame(resolve));
     }, target);
     else await page.goto(base + target);
-    found.begun = true;
+    begun = true;
     try {
       await page.locator('h1').first().waitFor();
       await seen(page, name, words);
