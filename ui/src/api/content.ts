@@ -1,5 +1,5 @@
 /** Rules: drafts of queries, checks, saving. */
-import { useQuery } from '@tanstack/react-query';
+import { queryOptions, useQuery } from '@tanstack/react-query';
 import { getJson, sendJson } from './client';
 import { API } from './queries';
 import type { Severity } from './types';
@@ -74,13 +74,17 @@ export interface RuleDetail extends Rule {
 
 const EVERY_MS = 20_000;
 
-export function useRules() {
-  return useQuery({
-    queryKey: ['rules'],
-    queryFn: ({ signal }) => getJson<{ rules: Rule[]; total: number; problems: string[]; measured_events: number; nanos_per_event: number }>(`${API}/rules`, {}, signal),
-    refetchInterval: EVERY_MS,
-  });
-}
+const rules = queryOptions({
+  queryKey: ['rules'],
+  queryFn: ({ signal }) => getJson<{ rules: Rule[]; total: number; problems: string[]; measured_events: number; nanos_per_event: number }>(`${API}/rules`, {}, signal),
+});
+
+export const useRules = () => useQuery({ ...rules, refetchInterval: EVERY_MS });
+
+const NAMES_LAST_MS = 60_000;
+
+/** The same for who only wants their names. */
+export const useNamedRules = () => useQuery({ ...rules, staleTime: NAMES_LAST_MS }).data?.rules;
 
 export function useRule(id: string) {
   return useQuery({

@@ -3,6 +3,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery, type InfiniteData } from 
 import { timeOf, type EcsEvent } from '../lib/event';
 import { bucketSeconds } from '../lib/range';
 import { getJson, sendJson } from './client';
+import type { RuleCost } from './content';
 import { API, queryClient } from './queries';
 
 export interface Found {
@@ -186,7 +187,7 @@ export interface RuleReport {
   days: { day: string; findings: number; alerts: number }[];
   groups: { group: string; findings: number }[];
   samples: EcsEvent[];
-  cost?: { nanos_per_event: number; looked_at: number; share: number } | null;
+  cost?: RuleCost | null;
 }
 
 /** An alert in short. */

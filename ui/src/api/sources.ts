@@ -1,5 +1,5 @@
 /** What is collected, and as what it is understood. */
-import { useQuery } from '@tanstack/react-query';
+import { queryOptions, useQuery } from '@tanstack/react-query';
 import type { EcsEvent } from '../lib/event';
 import { getJson, sendJson } from './client';
 import { API } from './queries';
@@ -30,13 +30,17 @@ export interface UnparsedShape {
 
 const EVERY_MS = 15_000;
 
-export function useSources() {
-  return useQuery({
-    queryKey: ['sources'],
-    queryFn: ({ signal }) => getJson<{ sources: Source[]; from: string; span_seconds: number }>(`${API}/sources`, {}, signal),
-    refetchInterval: EVERY_MS,
-  });
-}
+const sources = queryOptions({
+  queryKey: ['sources'],
+  queryFn: ({ signal }) => getJson<{ sources: Source[]; from: string; span_seconds: number }>(`${API}/sources`, {}, signal),
+});
+
+export const useSources = () => useQuery({ ...sources, refetchInterval: EVERY_MS });
+
+const NAMES_LAST_MS = 60_000;
+
+/** The same for who only wants their names. */
+export const useNamedSources = () => useQuery({ ...sources, staleTime: NAMES_LAST_MS }).data?.sources;
 
 export function useUnparsed() {
   return useQuery({

@@ -135,42 +135,45 @@ export function nots(filter: AlertFilter): [name: Notable, value: string][] {
 
 const printNots = (all: readonly [Notable, string][]) => all.map(([name, value]) => `${name}:${value}`).join('\n');
 
+/** What else must not be. */
+const otherNots = (filter: AlertFilter, name: Notable, value: string) => nots(filter).filter(([other, not]) => other !== name || not !== value);
+
+/** The filter in which a value may be there again. */
+export function allowing(filter: AlertFilter, name: Notable, value: string): Partial<AlertFilter> {
+  return { not: printNots(otherNots(filter, name, value)) };
+}
+
 /** The filter with a value that must be there; it is no longer excluded. */
 export function wanting(filter: AlertFilter, name: Notable, value: string): Partial<AlertFilter> {
-  return { [name]: value, not: printNots(nots(filter).filter(([other, not]) => other !== name || not !== value)) };
+  return { [name]: value, ...allowing(filter, name, value) };
 }
 
 /** The filter without what has a value; it is no longer asked for. */
 export function excludingValue(filter: AlertFilter, name: Notable, value: string): Partial<AlertFilter> {
-  const others = nots(filter).filter(([other, not]) => other !== name || not !== value);
-  return { ...(filter[name] === value ? { [name]: '' } : {}), not: printNots([...others, [name, value]]) };
+  return { ...(filter[name] === value ? { [name]: '' } : {}), not: printNots([...otherNots(filter, name, value), [name, value]]) };
 }
 
-/** The filter in which a value may be there again. */
-export function allowing(filter: AlertFilter, name: Notable, value: string): Partial<AlertFilter> {
-  return { not: printNots(nots(filter).filter(([other, not]) => other !== name || not !== value)) };
-}
-
-const PARTS: Record<string, Notable | undefined> = { 'rule.id': 'rule', 'source.ip': 'source', 'user.name': 'user', 'host.name': 'host' };
+/** The ECS field of each part. */
+const FIELDS: Record<Notable, string> = { rule: 'rule.id', source: 'source.ip', user: 'user.name', host: 'host.name' };
 
 /** The part of the filter that an ECS field's value is asked for by. */
-export function partOf(field: string): Notable | undefined {
-  return PARTS[field];
-}
+export const partOf = (field: string): Notable | undefined => NOTABLE.find((name) => FIELDS[name] === field);
 
-const FIELDS = { source: ['source.ip'], user: ['user.name'], host: ['host.name'] } as const;
+/** Whether the alert has a value; `-` is none. */
+function has(alert: Alert, name: Notable, value: string): boolean {
+  if (name === 'rule') return value === alert.rule.id || value === alert.rule.name;
+  return value === (firstText(alert, FIELDS[name]) ?? '-');
+}
 
 /** Whether the alert has the one values that are asked for. */
 function hasSingles(filter: AlertFilter, alert: Alert): boolean {
   const core = alert.tocsin.alert;
-  if (filter.rule !== '' && filter.rule !== alert.rule.id && filter.rule !== alert.rule.name) return false;
   if (filter.owner !== '' && filter.owner !== (core.owner ?? '-')) return false;
   if (filter.tactic !== '' && !(alert.threat?.tactic?.name ?? []).includes(filter.tactic)) return false;
   if (filter.exception !== '') return false;
   if (filter.incident !== '' && filter.incident !== String(core.incident ?? 0)) return false;
-  const has = (name: Notable, value: string) => (name === 'rule' ? value === alert.rule.id || value === alert.rule.name : value === (firstText(alert, ...FIELDS[name]) ?? '-'));
-  if (nots(filter).some(([name, value]) => has(name, value))) return false;
-  return (['source', 'user', 'host'] as const).every((name) => filter[name] === '' || filter[name] === (firstText(alert, ...FIELDS[name]) ?? '-'));
+  if (nots(filter).some(([name, value]) => has(alert, name, value))) return false;
+  return NOTABLE.every((name) => filter[name] === '' || has(alert, name, filter[name]));
 }
 
 /** Whether a new alert would be in the list. The server decides in the end; this only counts. */

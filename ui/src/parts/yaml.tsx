@@ -3,11 +3,9 @@
  * edit, an editor with completion is fetched, and the plain field serves until it is there.
  */
 import { useEffect, useId, useRef, useState, type KeyboardEvent } from 'react';
-import { useQuery } from '@tanstack/react-query';
-import type { Problem } from '../api/content';
+import { useNamedRules, type Problem } from '../api/content';
 import { fieldValues, useFields } from '../api/history';
-import { getJson } from '../api/client';
-import { API } from '../api/queries';
+import { useNamedSources } from '../api/sources';
 import type { Known } from '../lib/ruleschema';
 import { percent } from '../lib/time';
 import { w as r } from '../words/rule';
@@ -30,16 +28,8 @@ const VALUES_MAX = 20;
 /** Names that can be completed. */
 function useKnown(): Known {
   const fields = useFields().data?.fields ?? [];
-  const rules = useQuery({
-    queryKey: ['rules'],
-    queryFn: ({ signal }) => getJson<{ rules: { id: string; name: string | null; title: string }[] }>(`${API}/rules`, {}, signal),
-    staleTime: 60_000,
-  }).data?.rules ?? [];
-  const sources = useQuery({
-    queryKey: ['sources'],
-    queryFn: ({ signal }) => getJson<{ sources: { name: string; about: string }[] }>(`${API}/sources`, {}, signal),
-    staleTime: 60_000,
-  }).data?.sources ?? [];
+  const rules = useNamedRules() ?? [];
+  const sources = useNamedSources() ?? [];
   return {
     fields: fields.toSorted((a, b) => b.events - a.events).map((field) => ({ name: field.name, note: percent(field.coverage) })),
     rules: rules.map((rule) => ({ name: rule.name ?? rule.id, note: rule.title })),

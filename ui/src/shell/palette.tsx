@@ -6,6 +6,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { useLocation } from 'wouter';
 import { getJson } from '../api/client';
+import { useNamedRules } from '../api/content';
 import { API } from '../api/queries';
 import { stateOf, useSearches } from '../api/searches';
 import type { AlertPage } from '../api/types';
@@ -72,11 +73,7 @@ export const fits = (name: string, asked: string) => {
 
 function useFound(text: string): Item[] {
   const asked = useRested(text).trim();
-  const rules = useQuery({
-    queryKey: ['rules'],
-    queryFn: ({ signal }) => getJson<{ rules: { id: string; title: string }[] }>(`${API}/rules`, {}, signal),
-    staleTime: 60_000,
-  });
+  const rules = useNamedRules();
   const alerts = useQuery({
     queryKey: ['palette', asked],
     queryFn: ({ signal }) => getJson<AlertPage>(`${API}/alerts`, { q: asked, limit: '4', lines: 'false' }, signal),
@@ -89,7 +86,7 @@ function useFound(text: string): Item[] {
     const fixed = FIXED.filter((item) => fits(`${item.kind} ${item.name}`, trimmed));
     const saved = (kept?.searches ?? []).filter((one) => fits(`${w.kept} ${one.name}`, trimmed)).map((one): Item => ({ key: `kept ${one.id}`, kind: w.kept, name: one.name, icon: 'save', to: searchPath(stateOf(one)) }));
     if (trimmed === '') return [...saved, ...fixed];
-    const named = rules.data?.rules.filter((rule) => fits(rule.title, trimmed) || rule.id === trimmed).slice(0, FOUND_MAX) ?? [];
+    const named = rules?.filter((rule) => fits(rule.title, trimmed) || rule.id === trimmed).slice(0, FOUND_MAX) ?? [];
     const raised = asked === trimmed ? (alerts.data?.alerts ?? []) : [];
     return [
       ...(ADDRESS.test(trimmed) ? meant(trimmed) : []),
@@ -99,7 +96,7 @@ function useFound(text: string): Item[] {
       ...raised.map((alert): Item => ({ key: `alert ${alert.tocsin.alert.id}`, kind: w.alert, name: `${alert.rule.name}: ${alert.tocsin.alert.reason}`, icon: 'alerts', to: `/alerts/${encodeURIComponent(alert.tocsin.alert.id)}` })),
       ...(ADDRESS.test(trimmed) ? [] : meant(trimmed)),
     ];
-  }, [trimmed, asked, rules.data, alerts.data, kept]);
+  }, [trimmed, asked, rules, alerts.data, kept]);
 }
 
 export function Palette({ close }: { close: () => void }) {

@@ -1,11 +1,8 @@
 /** Words of the list of alerts: groups, facets, selection, what is done to many. */
-import { LOCALE, t } from '../strings';
+import { t } from '../strings';
 import type { Facet } from '../api/types';
 import type { Grouping } from '../lib/filter';
-
-const digits = new Intl.NumberFormat(LOCALE);
-const n = (value: number) => digits.format(value);
-const many = (value: number, one: string, more: string) => `${n(value)} ${value === 1 ? one : more}`;
+import { many, n } from './count';
 
 const facet: Record<Facet, string> = {
   severity: 'Severity',

@@ -1,8 +1,5 @@
 /** Words of the Entities screen. */
-import { LOCALE } from '../strings';
-
-const digits = new Intl.NumberFormat(LOCALE);
-const many = (value: number, one: string, more: string) => `${digits.format(value)} ${value === 1 ? one : more}`;
+import { many } from './count';
 
 export const w = {
   title: 'Entities',

@@ -1,5 +1,5 @@
 /** Words of the exception dialog. */
-const n = new Intl.NumberFormat('en');
+import { n } from './count';
 
 export const w = {
   open: 'Ignore …',
@@ -11,8 +11,8 @@ export const w = {
   owner: 'Who answers for it',
   expires: 'For',
   spans: { '7d': '7 days', '30d': '30 days', '90d': '90 days', never: 'ever' },
-  tested: (days: number, hidden: number, all: number) => `In the last ${n.format(days)} days it would have hidden ${n.format(hidden)} of ${n.format(all)} alerts.`,
-  positives: (count: number) => `${n.format(count)} of them were closed as true positive.`,
+  tested: (days: number, hidden: number, all: number) => `In the last ${n(days)} days it would have hidden ${n(hidden)} of ${n(all)} alerts.`,
+  positives: (count: number) => `${n(count)} of them were closed as true positive.`,
   confirm: 'Save it all the same',
   save: 'Add exception',
   cancel: 'Cancel',

@@ -1,7 +1,7 @@
 /** Words of the panels that are asked for by query: top values, maps, tactics, panels of packs. */
 import { LOCALE } from '../strings';
+import { n } from './count';
 
-const n = new Intl.NumberFormat(LOCALE);
 const countries = new Intl.DisplayNames([LOCALE], { type: 'region', fallback: 'code' });
 
 export const w = {
@@ -21,9 +21,9 @@ export const w = {
   sum: 'Sum',
   share: 'Alerts',
   country: (code: string) => (/^[a-z]{2}$/i.test(code) ? (countries.of(code.toUpperCase()) ?? code) : code),
-  countryTitle: (name: string, events: number) => `${name}: ${n.format(events)} events`,
-  mapLabel: (places: number, events: number) => `World map: ${n.format(events)} events from ${n.format(places)} countries; the list beside it says the same`,
+  countryTitle: (name: string, events: number) => `${name}: ${n(events)} events`,
+  mapLabel: (places: number, events: number) => `World map: ${n(events)} events from ${n(places)} countries; the list beside it says the same`,
   noMap: 'No event tells a country. With a GeoIP file (enrich.geoip) events carry where addresses are.',
   pack: (name: string) => `From the pack ${name}`,
-  figure: (value: number) => n.format(value),
+  figure: n,
 } as const;

@@ -1,9 +1,5 @@
 /** Words of the Rules screen. */
-import { LOCALE } from '../strings';
-
-const digits = new Intl.NumberFormat(LOCALE);
-const n = (value: number) => digits.format(value);
-const many = (value: number, one: string, more: string) => `${n(value)} ${value === 1 ? one : more}`;
+import { many, n } from './count';
 
 export const w = {
   title: 'Rules',
@@ -59,8 +55,6 @@ export const w = {
     knownFalse: 'Known false alarms',
     references: 'References',
     tests: 'Tests',
-    noTests: 'It has no tests.',
-    passed: (count: number, all: number) => `${n(count)} of ${n(all)} pass`,
     fires: 'fires',
     stays: 'stays silent',
     text: 'Text',
@@ -75,7 +69,6 @@ export const w = {
     switch: { on: 'Switch on', off: 'Switch off' },
     switched: { on: 'It is on', off: 'It is off: it raises no alert' },
     cost: 'Takes of each event',
-    costShare: (share: string) => `${share} of all detection`,
     copyOf: 'Change a copy',
     copyHint: 'A rule of a pack stays as it is: your copy gets an id of its own, and you can switch the original off.',
     copyTitle: (title: string) => `${title} (changed)`,

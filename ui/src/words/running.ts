@@ -1,7 +1,7 @@
 /** Words of Settings: channels, deliveries, exceptions and allow-list, retention. */
 import { LOCALE } from '../strings';
+import { n } from './count';
 
-const n = new Intl.NumberFormat(LOCALE);
 const bytes = new Intl.NumberFormat(LOCALE, { style: 'unit', unit: 'gigabyte', maximumFractionDigits: 2 });
 
 export const w = {
@@ -27,7 +27,7 @@ export const w = {
     retry: 'Try again',
     retryAll: 'Try all again',
     retryOf: (title: string) => `Try the notice of ${title} again`,
-    retried: (count: number) => `${n.format(count)} wait again`,
+    retried: (count: number) => `${n(count)} wait again`,
   },
   lists: {
     title: 'Exceptions and allow-list',
@@ -42,7 +42,6 @@ export const w = {
     hidden: 'Hidden',
     remove: 'Remove',
     really: 'Really remove',
-    removeOf: (condition: string) => `Remove the exception ${condition}`,
     expired: 'expired',
     removed: 'removed',
     all: 'Removed ones too',
@@ -54,7 +53,7 @@ export const w = {
     go: 'Add',
     lasts: { '30d': '30 days', '90d': '90 days', never: 'for ever' },
     for: 'For',
-    tested: (days: number, hidden: number, all: number) => `In the last ${n.format(days)} days it would have hidden ${n.format(hidden)} of ${n.format(all)} alerts.`,
+    tested: (days: number, hidden: number, all: number) => `In the last ${n(days)} days it would have hidden ${n(hidden)} of ${n(all)} alerts.`,
     confirm: 'Add it all the same',
   },
   store: {
@@ -64,7 +63,7 @@ export const w = {
     size: 'On disk',
     archiveSize: 'Archive on disk',
     days: 'Kept for',
-    keeps: (days: number) => (days === 0 ? 'ever' : `${n.format(days)} days`),
+    keeps: (days: number) => (days === 0 ? 'ever' : `${n(days)} days`),
     limit: 'At most',
     limits: (size: number) => (size === 0 ? 'no limit' : bytes.format(size / 1e9)),
     gigabytes: (size: number) => bytes.format(size / 1e9),

@@ -1,9 +1,5 @@
 /** Words of the Search screen, and of what other screens share with it: ranges, values. */
-import { LOCALE } from '../strings';
-
-const digits = new Intl.NumberFormat(LOCALE);
-const n = (value: number) => digits.format(value);
-const many = (value: number, one: string, more: string) => `${n(value)} ${value === 1 ? one : more}`;
+import { many, n } from './count';
 
 const last: Record<string, string> = {
   '15m': 'Last 15 minutes',

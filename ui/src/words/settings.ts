@@ -54,7 +54,6 @@ export const w = {
   },
 
   account: {
-    signedIn: (name: string, as: string) => `${name}, ${as}`,
     title: 'Your account',
     change: 'Change your password',
     old: 'Password until now',

@@ -1,9 +1,5 @@
 /** Words of the Sources screen. */
-import { LOCALE } from '../strings';
-
-const digits = new Intl.NumberFormat(LOCALE);
-const n = (value: number) => digits.format(value);
-const many = (value: number, one: string, more: string) => `${n(value)} ${value === 1 ? one : more}`;
+import { many, n } from './count';
 
 export const w = {
   title: 'Sources & health',
@@ -12,7 +8,6 @@ export const w = {
   droppedWhy: (count: number, reason: string) => `${n(count)} × ${reason}`,
   nothingDropped: 'nothing was dropped',
   since: 'since the start',
-  lastDay: 'last 24 hours',
 
   inputs: {
     title: 'Inputs',

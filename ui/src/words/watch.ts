@@ -1,9 +1,5 @@
 /** Words of silence, risk, indicators and places. */
-import { LOCALE } from '../strings';
-
-const digits = new Intl.NumberFormat(LOCALE);
-const n = (value: number) => digits.format(value);
-const many = (value: number, one: string, more: string) => `${n(value)} ${value === 1 ? one : more}`;
+import { many, n } from './count';
 
 export const w = {
   silence: {

@@ -45,7 +45,6 @@ export const w = {
   more: (count: number) => `and ${n.format(count)} more`,
 
   after: 'What came after',
-  afterOf: (value: string) => `events with ${value} in the hour after the last one`,
   afterNone: 'Nothing in the hour after.',
   afterSoon: 'Nothing yet.',
   afterAll: 'All in Search',

@@ -14,6 +14,7 @@ import { asCopy } from '../../lib/rulecopy';
 import { BacktestPanel } from '../../parts/backtest';
 import { Icon } from '../../parts/icons';
 import { Failure } from '../../parts/panel';
+import { Sure } from '../../parts/sure';
 import { Text } from '../../parts/text';
 import { YamlEditor } from '../../parts/yaml';
 import { w } from '../../words/rules';
@@ -100,14 +101,13 @@ function Editor({ rule, start, isCopy, close, leave }: EditorProps) {
 }
 
 function Remove({ id, close }: { id: string; close: () => void }) {
-  const [sure, setSure] = useState(false);
   const remove = useMutation({ mutationFn: removeRule, onSuccess: () => {
     void forget();
     close();
   } });
   return (
     <>
-      <button type="button" className="button" onClick={() => (sure ? remove.mutate(id) : setSure(true))} onBlur={() => setSure(false)}>{sure ? w.detail.reallyRemove : w.detail.remove}</button>
+      <Sure name={w.detail.remove} really={w.detail.reallyRemove} does={() => remove.mutate(id)} />
       {remove.error && <Failure error={remove.error} retry={() => remove.mutate(id)} />}
     </>
   );

@@ -71,7 +71,6 @@ function FeedRow({ feed }: { feed: Feed }) {
   );
 }
 
-
 function Own() {
   const mayChange = useMayChange();
   const [value, setValue] = useState('');
