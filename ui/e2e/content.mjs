@@ -2,6 +2,8 @@
 import { axe, faultsOf, open } from './browser.mjs';
 import { alertOf, attack, ensure, freshAddress, none, same, until } from './check.mjs';
 
+const HOSTILE = '<img src=x onerror=globalThis.pwned=1>';
+
 async function done(page) {
   none(await faultsOf(page), 'the page reported faults');
   await page.context().close();
@@ -207,7 +209,69 @@ async function addressIsBlocked({ base, browser }) {
   await done(page);
 }
 
+/** Who is kept out: made, told on its own page, undone with its history; what guard rails forbid is told. */
+async function bansAreListed({ base, browser }) {
+  const ip = freshAddress();
+  await attack(base, ip, ['ann']);
+  const page = await open(browser);
+  await page.goto(`${base}/settings/bans`);
+  const add = page.getByRole('region', { name: 'Keep somebody out' });
+  await add.getByLabel('Address or name').fill('127.0.0.1');
+  await add.getByLabel('Why').fill(HOSTILE);
+  await add.getByRole('button', { name: 'Block it' }).click();
+  await add.getByRole('alert').filter({ hasText: 'loopback' }).waitFor();
+  await add.getByLabel('Address or name').fill(ip);
+  await add.getByRole('button', { name: 'Block it' }).click();
+  const row = page.getByTestId('ban-row').filter({ hasText: ip });
+  await row.waitFor();
+  const told = await row.innerText();
+  ensure(told.includes('planned') && told.includes(HOSTILE), `state and reason are told: ${told}`);
+  await row.getByText('What happened').click();
+  await row.locator('.steps li').first().waitFor();
+  none(await axe(page), 'axe on who is kept out');
+  await row.getByRole('link', { name: ip }).click();
+  await page.getByTestId('kept-out').filter({ hasText: 'would be kept out' }).waitFor();
+  none(await axe(page), 'axe on somebody who is kept out');
+  await page.getByTestId('kept-out').click();
+  await row.getByRole('button', { name: 'Let in again' }).click();
+  await row.getByRole('button', { name: 'Really let in again' }).click();
+  await until('the ban to go', async () => (await row.count()) === 0);
+  await page.getByLabel(/Also those that are over/).check();
+  await row.filter({ hasText: 'lifted' }).first().waitFor();
+  same(await page.evaluate(() => document.querySelectorAll('img').length + (globalThis.pwned ?? 0)), 0, 'nodes made by a reason');
+  await done(page);
+}
+
+/** By keys: an alert is given to somebody else and tagged, and that is taken back. */
+async function alertIsAssigned({ base, browser }) {
+  const ip = freshAddress();
+  await attack(base, ip, ['ann', 'ben', 'cem', 'dan', 'eve', 'fay']);
+  const { id } = (await alertOf(base, ip)).tocsin.alert;
+  const page = await open(browser);
+  await page.goto(`${base}/alerts/${id}`);
+  await page.getByTestId('status').filter({ hasText: 'new' }).waitFor();
+  await page.keyboard.press('I');
+  const dialog = page.getByRole('dialog', { name: 'Who has it' });
+  await dialog.getByLabel('Owner').fill('cleo');
+  await dialog.getByLabel('Tags').fill('vpn, <b>shop</b>');
+  none(await axe(page), 'axe on the dialog that assigns');
+  await page.keyboard.press('Enter');
+  await dialog.waitFor({ state: 'hidden' });
+  const core = async () => (await (await fetch(`${base}/api/v1/alerts/${id}`)).json()).tocsin.alert;
+  await page.getByText('with cleo').waitFor();
+  await page.locator('.tag', { hasText: '<b>shop</b>' }).waitFor();
+  same((await core()).tags?.toSorted().join('|'), '<b>shop</b>|vpn', 'the tags');
+  await page.keyboard.press('z');
+  await until('no owner and no tags again', async () => {
+    const now = await core();
+    return now.owner === undefined && (now.tags ?? []).length === 0;
+  });
+  await done(page);
+}
+
 export const CONTENT = [
+  ['who is kept out is told, and let in again', bansAreListed],
+  ['an alert is given to somebody and tagged', alertIsAssigned],
   ['an address is blocked and let in again', addressIsBlocked],
   ['an alert is excepted, with what that would have hidden', alertIsExcepted],
   ['an address, user or host has its page', entitiesAreKnown],

@@ -259,6 +259,7 @@ class World {
       ],
       channels: [{ name: 'alert-log', pending: 0, delivered: this.shown.length, failed: 0, problem: null }, { name: 'mail', pending: 0, delivered: 41, failed: 0, problem: null }],
       rules: { loaded: 38, refused: 0 },
+      silent: this.control.silent ? { total: 1, sources: [{ source: 'openssh.sshd', host: 'web-9', last: now, alert: this.shown[0]?.tocsin.alert.id ?? null, blind: ['Login brute force from one address', 'Password spraying from one address'] }] } : { total: 0, sources: [] },
     };
   }
 
@@ -338,6 +339,7 @@ const PLAIN = {
   context: { databases: [], attribution: [], hosts: 0, users: 0, networks: 0, problems: {} },
   'context/addresses/192.0.2.1': { ip: '192.0.2.1', country_iso_code: null, country_name: null, region_name: null, city_name: null, as_number: null, as_organization: null, attribution: [] },
   exceptions: { exceptions: [] },
+  bans: { mode: 'dry_run', bans: [], next: null },
   'notices/dead': { notices: [], total: 0 },
   fields: { fields: [], complete: true },
   backtests: { backtests: [] },

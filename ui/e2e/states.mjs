@@ -2,7 +2,7 @@
 import { axe, faultsOf, open } from './browser.mjs';
 import { alertOf, attack, control, ensure, freshAddress, none, same, until } from './check.mjs';
 
-const NORMAL = { mode: 'normal', beat: true, fail: [], problem: false, arrivals: false };
+const NORMAL = { mode: 'normal', beat: true, fail: [], problem: false, silent: false, arrivals: false };
 
 async function done(page) {
   none(await faultsOf(page), 'the page reported faults');
@@ -86,6 +86,28 @@ async function silenceIsTold({ base, browser }) {
   await done(page);
 }
 
+/** On every screen: who has gone quiet, and behind the line what cannot be detected meanwhile. */
+async function quietSourcesAreTold({ base, browser }) {
+  await control(base, { mode: 'clear', silent: true });
+  const page = await open(browser);
+  for (const path of ['/overview', '/alerts', '/search', '/rules', '/entities', '/sources', '/settings']) {
+    await page.goto(base + path);
+    await page.locator('.pill.warn', { hasText: '1 silent' }).waitFor();
+  }
+  await page.goto(`${base}/overview`);
+  await page.locator('.state.doubt').waitFor();
+  same(await page.getByText('All clear').count(), 0, 'all clear is not said while a source is silent');
+  await page.locator('.pill.warn').click();
+  const health = page.getByRole('dialog', { name: 'System health' });
+  await health.getByText('1 source has gone quiet').waitFor();
+  const told = await health.innerText();
+  for (const words of ['openssh.sshd of web-9', '2 rules are blind without it: Login brute force from one address, Password spraying']) {
+    ensure(told.includes(words), `“${words}” is told: ${told}`);
+  }
+  none(await axe(page), 'axe on a silent source');
+  await done(page);
+}
+
 async function rowsDoNotMove({ base, browser }) {
   const page = await open(browser);
   await page.goto(`${base}/alerts`);
@@ -126,6 +148,7 @@ export const STATES = [
   ['a filter that hides everything says so', filteredEmpty],
   ['errors are shown where they are and can be retried', errorsCanBeRetried],
   ['silence of the server is told, and its end', silenceIsTold],
+  ['every screen says who has gone quiet', quietSourcesAreTold],
   ['new alerts do not move rows', rowsDoNotMove],
   ['long lists keep the document small', longListsStaySmall],
 ].map(([name, run]) => [

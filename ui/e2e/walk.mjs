@@ -2,7 +2,7 @@
 import { axe, faultsOf, open } from './browser.mjs';
 import { control, ensure, none } from './check.mjs';
 
-const NORMAL = { mode: 'normal', beat: true, fail: [], problem: false, arrivals: false };
+const NORMAL = { mode: 'normal', beat: true, fail: [], problem: false, silent: false, arrivals: false };
 const ID = 'the newest alert';
 
 /** Screens, and what each says when there is nothing at all. */
@@ -20,6 +20,7 @@ const SCREENS = [
   ['account', '/settings/account', undefined],
   ['channels', '/settings/channels', undefined],
   ['exceptions', '/settings/lists', /exception/i],
+  ['bans', '/settings/bans', /Nobody is kept out/],
   ['threat intelligence', '/settings/intel', /No feeds/],
   ['storage', '/settings/storage', undefined],
 ];

@@ -55,6 +55,13 @@ fn a_source_that_stops_is_told_of_until_it_sends_again() {
     assert!(text_at(&alert, "message").contains("openssh.sshd of web-1 is silent"), "{alert}");
     let id = text_at(&alert, "event.id");
     assert!(text_at(&alert, "tocsin.silence.rules").contains("SSH"), "{alert}");
+    // The status names it, with what is blind by it.
+    let silent = wait_for("the status", || {
+        let status = server.get("/api/v1/status")?;
+        (status["silent"]["total"] == 1).then(|| status["silent"]["sources"][0].clone())
+    });
+    assert_eq!((&silent["source"], &silent["host"]), (&json!("openssh.sshd"), &json!("web-1")));
+    assert!(silent["blind"].to_string().contains("SSH"), "{silent}");
     server.terminate();
 
     let (code, list, errors) = cli(&setup, &["silence", "list"]);

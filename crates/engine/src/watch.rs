@@ -25,6 +25,7 @@ use crate::handle::Live;
 
 pub use risk::{EntityKind, RISK_RULE, Risk, RiskPart, risk_of, risks};
 pub use silence::{SILENCE_RULE, Sending, forget, sending};
+pub use tocsin_alert::silence::Condition;
 
 /// How often the clock is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

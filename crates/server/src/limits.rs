@@ -49,6 +49,8 @@ pub const STATUS_CACHE_TIME: Duration = Duration::from_millis(200);
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 /// Alerts of one page.
 pub const ALERTS_MAX: usize = 1000;
+/// Silent sources that the status names.
+pub const SILENT_LISTED_MAX: usize = 20;
 /// Events of one page.
 pub const EVENTS_MAX: usize = 1000;
 /// Rows of a page when the request does not say.

@@ -45,6 +45,8 @@ pub struct Status {
     pub intel: Vec<crate::intel::FeedView>,
     /// What is stored.
     pub store: StoreStatus,
+    /// Sources that stopped sending, and which rules are blind by it.
+    pub silent: crate::watch::SilentStatus,
     /// What is wrong right now, with the remedy; null when nothing is.
     pub problem: Option<String>,
 }
@@ -244,6 +246,10 @@ fn read(handle: &Handle) -> Status {
         note(error.to_string());
         tocsin_store::StoreStats::default()
     });
+    let silent = crate::watch::silent(&handle.catalog).unwrap_or_else(|error| {
+        note(error.to_string());
+        crate::watch::SilentStatus::default()
+    });
     let in_force = handle.in_force.load();
     let refused = in_force.diagnostics.iter().filter(|about| about.level == Level::Error).count();
     Status {
@@ -255,6 +261,7 @@ fn read(handle: &Handle) -> Status {
         channels,
         context: crate::context::view(handle),
         intel: crate::intel::feeds(handle),
+        silent,
         rules: RuleStatus { loaded: in_force.rules.len(), refused },
         store: StoreStatus {
             documents: store.documents,

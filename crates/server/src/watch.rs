@@ -1,18 +1,22 @@
 //! `/silence`: sources that send and those that should; `/risk`: addresses, users and hosts by
 //! what their alerts add up to.
 
+use std::slice;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
-use tocsin_engine::watch::{self, EntityKind, Risk, Sending};
+use serde_json::Value as JsonValue;
+use tocsin_catalog::{Catalog, CatalogError};
+use tocsin_engine::watch::{self, Condition, EntityKind, Risk, Sending};
 use tocsin_model::Timestamp;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
-use crate::limits::{ALERTS_MAX, PAGE_DEFAULT};
+use crate::limits::{ALERTS_MAX, PAGE_DEFAULT, SILENT_LISTED_MAX};
 use crate::query::{Params, given, limit, now};
 use crate::triage::json;
 
@@ -67,6 +71,59 @@ impl From<Sending> for SourceView {
             alert: source.alert.map(|id| id.0),
         }
     }
+}
+
+/// Sources that fell silent, for `/status`.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct SilentStatus {
+    /// How many there are.
+    pub total: usize,
+    /// The first of them, 20 at most; `/silence` has all.
+    pub sources: Vec<SilentView>,
+}
+
+/// A source that fell silent, and what cannot be detected without it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SilentView {
+    /// `event.dataset`.
+    source: String,
+    /// `host.name`; empty where its events name none.
+    host: String,
+    /// When it was last heard.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last: Option<Timestamp>,
+    /// Id of the alert about it.
+    alert: Option<String>,
+    /// Titles of the rules that are blind without it.
+    blind: Vec<String>,
+}
+
+/// Sources that are silent now; at most a minute old.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub fn silent(catalog: &Catalog) -> Result<SilentStatus, CatalogError> {
+    let mut all = watch::sending(catalog)?;
+    all.retain(|sending| sending.condition == Condition::Silent);
+    let view = |Sending { source, .. }: Sending| {
+        let told = source.alert.as_ref().map(|id| catalog.alert(id)).transpose()?.flatten();
+        let told = told.map(|alert| alert.to_json()).unwrap_or_default();
+        let rules = told.pointer("/tocsin/silence/rules");
+        // One alone is written as a text.
+        let named =
+            rules.map(|rules| rules.as_array().map_or(slice::from_ref(rules), Vec::as_slice));
+        let named = named.unwrap_or_default().iter().filter_map(JsonValue::as_str);
+        Ok(SilentView {
+            source: source.dataset,
+            host: source.host,
+            last: source.last,
+            alert: source.alert.map(|id| id.0),
+            blind: named.map(str::to_owned).collect(),
+        })
+    };
+    let total = all.len();
+    let sources = all.into_iter().take(SILENT_LISTED_MAX).map(view).collect::<Result<_, _>>()?;
+    Ok(SilentStatus { total, sources })
 }
 
 /// A source to forget.

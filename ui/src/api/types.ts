@@ -148,6 +148,8 @@ export interface SystemStatus {
   channels: ChannelStatus[];
   rules: { loaded: number; refused: number };
   store?: { documents: number; archived_documents: number; disk_bytes: number; archived_bytes: number; retention_days: number; retention_bytes: number };
+  /** Who has stopped sending, with the rules that are blind by it. */
+  silent?: { total: number; sources: { source: string; host: string; last: string | null; alert: string | null; blind: string[] }[] };
   /** What is wrong with the whole, with the remedy. */
   problem?: string | null;
 }
@@ -168,6 +170,8 @@ export interface AlertChange {
   disposition?: Disposition;
   /** An empty text is nobody. */
   owner?: string;
+  add_tags?: string[];
+  remove_tags?: string[];
   comment?: string;
   /** The version that was seen. */
   version?: number;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { undoing } from './triage';
+import { retagged, typedTags, undoing } from './triage';
 import { alertOf } from './testdata';
 
 test('undoing brings back status, disposition and owner', () => {
@@ -9,4 +9,13 @@ test('undoing brings back status, disposition and owner', () => {
   const closed = undoing({ ...alert, status: 'closed', disposition: 'test', owner: 'ana' });
   expect(closed).toEqual({ disposition: 'test', owner: 'ana' });
   expect(undoing({ ...alert, status: 'closed' })).toEqual({ status: 'closed', owner: '' });
+});
+
+test('tags are typed between commas, and their change can be taken back', () => {
+  const { alert } = alertOf().tocsin;
+  expect(typedTags(' vpn, ,shop,vpn ')).toEqual(['vpn', 'shop']);
+  expect(retagged(['vpn', 'old'], ['vpn', 'new'])).toEqual({ add_tags: ['new'], remove_tags: ['old'] });
+  expect(retagged(['vpn'], ['vpn'])).toEqual({});
+  const tagged = { ...alert, status: 'new', tags: ['vpn', 'old'] } as const;
+  expect(undoing({ ...tagged, tags: [...tagged.tags] }, { add_tags: ['new', 'vpn'], remove_tags: ['old', 'none'] })).toEqual({ status: 'new', owner: '', remove_tags: ['new'], add_tags: ['old'] });
 });

@@ -20,6 +20,7 @@ const LINES: readonly [keys: readonly (readonly string[])[], what: string][] = [
   [[['a']], t.help.acknowledge],
   [[['e', '1', RANGE, '5']], t.help.closeAs],
   [[['i']], t.help.take],
+  [[['I']], t.help.assign],
   [[['c']], t.help.comment],
   [[['z']], t.help.undo],
   [[['x'], ['X']], t.help.select],

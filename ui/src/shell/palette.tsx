@@ -42,6 +42,8 @@ const FIXED: readonly Item[] = [
   go(w.matrix, 'rules', '/rules?view=matrix'),
   go(w.unparsed, 'sources', '/sources#unparsed'),
   go(w.channels, 'settings', '/settings/channels'),
+  go(w.bans, 'settings', '/settings/bans'),
+  go(w.exceptions, 'settings', '/settings/lists'),
   go(w.audit, 'settings', '/settings/audit'),
   ...(['dark', 'light', 'system'] as const).map((theme) => act(w.theme[theme], 'display', () => setPrefs({ theme }))),
   ...(['utc', 'local'] as const).map((zone) => act(w.zone[zone], 'display', () => setPrefs({ zone }))),

@@ -1,4 +1,4 @@
-/** Words of the dialog that blocks an address. */
+/** Words of blocking: the dialog, the list of those who are kept out. */
 export const w = {
   open: 'Block …',
   title: (address: string) => `Block ${address}`,
@@ -13,4 +13,42 @@ export const w = {
   state: { planned: 'would be kept out', wanted: 'is about to be kept out', active: 'is kept out', unwanted: 'is about to be let in' },
   held: (address: string, state: string) => `${address} ${state} until `,
   lift: 'Let it in again',
+
+  list: {
+    title: 'Kept out',
+    mode: {
+      off: 'Blocking is switched off (respond.mode).',
+      dry_run: 'A dry run: it is recorded whom Tocsin would keep out, and the firewall is left alone. respond.mode: enforce blocks.',
+      enforce: 'Tocsin keeps these out.',
+    },
+    none: 'Nobody is kept out. Alerts of severity high and worse keep their address out, and so do people: on an alert or the page of an address (b), or below.',
+    noneAtAll: 'Nobody is or was kept out.',
+    over: 'Also those that are over or were refused',
+    who: 'Who',
+    state: 'State',
+    words: { planned: 'planned', wanted: 'is made', active: 'in force', unwanted: 'is lifted', refused: 'refused', failed: 'failed', lifted: 'lifted', expired: 'expired' },
+    means: {
+      planned: 'A dry run: it would be in force', wanted: 'It is about to be made', active: 'It is in force', unwanted: 'It is about to be lifted',
+      refused: 'A guard rail forbids it', failed: 'The firewall could not', lifted: 'Somebody took it back', expired: 'Its time is over',
+    },
+    reason: 'Why',
+    by: 'By',
+    begun: 'Since',
+    until: 'Until',
+    alert: 'the alert',
+    lift: 'Let in again',
+    really: 'Really let in again',
+    what: 'What happened',
+    whatOf: (who: string) => `What happened to the ban of ${who}`,
+    older: 'Older ones',
+    newest: 'The newest',
+  },
+  add: {
+    title: 'Keep somebody out',
+    kind: 'What',
+    kinds: { address: 'address', user: 'user' },
+    value: 'Address or name',
+    hint: 'For example 192.0.2.66, or a user that respond.user_script disables',
+    added: (who: string, state: string) => `${who}: ${state}`,
+  },
 } as const;

@@ -25,5 +25,6 @@ export const w = {
   neverText: 'It may have been removed by retention, or was never seen here.',
   noPeers: 'Nothing else is named in its events.',
   back: 'All entities',
+  state: { planned: 'would be kept out', wanted: 'is about to be kept out', active: 'is kept out', unwanted: 'is about to be let in' },
   fields: { 'source.ip': 'Addresses', 'user.name': 'Users', 'host.name': 'Hosts', 'event.dataset': 'Sources', 'event.action': 'What it did', 'destination.ip': 'Destinations' },
 } as const;

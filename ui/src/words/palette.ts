@@ -26,5 +26,7 @@ export const w = {
   blind: 'Rules that have nothing to read',
   unparsed: 'Lines that were not understood',
   channels: 'Notification channels',
+  bans: 'Who is kept out: bans',
+  exceptions: 'Exceptions and the allow-list',
   audit: 'Audit log',
 } as const;

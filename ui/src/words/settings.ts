@@ -18,7 +18,7 @@ export const w = {
   role,
   roleMeans,
   scope,
-  tabs: { account: 'Account', channels: 'Channels', lists: 'Exceptions', intel: 'Threat intelligence', storage: 'Storage', users: 'Users', tokens: 'API tokens', sessions: 'Sessions', audit: 'Audit log' },
+  tabs: { account: 'Account', channels: 'Channels', lists: 'Exceptions', bans: 'Kept out', intel: 'Threat intelligence', storage: 'Storage', users: 'Users', tokens: 'API tokens', sessions: 'Sessions', audit: 'Audit log' },
   title: 'Settings',
   tabsLabel: 'Settings',
 

@@ -5,7 +5,7 @@ export const w = {
   silence: {
     title: 'Who has gone quiet',
     note: 'each source of each host, by the rhythm it has shown',
-    none: 'No source has been heard yet.',
+    none: 'No source has been heard yet: their rhythm is saved once a minute.',
     calm: (count: number) => `Nobody has gone quiet: ${many(count, 'source sends', 'sources send')} as usual, or too irregularly to tell.`,
     condition: { silent: 'silent', sending: 'sending', learning: 'learning', irregular: 'irregular', ignored: 'ignored' },
     means: {

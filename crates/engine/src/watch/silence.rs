@@ -84,17 +84,22 @@ impl Silence {
         let text = |name: &str| alert.field_text(name).unwrap_or_default();
         let (dataset, host) = (text("event.dataset"), text("host.name"));
         self.rhythms.told(&dataset, &host, &text("tocsin.input"), &alert.id);
+        // What people look at says so at once, and a crash does not forget which alert it is.
+        self.save();
     }
 
     pub(super) fn look(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
-        for back in self.rhythms.take_back() {
-            self.end(&back);
+        let back = self.rhythms.take_back();
+        for one in &back {
+            self.end(one);
+        }
+        if !back.is_empty() {
+            self.save();
         }
         let fell = self.rhythms.look(now);
         if fell.is_empty() {
             return;
         }
-        // Saved before it is told, so that it is told of the same last event after a crash.
         for one in &fell {
             let blind = self.blind(&one.source);
             tracing::warn!("{}", sentence(one, &blind));

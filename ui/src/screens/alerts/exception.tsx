@@ -22,6 +22,7 @@ interface Preview {
   because?: string | null;
 }
 
+const SCOPES = ['rule', 'pack', 'all'] as const;
 const SPANS = Object.keys(w.spans) as (keyof typeof w.spans)[];
 
 export function Except({ alert }: { alert: Alert }) {
@@ -48,8 +49,10 @@ function Dialog({ alert, close }: { alert: Alert; close: () => void }) {
   const [expires, setExpires] = useState<keyof typeof w.spans>('30d');
   const [confirm, setConfirm] = useState(false);
   useEffect(() => box.current?.showModal(), []);
+  const [scope, setScope] = useState<keyof typeof w.scopes>('rule');
   const asked = useRested(condition);
-  const what = { rule: alert.rule.id, condition: asked };
+  const pack = alert.rule.ruleset ?? '';
+  const what = { ...(scope === 'rule' && { rule: alert.rule.id }), ...(scope === 'pack' && { pack }), condition: asked };
   const preview = useQuery({
     queryKey: ['exception', what],
     queryFn: ({ signal }) => sendJson<Preview>('POST', `${API}/exceptions/preview`, what, signal),
@@ -71,6 +74,7 @@ function Dialog({ alert, close }: { alert: Alert; close: () => void }) {
         }}
       >
         <h2 id={id}>{w.title}</h2>
+        <label><span>{w.scope}</span><select value={scope} onChange={(event) => setScope(event.target.value as typeof scope)}>{SCOPES.map((each) => (each !== 'pack' || pack !== '') && <option key={each} value={each}>{w.scopes[each](each === 'rule' ? alert.rule.name : pack)}</option>)}</select></label>
         <label><span>{w.condition}</span><textarea className="mono" rows={2} value={condition} spellCheck={false} onChange={(event) => setCondition(event.target.value)} /></label>
         {preview.error && <p role="alert" className="wrong"><Text text={preview.error.message} /></p>}
         {tried && <p role="status" data-testid="tried-exception"><b>{w.tested(tried.days, tried.hidden, tried.alerts)}</b> {w.positives(tried.true_positives)}</p>}

@@ -3,12 +3,15 @@ import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
 import { useMayChange, useMe } from '../../api/accounts';
 import { useChangeAlert } from '../../api/queries';
 import { DISPOSITIONS, type Alert, type AlertChange, type AlertCore, type Disposition } from '../../api/types';
+import { firstText } from '../../lib/fields';
 import { useKeys } from '../../lib/keys';
 import { usePrefs } from '../../lib/prefs';
 import { undoing } from '../../lib/triage';
+import { Block } from '../../parts/ban';
 import { Icon } from '../../parts/icons';
 import { t } from '../../strings';
-import { Block } from './ban';
+import { w } from '../../words/assign';
+import { Assign } from './assign';
 import { Except } from './exception';
 
 /** How long a change can be taken back with one key. */
@@ -32,7 +35,7 @@ function useTriage(core: AlertCore) {
   }, [done]);
   const change = (wanted: AlertChange, words: string) => {
     if (isPending) return;
-    const undo = undoing(core);
+    const undo = undoing(core, wanted);
     mutate({ ...wanted, version: core.version, ...(name === '' ? {} : { by: name }) }, { onSuccess: () => setDone({ words, undo }) });
   };
   const undo = () => {
@@ -49,12 +52,15 @@ export function Actions({ alert }: { alert: Alert }) {
 
 function Doing({ alert }: { alert: Alert }) {
   const core = alert.tocsin.alert;
+  const address = firstText(alert, 'source.ip');
   const { name, change, undo, done, error } = useTriage(core);
   const [choosing, setChoosing] = useState(false);
+  const [assigning, setAssigning] = useState(false);
   const acknowledge = () => core.status === 'new' && change({ status: 'acknowledged' }, t.triage.acknowledged);
-  const take = () => name !== '' && core.owner !== name && change({ owner: name }, t.triage.taken(name));
+  // Without accounts it is not known who "me" is: that is asked.
+  const take = () => (name === '' ? setAssigning(true) : core.owner !== name && change({ owner: name }, t.triage.taken(name)));
   const close = () => core.status !== 'closed' && setChoosing(true);
-  useKeys({ a: acknowledge, i: take, e: close, z: undo });
+  useKeys({ a: acknowledge, i: take, I: () => setAssigning(true), e: close, z: undo });
   return (
     <div className="actions" role="group" aria-label={t.triage.label}>
       {core.status === 'new' && (
@@ -69,7 +75,9 @@ function Doing({ alert }: { alert: Alert }) {
       {name !== '' && core.owner !== name && (
         <button type="button" className="button" onClick={take}>{t.triage.take}<kbd>{'i'}</kbd></button>
       )}
-      <Block alert={alert} />
+      <button type="button" className="button" aria-haspopup="dialog" onClick={() => setAssigning(true)}>{w.open}<kbd>{'I'}</kbd></button>
+      {assigning && <Assign core={core} change={change} close={() => setAssigning(false)} />}
+      {address !== undefined && <Block whom={{ address }} reason={alert.rule.name} alert={core.id} />}
       <Except alert={alert} />
       <span role="status" className="note">
         {error ? <span className="wrong">{error.message}</span> : done?.words}

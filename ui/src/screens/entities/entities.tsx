@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useLocation } from 'wouter';
+import { isHeld, useBans } from '../../api/bans';
 import { search, type Question } from '../../api/history';
 import { useRelated } from '../../api/queries';
 import { timeOf } from '../../lib/event';
@@ -10,6 +11,7 @@ import { clause } from '../../lib/kql';
 import { nowMs } from '../../lib/now';
 import { searchPath } from '../../lib/search';
 import { number } from '../../lib/time';
+import { Block, heldOf, type Whom } from '../../parts/ban';
 import { Icon, SeverityMark } from '../../parts/icons';
 import { Failure, Panel, Skeleton } from '../../parts/panel';
 import { Text } from '../../parts/text';
@@ -156,6 +158,7 @@ function Entity({ kind, value }: { kind: Kind; value: string }) {
     <div className="entities-screen">
       <header className="screen-head">
         <h1><span className="note">{w.kinds[kind]}</span> <span className="mono"><Text text={value} /></span></h1>
+        {kind !== 'host' && <Kept whom={kind === 'address' ? { address: value } : { user: value }} />}
         <Link className="button" href={searchPath({ q, last: LAST })}><Icon name="search" size={13} />{w.search}</Link>
       </header>
       {!data && query.error && <Failure error={query.error} retry={query.refetch} />}
@@ -176,6 +179,17 @@ function Entity({ kind, value }: { kind: Kind; value: string }) {
         </>
       )}
     </div>
+  );
+}
+
+/** Whether it is kept out, and the way to do so. */
+function Kept({ whom }: { whom: Whom }) {
+  const held = heldOf(useBans().data?.bans, whom);
+  return (
+    <>
+      {held && isHeld(held.state) && <Link className="tag" href="/settings/bans" data-testid="kept-out">{w.state[held.state]}</Link>}
+      <Block whom={whom} reason="" />
+    </>
   );
 }
 

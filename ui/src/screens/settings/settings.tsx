@@ -9,6 +9,7 @@ import { t } from '../../strings';
 import { w } from '../../words/settings';
 import '../../styles/settings.css';
 import { Audit } from './audit';
+import { BanList } from './bans';
 import { Channels } from './channels';
 import { Intel } from './intel';
 import { Lists, Storage } from './lists';
@@ -16,7 +17,7 @@ import { Sessions, Tokens, Users } from './manage';
 import { Field, Form, SetupForm } from './signin';
 import '../../styles/alerts.css';
 
-const OPEN_TABS = ['account', 'channels', 'lists', 'intel', 'storage'] as const;
+const OPEN_TABS = ['account', 'channels', 'lists', 'bans', 'intel', 'storage'] as const;
 const ADMIN_TABS = ['users', 'tokens', 'sessions', 'audit'] as const;
 type Tab = (typeof OPEN_TABS)[number] | (typeof ADMIN_TABS)[number];
 
@@ -38,6 +39,7 @@ export function Settings({ tab }: { tab: string | undefined }) {
       {me.data && !me.data.accounts && shown === 'account' && <First />}
       {me.data && shown === 'channels' && <Channels />}
       {me.data && shown === 'lists' && <Lists />}
+      {me.data && shown === 'bans' && <BanList />}
       {me.data && shown === 'intel' && <Intel />}
       {me.data && shown === 'storage' && <Storage />}
       {me.data?.accounts && shown === 'account' && <Account me={me.data} />}

@@ -1,0 +1,33 @@
+/** Words of what the health line stands for. */
+import { LOCALE } from '../strings';
+
+const digits = new Intl.NumberFormat(LOCALE);
+const many = (value: number, one: string, more: string) => `${digits.format(value)} ${value === 1 ? one : more}`;
+
+export const w = {
+  inputs: 'Inputs',
+  noInputs: 'No input is configured',
+  channels: 'Notification channels',
+  noChannels: 'No channel is configured: alerts go to the alert log only',
+  input: 'Input',
+  source: 'From',
+  received: 'Received',
+  last: 'Last event',
+  channel: 'Channel',
+  delivered: 'Delivered',
+  pending: 'Pending',
+  failed: 'Failed',
+  never: 'never',
+  droppedFor: (n: number, reason: string) => `${digits.format(n)} × ${reason}`,
+  rules: (loaded: number, refused: number) =>
+    `${many(loaded, 'rule', 'rules')} loaded${refused > 0 ? `, ${digits.format(refused)} refused` : ''}`,
+  uptime: (time: string) => `up ${time}`,
+  version: (version: string) => `Tocsin ${version}`,
+  stored: (n: number) => `${digits.format(n)} events stored`,
+  silent: (n: number) => many(n, 'source has gone quiet', 'sources have gone quiet'),
+  of: 'of',
+  blind: (n: number) => `${many(n, 'rule is', 'rules are')} blind without it: `,
+  noneBlind: 'No rule is blind without it.',
+  alert: 'Open the alert',
+  all: 'All sources',
+} as const;
