@@ -1,8 +1,5 @@
 /** Words of what the health line stands for. */
-import { LOCALE } from '../strings';
-
-const digits = new Intl.NumberFormat(LOCALE);
-const many = (value: number, one: string, more: string) => `${digits.format(value)} ${value === 1 ? one : more}`;
+import { many, n as written } from './count';
 
 export const w = {
   inputs: 'Inputs',
@@ -18,12 +15,12 @@ export const w = {
   pending: 'Pending',
   failed: 'Failed',
   never: 'never',
-  droppedFor: (n: number, reason: string) => `${digits.format(n)} × ${reason}`,
+  droppedFor: (n: number, reason: string) => `${written(n)} × ${reason}`,
   rules: (loaded: number, refused: number) =>
-    `${many(loaded, 'rule', 'rules')} loaded${refused > 0 ? `, ${digits.format(refused)} refused` : ''}`,
+    `${many(loaded, 'rule', 'rules')} loaded${refused > 0 ? `, ${written(refused)} refused` : ''}`,
   uptime: (time: string) => `up ${time}`,
   version: (version: string) => `Tocsin ${version}`,
-  stored: (n: number) => `${digits.format(n)} events stored`,
+  stored: (n: number) => `${written(n)} events stored`,
   silent: (n: number) => many(n, 'source has gone quiet', 'sources have gone quiet'),
   of: 'of',
   blind: (n: number) => `${many(n, 'rule is', 'rules are')} blind without it: `,
