@@ -374,6 +374,10 @@ fn host_and_tag(text: &str) -> (Head<'_>, &str) {
         && is_priority(word.trim_matches(['<', '>', '[', ']']))
     {
         rest = after.trim_start_matches(' ');
+    } else if head.host.is_some()
+        && let Some(after) = behind_priority(rest)
+    {
+        rest = after;
     }
     // Cisco and others write a colon of its own between host and message.
     if let Some(body) = rest.strip_prefix(": ") {
@@ -449,6 +453,14 @@ fn without_facility(text: &str) -> &str {
 fn is_priority(word: &str) -> bool {
     let Some((facility, severity)) = word.split_once(['.', ':']) else { return false };
     facility.split('|').any(|facility| FACILITIES.contains(&facility)) && is_level(severity)
+}
+
+/// What follows `authpriv info `: facility and severity as two words between host and tag.
+fn behind_priority(text: &str) -> Option<&str> {
+    let (facility, rest) = text.split_once(' ')?;
+    let (severity, rest) = rest.split_once(' ')?;
+    let rest = rest.trim_start_matches(' ');
+    (FACILITIES.contains(&facility) && is_level(severity) && tag(rest).is_some()).then_some(rest)
 }
 
 /// `message repeated 3 times: [ … ]` → 3 and what is inside.

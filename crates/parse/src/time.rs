@@ -258,7 +258,7 @@ pub(crate) fn us(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
         Some(year) => year,
         None => 2000 + cursor.digits(2)?,
     };
-    let _ = cursor.take(b',');
+    let comma = cursor.take(b',').is_some();
     // Proxmox writes `21/11/2026:00:11:50`, day first.
     let (month, day) = match cursor.take(b':') {
         Some(()) => (day, month),
@@ -268,8 +268,8 @@ pub(crate) fn us(text: &[u8], clock: &mut Clock<'_>) -> Option<Read> {
     let (seconds, nanos) = cursor.clock()?;
     let before = cursor.at;
     let seconds = cursor.half_day(seconds);
-    // An hour of one digit is one of twelve.
-    if short && cursor.at == before {
+    // An hour of one digit is one of twelve; IIS, which writes a comma, counts to 24.
+    if short && !comma && cursor.at == before {
         return None;
     }
     let zone = cursor.zone();

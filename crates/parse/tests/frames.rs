@@ -14,6 +14,8 @@ const FRAMES: &[(&str, &str, &str)] = &[
     ("Nov 21 00:11:50.250 vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50.25Z"),
     ("Nov 21 00:11:50 <auth.info> vm sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
     ("Nov 21 00:11:50 vm auth|security:info sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
+    ("2026 Nov 21 00:11:50 vm  authpriv info  sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
+    ("Nov 21 00:11:50 vm daemon notice sshd[5]: {}", "rfc3164", "2026-11-21T00:11:50Z"),
     (
         "Nov 21 00:11:50 relay Message forwarded from vm: sshd[5]: {}",
         "rfc3164",

@@ -48,14 +48,15 @@ pub(crate) fn archived<'t>(
     Some((head, path, line))
 }
 
-/// What follows `web-1  | `, which `docker compose logs` writes before each line.
+/// What follows `web-1  | `, which `docker compose logs` writes before each line, or
+/// `web.1.x1y2@node    | `, as `docker service logs` does.
 pub(crate) fn compose(text: &str) -> Option<&str> {
     let (name, inner) = text.split_once("| ")?;
     let plain = name.trim_end_matches(' ');
     let named = !plain.is_empty()
         && plain.len() < name.len()
         && plain.len() <= HOST_BYTES_MAX
-        && plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        && plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
     named.then_some(inner)
 }
 

@@ -47,6 +47,10 @@ pub(crate) const LIBRARY: &[(&str, &str)] = &[
     ("IISTIME", r"\d+/\d+/\d+, \d+:\d\d:\d\d"),
     ("METHOD", r"[A-Z_]{3,}"),
     ("STATUS", r"[1-5]\d\d"),
+    (
+        "PGLEVEL",
+        r"(?:LOG|FATAL|ERROR|WARNING|STATEMENT|DETAIL|HINT|NOTICE|PANIC|INFO|DEBUG\d?|CONTEXT)",
+    ),
     ("YYMMDD", r"\d{6} +\d{1,2}:\d\d:\d\d"),
     ("YYYYMMDD", r"\d{8} +\d{1,2}:\d\d:\d\d"),
     ("SLASHTIME", r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)?"),
