@@ -24,8 +24,6 @@ pub enum Outcome {
     Joined(AlertId),
     /// The address is on the allow-list.
     Allowed,
-    /// The rule is switched off.
-    Disabled,
     /// It is of an alert that an exception hides.
     Hidden(AlertId),
 }
@@ -140,7 +138,8 @@ impl Alerts {
         })
     }
 
-    /// Takes a finding. `historical` marks alerts from logs written before Tocsin watched.
+    /// Takes a finding of a rule that is on, which is not asked here. `historical` marks alerts
+    /// from logs written before Tocsin watched.
     pub fn add(&mut self, finding: &Finding, historical: bool) -> Outcome {
         self.place(finding, historical, None)
     }
@@ -157,12 +156,6 @@ impl Alerts {
     }
 
     fn place(&mut self, finding: &Finding, historical: bool, exception: Option<u64>) -> Outcome {
-        let disabled = &self.config.disabled_rules;
-        if disabled.contains(&finding.rule.id)
-            || finding.rule.name.as_ref().is_some_and(|name| disabled.contains(name))
-        {
-            return Outcome::Disabled;
-        }
         if self.is_allowed(finding) {
             self.counters.allowed += 1;
             return Outcome::Allowed;

@@ -9,7 +9,7 @@ use tocsin_model::Severity;
 use crate::terminal::{counted, safe};
 
 /// Rules, sources and packs in a sentence.
-pub fn about_rules(content: &Content, disabled: &[String]) -> String {
+pub fn about_rules(content: &Content) -> String {
     let rules = content.rules.rules();
     let mut worst_first = Severity::ALL;
     worst_first.reverse();
@@ -26,13 +26,6 @@ pub fn about_rules(content: &Content, disabled: &[String]) -> String {
     let sources = counted(content.parser.sources().len(), "source");
     let packs = counted(content.packs.len(), "pack");
     text.push_str(&format!(" and {sources} from {packs}"));
-    let is_off = |id: &str, name: Option<&str>| {
-        disabled.iter().any(|wanted| wanted == id || Some(wanted.as_str()) == name)
-    };
-    let off = rules.iter().filter(|rule| is_off(&rule.id, rule.name.as_deref())).count();
-    if off > 0 {
-        text.push_str(&format!("; {off} of them never alert (alerts.disabled_rules)"));
-    }
     let refused = content.diagnostics.iter().filter(|found| found.level == Level::Error).count();
     if refused > 0 {
         text.push_str(&format!("; {refused} files or rules refused, see above"));
@@ -47,7 +40,10 @@ pub fn announce(handle: &Handle, page: &str, file: Option<&str>, about_rules: &s
     eprintln!("  page and API   {page}/");
     eprintln!("  configuration  {}", safe(file));
     eprintln!("  data           {}", handle.config.server.data_dir.display());
-    eprintln!("  detection      {}", safe(about_rules));
+    let exceptions = handle.exceptions.current();
+    let off = handle.in_force.load().rules.iter().filter(|rule| exceptions.is_off(rule)).count();
+    let off = if off > 0 { format!("; {off} of the rules never alert") } else { String::new() };
+    eprintln!("  detection      {}{off}", safe(about_rules));
     let watching = handle.collector.watching();
     let (well, ill): (Vec<_>, Vec<_>) =
         watching.iter().partition(|watched| watched.problem.is_none());

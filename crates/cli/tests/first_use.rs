@@ -91,7 +91,7 @@ fn names_that_mean_nothing_are_told() {
     });
     has_all(&said, &wanted);
     let line = said.lines().find(|line| line.contains("detection  ")).unwrap();
-    assert!(line.contains("1 of them never alert"), "{line}");
+    assert!(line.contains("1 of the rules never alert"), "{line}");
     let (counts, rest) = line.split_once('(').unwrap().1.split_once(')').unwrap();
     assert!(rest.contains("packs"), "{line}");
     let number =

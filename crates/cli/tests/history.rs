@@ -17,9 +17,14 @@ fn import(setup: &Setup) -> u64 {
     command.args(["simulate", "--rate", "0", "--count", "6000", "--seed", "7", "--to"]).arg(&log);
     let (code, _, said) = output(&mut command, b"");
     assert_eq!(code, 0, "{said}");
+    store(setup)
+}
+
+/// Stores that traffic, again if need be.
+fn store(setup: &Setup) -> u64 {
     let mut command = tocsin();
     command.args(["import", "--config"]).arg(&setup.config).arg("--data").arg(setup.path("data"));
-    let (code, told, said) = output(command.arg(log), b"");
+    let (code, told, said) = output(command.arg(setup.path("sim.log")), b"");
     assert_eq!(code, 0, "{said}");
     let words: Vec<&str> = told.split_whitespace().collect();
     assert_eq!(&words[..4], ["6000", "events", "and", words[3]], "{told}");
@@ -123,18 +128,28 @@ fn rules(setup: &Setup, command: &str, argument: &str) -> (i32, String, String) 
 
 #[test]
 fn rules_are_measured_and_switched() {
-    let setup = Setup::new("");
-    import(&setup);
+    let setup = Setup::new("alerts:\n  disabled_rules: [login_brute_force]\n");
+    let raised = import(&setup);
     let (code, told, said) = rules(&setup, "cost", "--json");
     assert_eq!(code, 0, "{said}");
     let lines = json_lines(&told);
     let nanos = |line: &Json| line["cost"]["nanos_per_event"].as_f64().unwrap();
     assert!(lines.len() > 30 && nanos(&lines[0]) > 0.0, "{told}");
     assert!(lines.is_sorted_by(|a, b| nanos(a) >= nanos(b)), "{told}");
+    let log = setup.path("sim.log").display().to_string();
+    let scanned = |arguments: &[&str]| {
+        let (code, told, said) = ask(&setup, &[&["scan"], arguments, &[&*log]].concat());
+        assert_eq!(code, 0, "{said}");
+        json_lines(&told).len()
+    };
+    let disabled = scanned(&[]);
     for way in ["off", "on"] {
         let (code, told, said) = rules(&setup, way, "login_brute_force");
         assert_eq!(code, 0, "{said}");
         assert!(told.starts_with(way), "{told}");
+        assert_eq!(scanned(&[]) > disabled, way == "on", "whatever the configuration says");
     }
+    assert_eq!(scanned(&["--ignore-exceptions"]), disabled, "as the configuration has it");
+    assert!(store(&setup) > raised, "as live");
     assert_eq!(rules(&setup, "off", "no_such_rule").0, 2);
 }

@@ -115,8 +115,6 @@ struct Going<'a> {
 
 impl<'a> Going<'a> {
     fn new(chosen: &'a Chosen, alerts: &AlertConfig, samples: usize) -> Result<Self, StoreError> {
-        // A rule that is switched off is backtested to see whether to switch it on.
-        let alerts = AlertConfig { disabled_rules: Vec::new(), ..alerts.clone() };
         let cooldowns = chosen.rules.rules().iter().filter_map(|rule| rule.cooldown);
         let longest_cooldown = cooldowns.max().unwrap_or_default().max(alerts.cooldown());
         let mut detector = Detector::new(Arc::new(chosen.rules.clone()), &chosen.options);
@@ -124,7 +122,7 @@ impl<'a> Going<'a> {
         Ok(Self {
             chosen,
             detector,
-            alerts: Alerts::new(alerts).map_err(StoreError::BadRequest)?,
+            alerts: Alerts::new(alerts.clone()).map_err(StoreError::BadRequest)?,
             longest_cooldown,
             findings: Vec::new(),
             tally: Tally::new(chosen, samples.min(SAMPLES_MAX)),

@@ -123,6 +123,11 @@ struct Compiled {
 }
 
 impl Exceptions {
+    /// None, and rules that the configuration switches off, by id or name.
+    pub fn without_catalog(disabled: Vec<String>) -> Self {
+        Self { disabled: Arc::new(disabled), ..Self::default() }
+    }
+
     /// Whether a rule never alerts.
     pub fn is_off(&self, rule: &RuleMeta) -> bool {
         match self.switched.get(&rule.id) {
@@ -170,19 +175,11 @@ pub struct ExceptionBook {
 }
 
 impl ExceptionBook {
-    /// With what the catalog has.
+    /// With what the catalog has, and rules that the configuration switches off, by id or name.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn open(catalog: Arc<Catalog>) -> Result<Self, CatalogError> {
-        Self::open_with(catalog, Vec::new())
-    }
-
-    /// The same, with rules that the configuration switches off, by id or name.
-    ///
-    /// # Errors
-    /// When the catalog cannot be read.
-    pub fn open_with(catalog: Arc<Catalog>, disabled: Vec<String>) -> Result<Self, CatalogError> {
+    pub fn open(catalog: Arc<Catalog>, disabled: Vec<String>) -> Result<Self, CatalogError> {
         let book = Self { catalog, current: ArcSwap::default(), disabled: Arc::new(disabled) };
         book.refresh()?;
         Ok(book)
@@ -192,8 +189,8 @@ impl ExceptionBook {
     ///
     /// # Errors
     /// When there is no catalog in it that can be used.
-    pub fn open_dir(dir: &Path) -> Result<Self, CatalogError> {
-        Self::open(Arc::new(Catalog::open(dir)?))
+    pub fn open_dir(dir: &Path, disabled: Vec<String>) -> Result<Self, CatalogError> {
+        Self::open(Arc::new(Catalog::open(dir)?), disabled)
     }
 
     /// What is in force.

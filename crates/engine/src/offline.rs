@@ -42,7 +42,7 @@ pub struct Scanner {
     spare: Vec<Read>,
     seen: Seen,
     expected: Vec<String>,
-    exceptions: Option<Arc<Exceptions>>,
+    exceptions: Arc<Exceptions>,
 }
 
 /// What was read.
@@ -70,6 +70,7 @@ impl Scanner {
         keep_findings: bool,
         threads: usize,
     ) -> Result<Self, String> {
+        let exceptions = Arc::new(Exceptions::without_catalog(alerts.disabled_rules.clone()));
         Ok(Self {
             crew: Crew::new(&content.parser, &content.rules, threads),
             detector: Detector::new(Arc::new(content.rules.clone()), &content.options),
@@ -82,7 +83,7 @@ impl Scanner {
             spare: Vec::new(),
             seen: Seen::default(),
             expected: Vec::new(),
-            exceptions: None,
+            exceptions,
         })
     }
 
@@ -91,9 +92,9 @@ impl Scanner {
         self.crew.know(context);
     }
 
-    /// Leaves out what these exceptions hide, and counts it.
+    /// Leaves out what these exceptions hide, and counts it; they know, too, which rules are off.
     pub fn except(&mut self, exceptions: Arc<Exceptions>) {
-        self.exceptions = Some(exceptions);
+        self.exceptions = exceptions;
     }
 
     /// Counts the records that these sources understand.
@@ -181,7 +182,11 @@ impl Scanner {
 
     fn sort_out(&mut self) {
         for finding in self.findings.drain(..) {
-            if self.exceptions.as_ref().is_some_and(|all| all.hides(&finding).is_some()) {
+            // A rule that is off still finds something, and raises no alert of it.
+            if !self.keep_findings && self.exceptions.is_off(&finding.rule) {
+                continue;
+            }
+            if self.exceptions.hides(&finding).is_some() {
                 self.seen.hidden += 1;
                 continue;
             }

@@ -353,7 +353,7 @@ impl Pipeline {
                     self.raised.push((id, NoticeKind::Raised));
                 }
                 Outcome::Escalated(id) => self.raised.push((id, NoticeKind::Escalated)),
-                Outcome::Joined(_) | Outcome::Disabled | Outcome::Hidden(_) => {}
+                Outcome::Joined(_) | Outcome::Hidden(_) => {}
                 Outcome::Allowed => {
                     progress.allowed.fetch_add(1, Ordering::Relaxed);
                 }

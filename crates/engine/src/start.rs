@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use tocsin_alert::{AlertConfig, Alerts};
+use tocsin_alert::Alerts;
 use tocsin_catalog::Catalog;
 use tocsin_collect::{Batch, Collector, Journal, Stats};
 use tocsin_detect::Detector;
@@ -102,9 +102,8 @@ impl Engine {
             Some(text) => Payload::from_text(&text).map_err(unusable)?,
             None => Payload::default(),
         };
-        let exceptions =
-            ExceptionBook::open_with(catalog.clone(), config.alerts.disabled_rules.clone())
-                .map_err(|error| unusable(error.to_string()))?;
+        let exceptions = ExceptionBook::open(catalog.clone(), config.alerts.disabled_rules.clone())
+            .map_err(|error| unusable(error.to_string()))?;
         let since = watching_since(&catalog).map_err(unusable)?;
         payload.checkpoints.set_watching_since(since);
         let opened = Opened {
@@ -369,9 +368,7 @@ fn restore(
     let rules = Arc::new(content.rules.clone());
     let mut detector = Detector::new(rules, &content.options);
     detector.measure(crate::cost::nanos);
-    // Which rules are off, the exceptions know.
-    let of_alerts = AlertConfig { disabled_rules: Vec::new(), ..config.alerts.clone() };
-    let mut alerts = Alerts::new(of_alerts).map_err(StartError::Stage)?;
+    let mut alerts = Alerts::new(config.alerts.clone()).map_err(StartError::Stage)?;
     if opened.payload.epoch == 0 {
         return Ok((detector, alerts));
     }

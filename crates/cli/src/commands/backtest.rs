@@ -90,7 +90,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         chosen
     } else {
         let data = args.history.data.as_ref().unwrap_or(&loaded.config.server.data_dir);
-        let book = ExceptionBook::open_dir(data)?;
+        let book = ExceptionBook::open_dir(data, Vec::new())?;
         chosen.but_for(book.current(), Timestamp::from_system(SystemTime::now()))
     };
     let samples = if args.all_rules && !args.json { 0 } else { args.samples };

@@ -118,7 +118,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
-    let book = ExceptionBook::open_dir(&loaded.config.server.data_dir)?;
+    let book = ExceptionBook::open_dir(&loaded.config.server.data_dir, Vec::new())?;
     match args.command {
         Command::Add(args) => add(&book, *args, &loaded),
         Command::List(args) => list(&book, &args),

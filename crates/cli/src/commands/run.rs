@@ -52,7 +52,7 @@ async fn serve(loaded: Loaded, written: Written) -> anyhow::Result<ExitCode> {
     let content = Content::load(&config.content, &config.detect, &Choice::default());
     print_diagnostics(&content.diagnostics);
     print_diagnostics(&doubts(&loaded, &content));
-    let about_rules = about_rules(&content, &config.alerts.disabled_rules);
+    let about_rules = about_rules(&content);
     let engine = Engine::start(loaded.config, content).await?;
     let shutdown = CancellationToken::new();
     let server = tocsin_server::serve(engine.handle().clone(), shutdown.clone()).await;

@@ -50,8 +50,8 @@ pub struct Args {
     /// Threads that parse and match; by default as many as there are cores.
     #[arg(long, value_name = "NUMBER")]
     threads: Option<NonZeroUsize>,
-    /// Leave out what the exceptions of this data directory hide. Default: those of the
-    /// configuration's, when a configuration is named.
+    /// Leave out what the exceptions of this data directory hide, and rules that are switched off
+    /// there. Default: those of the configuration's, when a configuration is named.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Show also what exceptions hide.
@@ -96,7 +96,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             .map_err(|error| anyhow!(error))?;
     scanner.know(Arc::new(ContextBook::open(&loaded.config)));
     match excepting(&args, &loaded.config.server.data_dir) {
-        Ok(Some(dir)) => scanner.except(ExceptionBook::open_dir(dir)?.current()),
+        Ok(Some(dir)) => {
+            let disabled = loaded.config.alerts.disabled_rules.clone();
+            scanner.except(ExceptionBook::open_dir(dir, disabled)?.current());
+        }
         Ok(None) => {}
         Err(message) => {
             eprintln!("tocsin: {message}");

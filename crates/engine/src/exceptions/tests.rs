@@ -43,7 +43,7 @@ struct Fixture {
 
 fn fixture() -> Fixture {
     let dir = tempfile::tempdir().unwrap();
-    let book = ExceptionBook::open_dir(dir.path()).unwrap();
+    let book = ExceptionBook::open_dir(dir.path(), Vec::new()).unwrap();
     Fixture { _dir: dir, book, rules: vec![rule("a", "web"), rule("b", "linux")] }
 }
 

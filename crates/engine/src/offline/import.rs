@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tocsin_alert::Alerts;
+use tocsin_alert::{Alerts, Outcome};
 use tocsin_catalog::Catalog;
 use tocsin_detect::Detector;
 use tocsin_enrich::Enricher;
@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::content::Content;
 use crate::context::ContextBook;
 use crate::epoch::Payload;
+use crate::exceptions::{ExceptionBook, Exceptions};
 use crate::unpack::{line_place, unpack};
 
 /// Events between two commits.
@@ -37,7 +38,9 @@ pub struct Importer {
     enricher: Enricher,
     detector: Detector,
     alerts: Alerts,
-    catalog: Catalog,
+    exceptions: Arc<Exceptions>,
+    raised: u64,
+    catalog: Arc<Catalog>,
     store: Embedded,
     stream: u64,
     waiting: Vec<Event>,
@@ -66,12 +69,18 @@ impl Importer {
         let payload = payload.unwrap_or_else(|| Payload::default().to_text());
         // Ids must differ from those of earlier imports into the same directory.
         let stored = store.stats().map_err(|error| text(&error))?.documents;
+        let catalog = Arc::new(Catalog::open(data_dir).map_err(|error| text(&error))?);
+        let disabled = config.alerts.disabled_rules.clone();
+        let exceptions = ExceptionBook::open(catalog.clone(), disabled);
+        let exceptions = exceptions.map_err(|error| text(&error))?.current();
         Ok(Self {
             worker: content.parser.worker(),
             enricher: ContextBook::open(config).enricher(),
             detector: Detector::new(Arc::new(content.rules.clone()), &content.options),
             alerts: Alerts::new(config.alerts.clone())?,
-            catalog: Catalog::open(data_dir).map_err(|error| text(&error))?,
+            exceptions,
+            raised: 0,
+            catalog,
             store,
             stream: (1 << 63) | (stored << 16),
             waiting: Vec::new(),
@@ -123,13 +132,20 @@ impl Importer {
         self.sort_out();
         self.append()?;
         self.commit()?;
-        Ok(Imported { events: self.events, alerts: self.alerts.counters().raised })
+        Ok(Imported { events: self.events, alerts: self.raised })
     }
 
     fn sort_out(&mut self) {
         for mut finding in self.findings.drain(..) {
             self.enricher.complete(&mut finding);
-            self.alerts.add(&finding, true);
+            if self.exceptions.is_off(&finding.rule) {
+                continue;
+            }
+            let added = match self.exceptions.hides(&finding) {
+                None => self.alerts.add(&finding, true),
+                Some(id) => self.alerts.add_hidden(&finding, true, id),
+            };
+            self.raised += u64::from(matches!(added, Outcome::Raised(_)));
         }
     }
 

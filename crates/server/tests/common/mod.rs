@@ -148,8 +148,7 @@ pub async fn handle(
         pack: "authentication".to_owned(),
         ..RuleMeta::default()
     };
-    let exceptions =
-        ExceptionBook::open_with(catalog.clone(), config.alerts.disabled_rules.clone());
+    let exceptions = ExceptionBook::open(catalog.clone(), config.alerts.disabled_rules.clone());
     let exceptions = exceptions.unwrap();
     let store: Arc<dyn EventStore> = Arc::new(store.unwrap());
     let responder = tocsin_engine::respond::responder(&config, catalog.clone(), store.clone());
