@@ -1,5 +1,5 @@
 //! Archived partitions answer as they did, lose nothing in a crash, and are vouched for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
 
@@ -361,6 +361,11 @@ fn what_is_deleted_while_the_archive_is_away_goes_later() {
     let store = Embedded::open(dir.path(), options()).unwrap();
     assert_eq!(counted(&store), left);
     away(store.archive_before(Timestamp(i64::MAX), &Cancel::default()));
+    // Who cannot look does not say that anything was changed.
+    let verified = verify_with(dir.path(), shelf.as_ref()).unwrap();
+    let unread = |state: &&PartitionState| matches!(state, PartitionState::Unread(_));
+    assert_eq!(verified.partitions.values().filter(unread).count(), 3);
+    assert!(!verified.is_intact());
     shelf.1.store(false, Ordering::Relaxed);
     store.archive_before(Timestamp(i64::MAX), &Cancel::default()).unwrap();
     assert_eq!(files(other.path()).len(), 7);

@@ -137,6 +137,7 @@ pub fn run_verify(args: VerifyArgs) -> anyhow::Result<ExitCode> {
                 PartitionState::Deleted => "deleted by retention".to_owned(),
                 PartitionState::Missing => "MISSING: nobody here deleted it".to_owned(),
                 PartitionState::Unsealed => "NOT SEALED: it was closed without a seal".to_owned(),
+                PartitionState::Unread(why) => format!("NOT COMPARED, cannot be read: {why}"),
                 PartitionState::Changed(files) => format!("CHANGED: {}", files.join(", ")),
             };
             println!("{name}  {word}");

@@ -111,8 +111,8 @@ impl Embedded {
         remove_gone(&self.dir, &self.shelf)?;
         // Once at the start, so that a shelf that cannot be used is told of before it is needed,
         // and again before there is work for it.
-        let mut is_ready = self.shelf_was_ready.load(Ordering::Relaxed);
-        if !is_ready {
+        let mut is_seen = !self.shelf_was_ready.load(Ordering::Relaxed);
+        if is_seen {
             self.see_shelf()?;
         }
         let mut moved = 0;
@@ -127,9 +127,9 @@ impl Embedded {
             if documents == 0 {
                 continue;
             }
-            if is_ready {
+            if !is_seen {
                 self.see_shelf()?;
-                is_ready = false;
+                is_seen = true;
             }
             let begin = std::time::Instant::now();
             let cold = match make::make(&self.dir, partition, &self.shelf, cancel)? {

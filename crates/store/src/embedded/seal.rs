@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -86,6 +86,8 @@ pub enum PartitionState {
     Deleted,
     /// These files are not as they were.
     Changed(Vec<String>),
+    /// In the archive, which cannot be read now: this is why. Nothing is known of it.
+    Unread(String),
     /// It is gone, and retention did not delete it.
     Missing,
     /// It was closed long ago and has no seal.
@@ -93,7 +95,7 @@ pub enum PartitionState {
 }
 
 impl Verified {
-    /// Whether nothing was changed or removed.
+    /// Whether it is sure that nothing was changed or removed.
     pub fn is_intact(&self) -> bool {
         let fine = |state: &PartitionState| {
             use PartitionState::{Archived, Deleted, Intact, Open};
@@ -308,8 +310,12 @@ fn compare_archived(dir: &Path, shelf: &dyn Shelf, seal: &Seal) -> PartitionStat
                 .open_itself(&format!("{}/{name}", seal.partition))
                 .and_then(|file| hash(&file, &Cancel::default()))
         };
-        if found.ok().as_ref() != Some(digest) {
-            changed.push(name.clone());
+        match found {
+            Ok(found) if found == *digest => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return PartitionState::Unread(format!("{name}: {error}"));
+            }
+            _ => changed.push(name.clone()),
         }
     }
     if changed.is_empty() { PartitionState::Archived } else { PartitionState::Changed(changed) }

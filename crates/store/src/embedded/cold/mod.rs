@@ -74,6 +74,19 @@ impl FileAbout {
 }
 
 impl About {
+    /// That of a directory.
+    fn read(dir: &Path) -> Result<Self> {
+        let file = dir.join(ABOUT);
+        let bytes = fs::read(&file).map_err(|error| of_io(&file, &error))?;
+        let damaged = |reason: String| StoreError::Damaged { path: file.clone(), reason };
+        let about: Self =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if about.version > VERSION {
+            return Err(damaged("it was written by a newer version".to_owned()));
+        }
+        Ok(about)
+    }
+
     fn text(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
@@ -98,14 +111,7 @@ pub(crate) struct Cold {
 
 impl Cold {
     fn open_in(path: PathBuf, name: PartitionName, shelf: Arc<dyn Shelf>) -> Result<Self> {
-        let file = path.join(ABOUT);
-        let bytes = fs::read(&file).map_err(|error| of_io(&file, &error))?;
-        let damaged = |reason: String| StoreError::Damaged { path: file.clone(), reason };
-        let about: About =
-            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        if about.version > VERSION {
-            return Err(damaged("it was written by a newer version".to_owned()));
-        }
+        let about = About::read(&path)?;
         Ok(Self { name, path, about, shelf })
     }
 
@@ -197,19 +203,27 @@ pub(crate) fn remove_gone(dir: &Path, shelf: &Arc<dyn Shelf>) -> Result<()> {
         if !name.ends_with(GONE) {
             continue;
         }
-        let of = name.split('.').next().and_then(PartitionName::parse);
-        // One without a list was left by a crash before anything was retired.
-        let about = fs::read(entry.path().join(ABOUT)).ok();
-        let about = about.and_then(|bytes| serde_json::from_slice::<About>(&bytes).ok());
-        let files = about.into_iter().flat_map(|about| about.files);
-        for (of, file) in of.iter().copied().cycle().zip(files) {
-            let there = shelf_name(of, &file.name);
-            shelf.remove(&there).map_err(|error| StoreError::Failed {
-                path: Path::new(&shelf.place()).join(there),
-                reason: format!("cannot be removed: {error}"),
-            })?;
+        let path = entry.path();
+        if let Some(partition) = name.split('.').next().and_then(PartitionName::parse) {
+            remove_listed(partition, &path, shelf)?;
         }
-        fs::remove_dir_all(entry.path()).map_err(|error| of_io(&archive, &error))?;
+        fs::remove_dir_all(&path).map_err(|error| of_io(&path, &error))?;
+    }
+    Ok(())
+}
+
+/// Deletes the files that a directory lists. One that lists none was left by a crash before
+/// anything was retired.
+fn remove_listed(partition: PartitionName, dir: &Path, shelf: &Arc<dyn Shelf>) -> Result<()> {
+    if !dir.join(ABOUT).try_exists().map_err(|error| of_io(dir, &error))? {
+        return Ok(());
+    }
+    for file in About::read(dir)?.files {
+        let there = shelf_name(partition, &file.name);
+        shelf.remove(&there).map_err(|error| StoreError::Failed {
+            path: Path::new(&shelf.place()).join(there),
+            reason: format!("cannot be removed: {error}"),
+        })?;
     }
     Ok(())
 }
