@@ -4,7 +4,7 @@ mod outer;
 
 use tocsin_model::{Event, Value, field};
 
-use self::outer::{begin_again, keep_head};
+use self::outer::{begin_again, keep_head, without_cookie};
 use crate::envelope::{Kind, wrap::unwrapped};
 use crate::flatten::pairs;
 use crate::frame::{self, Head};
@@ -67,10 +67,9 @@ impl<'p> Pass<'p> {
             return None;
         }
         let text = frame::without_length(text);
-        let trimmed = text.trim_start();
-        let trimmed = trimmed.strip_prefix("@cee:").map_or(trimmed, str::trim_start);
-        if trimmed.starts_with('{')
-            && let Some(found) = self.json(trimmed, event, depth)
+        let json = without_cookie(text.trim_start());
+        if json.starts_with('{')
+            && let Some(found) = self.json(json, event, depth)
         {
             return Some(found);
         }
@@ -80,9 +79,10 @@ impl<'p> Pass<'p> {
         if let Some((head, path, body)) = frame::archived(text, &mut clock) {
             self.head(&head, event);
             let mut inner = self.inside(path, self.hint);
-            let found = inner.line(body, event, depth + 1);
-            let found = found.or_else(|| inner.framed(&Head::default(), body, event, FRAMES_MAX));
-            (self.timed, self.repeated) = (inner.timed, inner.repeated);
+            let found = inner.whole_line(body, event, depth);
+            let (timed, repeated, error) = (inner.timed, inner.repeated, inner.error);
+            (self.timed, self.repeated) = (timed, self.repeated.or(repeated));
+            self.error = self.error.or(error);
             return found;
         }
         if let Some((head, body)) = frame::peel(text, &mut clock) {
@@ -90,13 +90,19 @@ impl<'p> Pass<'p> {
         }
         if let Some((head, body)) = frame::cri(text, &mut clock) {
             self.head(&head, event);
-            let found = self.line(body, event, depth + 1);
-            return found.or_else(|| self.framed(&Head::default(), body, event, FRAMES_MAX));
+            return self.whole_line(body, event, depth);
         }
         self.bare(text, event).or_else(|| {
             let inner = frame::compose(text)?;
             self.line(inner, event, depth + 1)
         })
+    }
+
+    /// Reads a line that stood whole in a frame of its own: as one, or else as the body of the
+    /// frame.
+    fn whole_line(&mut self, body: &str, event: &mut Event, depth: usize) -> Option<Found> {
+        let found = self.line(body, event, depth + 1);
+        found.or_else(|| self.framed(&Head::default(), body, event, FRAMES_MAX))
     }
 
     /// The same record, where what stands around it says more about it.
@@ -124,7 +130,7 @@ impl<'p> Pass<'p> {
         self.head(head, event);
         self.repeated = self.repeated.or(head.repeated);
         let body = body.trim_end();
-        let json = body.strip_prefix("@cee:").map_or(body, str::trim_start);
+        let json = without_cookie(body);
         if json.starts_with('{')
             && depth < FRAMES_MAX
             && let Some(found) = self.json(json, event, depth + 1)

@@ -2,6 +2,7 @@
 //! write it: `"Data":[{"@Name":"TargetUserName","#text":"bob"}, …]`. In: the text just flattened.
 //! Out: a field for each pair. Rare, so the text is read once more.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde_json::Value as Json;
@@ -37,13 +38,23 @@ pub(crate) fn spread(text: &str, names: &mut Flattener, event: &mut Event) {
         }
     }
     for pair in list.into_iter().flatten().take(PAIRS_MAX) {
-        let text = |keys: &[&str]| keys.iter().find_map(|key| pair.get(key)?.as_str());
+        let text = |keys: &[&str]| keys.iter().find_map(|key| text_of(pair.get(key)?));
         let (Some(name), Some(value)) = (text(NAMES), text(VALUES)) else { continue };
         // Sigma has the names without blanks.
         let name = name.replace(' ', "");
         if let Some(field) = names.admit_key(event, super::ROOT, &name, usize::MAX) {
-            event.push_str(field, value);
+            event.push_str(field, &value);
         }
+    }
+}
+
+/// Text, also where whoever wrote it took the text for a number.
+fn text_of(value: &Json) -> Option<Cow<'_, str>> {
+    match value {
+        Json::String(text) => Some(Cow::Borrowed(text)),
+        Json::Number(number) => Some(Cow::Owned(number.to_string())),
+        Json::Bool(is) => Some(Cow::Borrowed(if *is { "true" } else { "false" })),
+        _ => None,
     }
 }
 
@@ -68,6 +79,10 @@ mod tests {
             (
                 r#"{"EventData":{"Data":[{"Name":"Target User","content":"bob"},{"Name":"Status","content":"0x0"}]}}"#,
                 [("TargetUser", Some("bob")), ("Status", Some("0x0")), ("IpAddress", None)],
+            ),
+            (
+                r##"{"Event":{"EventData":{"Data":[{"@Name":"Status","#text":3},{"@Name":"IpAddress","#text":null}]}}}"##,
+                [("TargetUserName", None), ("Status", Some("3")), ("IpAddress", None)],
             ),
             (
                 r#"{"Name":["a","b"],"Data":[{"Name":"Status","content":"x"}]}"#,

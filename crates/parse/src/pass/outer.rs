@@ -24,6 +24,11 @@ pub(super) fn keep_head(head: &Head<'_>, event: &mut Event) {
     }
 }
 
+/// JSON without the word by which syslog tells that it is some.
+pub(super) fn without_cookie(text: &str) -> &str {
+    text.strip_prefix("@cee:").map_or(text, str::trim_start)
+}
+
 /// Makes `event` what it was before its JSON was read: identity, times, raw line and the fields
 /// of the outer frame.
 pub(super) fn begin_again(event: &mut Event, outer: &Event, before: usize) {
