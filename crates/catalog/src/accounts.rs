@@ -6,7 +6,8 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use tocsin_model::Timestamp;
 
-use crate::{Catalog, CatalogError, Fault, Result, now, whole};
+use crate::error::{Result, refuse};
+use crate::{Catalog, Fault, now, whole};
 
 /// The most people.
 pub const USERS_MAX: u64 = 1000;
@@ -89,11 +90,7 @@ pub struct AuditEntry {
     pub status: u16,
 }
 
-pub(crate) fn refuse<T>(message: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault::Told(CatalogError::BadRequest(message.into())))
-}
-
-pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
+fn check_name(name: &str) -> Result<(), Fault> {
     let fits = |c: char| c.is_alphanumeric() || NAME_SIGNS.contains(c);
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(fits) {
         return refuse(format!(
@@ -142,6 +139,27 @@ const SESSIONS: &str = "SELECT hash, user, role, sessions.created, seen, address
     FROM sessions JOIN users ON users.name = sessions.user";
 const TOKENS: &str = "SELECT name, hash, scope, made_by, created, used FROM tokens";
 
+fn count(transaction: &Transaction<'_>, table: &str) -> Result<u64, Fault> {
+    let sql = format!("SELECT count(*) FROM {table}");
+    Ok(transaction.query_row(&sql, [], |row| whole(row, 0))?)
+}
+
+/// Makes an account, unless the name is taken.
+pub(crate) fn insert_user(
+    transaction: &Transaction<'_>,
+    name: &str,
+    role: &str,
+    password: &str,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    check_name(name)?;
+    if count(transaction, "users")? >= USERS_MAX {
+        return refuse(format!("there are {USERS_MAX} accounts; remove some"));
+    }
+    let sql = "INSERT INTO users VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING";
+    Ok(transaction.execute(sql, params![name, role, password, now.0])? > 0)
+}
+
 /// Somebody must be able to do everything, and without a provider, which may be away.
 fn keep_an_admin(transaction: &Transaction<'_>) -> Result<(), Fault> {
     let sql = "SELECT count(*) FROM users WHERE role = ?1
@@ -177,20 +195,10 @@ impl Catalog {
     pub fn add_user(&self, name: &str, role: &str, password: &str, first: bool) -> Result<()> {
         let now = now();
         self.write(|transaction| {
-            check_name(name)?;
-            let count =
-                transaction.query_row("SELECT count(*) FROM users", [], |row| whole(row, 0))?;
-            if first && count > 0 {
+            if first && count(transaction, "users")? > 0 {
                 return refuse("the first account has been made already; sign in");
             }
-            if count >= USERS_MAX {
-                return refuse(format!("there are {USERS_MAX} accounts; remove some"));
-            }
-            let added = transaction.execute(
-                "INSERT INTO users VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT DO NOTHING",
-                params![name, role, password, now.0],
-            )?;
-            if added == 0 {
+            if !insert_user(transaction, name, role, password, now)? {
                 return refuse(format!("there is an account {name:?} already"));
             }
             keep_an_admin(transaction)
@@ -228,7 +236,7 @@ impl Catalog {
         })
     }
 
-    /// Removes an account and its sessions. Whether there was one.
+    /// Removes an account, its sessions and the searches it kept for itself. Whether there was one.
     ///
     /// # Errors
     /// When no administrator would be left.
@@ -237,6 +245,9 @@ impl Catalog {
             let gone = transaction.execute("DELETE FROM users WHERE name = ?1", [name])?;
             if gone > 0 {
                 keep_an_admin(transaction)?;
+                // Nobody else of that name is to see them.
+                let sql = "DELETE FROM searches WHERE owner = ?1 AND NOT shared";
+                transaction.execute(sql, [name])?;
             }
             Ok(gone > 0)
         })
@@ -307,9 +318,7 @@ impl Catalog {
         let now = now();
         self.write(|transaction| {
             check_name(name)?;
-            let count =
-                transaction.query_row("SELECT count(*) FROM tokens", [], |row| whole(row, 0))?;
-            if count >= TOKENS_MAX {
+            if count(transaction, "tokens")? >= TOKENS_MAX {
                 return refuse(format!("there are {TOKENS_MAX} tokens; remove some"));
             }
             let added = transaction.execute(

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tocsin_model::{Alert, AlertId, Disposition, Severity, Timestamp};
 
-use crate::error::{CatalogError, Result};
+use crate::error::{Result, refuse};
 use crate::{Catalog, Fault, incidents};
 
 /// The most open alerts that [`Catalog::open_alerts_since`] loads.
@@ -142,7 +142,6 @@ impl Catalog {
     /// # Errors
     /// When there is none, or more than one.
     pub fn alert_id(&self, start: &str) -> Result<AlertId> {
-        let refuse = |reason: String| Err(CatalogError::BadRequest(reason));
         if start.len() < 4 || !start.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return refuse(format!("{start:?} is no id of an alert: give 4 to 32 hex digits"));
         }

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 use tocsin_model::Timestamp;
 
-use crate::error::{CatalogError, Result};
+use crate::error::{Result, refuse};
 use crate::triage::check_name;
 use crate::{Catalog, Fault, now, whole};
 
@@ -173,7 +173,7 @@ impl Catalog {
         check_name("name", &what.by)?;
         if what.reason.trim().is_empty() || what.reason.len() > BAN_TEXT_BYTES_MAX {
             let message = format!("reason: 1 to {BAN_TEXT_BYTES_MAX} bytes, please");
-            return Err(CatalogError::BadRequest(message));
+            return refuse(message);
         }
         let created = now();
         let (rule_id, rule_title) = what.rule.clone().unzip();
@@ -445,6 +445,6 @@ mod tests {
             catalog.bans_of(&Target::parse("2001:db8::99").unwrap(), since).unwrap().is_empty()
         );
         let nameless = NewBan { by: " ".into(), ..new("192.0.2.1", None, BanState::Wanted) };
-        assert!(matches!(catalog.add_ban(&nameless), Err(CatalogError::BadRequest(_))));
+        assert!(matches!(catalog.add_ban(&nameless), Err(crate::CatalogError::BadRequest(_))));
     }
 }

@@ -89,6 +89,11 @@ impl CatalogError {
     }
 }
 
+/// Refuses a request, with the reason.
+pub(crate) fn refuse<T, E: From<CatalogError>>(reason: impl Into<String>) -> Result<T, E> {
+    Err(CatalogError::BadRequest(reason.into()).into())
+}
+
 /// Names the file and sorts the failure.
 pub(crate) fn sort_error(path: &std::path::Path, error: &rusqlite::Error) -> CatalogError {
     use rusqlite::ErrorCode;

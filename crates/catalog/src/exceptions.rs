@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tocsin_model::{Alert, Timestamp};
 
 use crate::alerts::{id_and_json, read_json};
-use crate::error::{CatalogError, Result};
+use crate::error::{Result, refuse};
 use crate::triage::check_name;
 use crate::{Catalog, Fault, now, whole};
 
@@ -70,9 +70,8 @@ impl Exception {
 
 impl NewException {
     fn check(&self) -> Result<()> {
-        let refuse = |reason: String| Err(CatalogError::BadRequest(reason));
         if self.rule_id.is_some() && self.pack.is_some() {
-            return refuse("give rule or pack, not both; neither means every rule".into());
+            return refuse("give rule or pack, not both; neither means every rule");
         }
         for (what, text) in [("condition", &self.condition), ("reason", &self.reason)] {
             if text.trim().is_empty() {
@@ -83,7 +82,7 @@ impl NewException {
             }
         }
         if self.owner.is_empty() {
-            return refuse("owner is missing: who answers for it".into());
+            return refuse("owner is missing: who answers for it");
         }
         check_name("owner", &self.owner)
     }
@@ -103,7 +102,7 @@ impl Catalog {
         check_name("name", who)?;
         let created = now();
         if what.expires.is_some_and(|expires| expires <= created) {
-            return Err(CatalogError::BadRequest("expires must be in the future".into()));
+            return refuse("expires must be in the future");
         }
         let json = serde_json::to_string(what)
             .map_err(|error| self.explain(Fault::Json(format!("exception: {error}"))))?;
@@ -116,7 +115,7 @@ impl Catalog {
             )?;
             if held >= EXCEPTIONS_MAX as i64 {
                 let reason = format!("there are {held} exceptions in force; remove some first");
-                return Err(Fault::Told(CatalogError::BadRequest(reason)));
+                return refuse(reason);
             }
             transaction.execute(
                 "INSERT INTO exceptions (rule_id, pack, condition, reason, owner, created,

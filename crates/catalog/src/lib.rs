@@ -238,6 +238,12 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
+impl From<CatalogError> for Fault {
+    fn from(error: CatalogError) -> Self {
+        Self::Told(error)
+    }
+}
+
 /// One transaction.
 fn run<T>(
     connection: &mut Connection,

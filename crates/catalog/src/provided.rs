@@ -5,8 +5,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::accounts::{USERS_MAX, check_name, refuse};
-use crate::{Catalog, Result, now, whole};
+use crate::accounts::insert_user;
+use crate::error::refuse;
+use crate::{Catalog, Result, now};
 
 /// An account that somebody of a provider has signed in to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,17 +51,7 @@ impl Catalog {
                 }
                 return Ok(Entered { name, made: false, role_changed });
             }
-            check_name(name)?;
-            let count =
-                transaction.query_row("SELECT count(*) FROM users", [], |row| whole(row, 0))?;
-            if count >= USERS_MAX {
-                return refuse(format!("there are {USERS_MAX} accounts; remove some"));
-            }
-            let added = transaction.execute(
-                "INSERT INTO users VALUES (?1, ?2, '', ?3, ?3) ON CONFLICT DO NOTHING",
-                params![name, role, now.0],
-            )?;
-            if added == 0 {
+            if !insert_user(transaction, name, role, "", now)? {
                 return refuse(format!(
                     "there is an account {name:?} already that is not theirs; remove that one, or let server.oidc.name_claim name them otherwise"
                 ));

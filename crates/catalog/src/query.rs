@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tocsin_model::{Alert, AlertId, AlertStatus, Disposition, Severity, Timestamp};
 
 use crate::alerts::{id_and_json, severity_of};
-use crate::error::{CatalogError, Result};
+use crate::error::{Result, refuse};
 use crate::without::Without;
 use crate::{Catalog, whole};
 
@@ -252,21 +252,21 @@ impl Conditions {
             all.add("coalesce(owner, '') = {}", owner.clone());
         }
         all.add_any("id", query.ids.iter().map(|id| id.clone().into()));
-        for (column, value) in
-            [("source_ip", &query.source), ("user_name", &query.user), ("host_name", &query.host)]
-        {
+        for (what, value) in [
+            (Without::Rule, &query.rule),
+            (Without::Source, &query.source),
+            (Without::User, &query.user),
+            (Without::Host, &query.host),
+        ] {
             if let Some(value) = value {
-                all.add(&format!("coalesce({column}, '') = {{}}"), value.clone());
+                all.add(what.has(), value.clone());
             }
         }
         for (what, value) in &query.not {
-            all.add(what.condition(), value.clone());
+            all.add(&format!("NOT {}", what.has()), value.clone());
         }
         if let Some(tactic) = &query.tactic {
             all.add("instr(',' || tactics || ',', ',' || {} || ',') > 0", tactic.clone());
-        }
-        if let Some(rule) = &query.rule {
-            all.add("({} IN (rule_id, rule_title))", rule.clone());
         }
         if let Some(text) = query.text.as_deref().filter(|text| !text.is_empty()) {
             all.add("instr(search_text, {}) > 0", text.to_lowercase());
@@ -416,16 +416,16 @@ impl Catalog {
     ) -> Result<Vec<SeriesBucket>> {
         let width = i64::try_from(bucket.as_nanos()).unwrap_or(i64::MAX);
         if width == 0 || to <= from {
-            return Err(CatalogError::BadRequest(
-                "a series needs a bucket longer than nothing and an end after its start".into(),
-            ));
+            return refuse(
+                "a series needs a bucket longer than nothing and an end after its start",
+            );
         }
         let start = from.0.div_euclid(width);
         let end = (to.0 - 1).div_euclid(width);
         if end.abs_diff(start) >= SERIES_BUCKETS_MAX {
-            return Err(CatalogError::BadRequest(format!(
+            return refuse(format!(
                 "a series has at most {SERIES_BUCKETS_MAX} buckets; use a longer bucket"
-            )));
+            ));
         }
         let mut series: Vec<SeriesBucket> = (start..=end)
             .map(|place| SeriesBucket {
@@ -465,8 +465,6 @@ fn read_cursor(cursor: &str) -> Result<(i64, i64, String)> {
     let mut next = || parts.next().unwrap_or("");
     match (next().parse(), next().parse(), AlertId(next().to_owned())) {
         (Ok(a), Ok(b), id) if !id.0.is_empty() => Ok((a, b, id.0)),
-        _ => Err(CatalogError::BadRequest(
-            "the cursor is not one that a page gave; start from the first page".into(),
-        )),
+        _ => refuse("the cursor is not one that a page gave; start from the first page"),
     }
 }

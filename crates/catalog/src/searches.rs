@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use tocsin_model::Timestamp;
 
-use crate::error::{CatalogError, Result};
+use crate::error::{Result, refuse};
 use crate::{Catalog, Fault, now, whole};
 
 /// The most searches kept, of all people together.
@@ -80,10 +80,6 @@ fn read((id, owner, name, shared, json, changed): Row) -> Result<SavedSearch, Fa
     Ok(SavedSearch { id, owner, name, shared, what, changed: Timestamp(changed) })
 }
 
-fn refuse<T>(reason: String) -> Result<T> {
-    Err(CatalogError::BadRequest(reason))
-}
-
 impl Catalog {
     /// Keeps a search; one of the same owner and name is replaced.
     ///
@@ -98,7 +94,7 @@ impl Catalog {
     ) -> Result<SavedSearch> {
         let name = name.trim();
         if name.is_empty() || name.chars().any(char::is_control) {
-            return refuse("name: give the search one, of one line".to_owned());
+            return refuse("name: give the search one, of one line");
         }
         if name.chars().count() > SEARCH_NAME_CHARS_MAX {
             return refuse(format!("name: longer than {SEARCH_NAME_CHARS_MAX} characters"));
@@ -116,8 +112,7 @@ impl Catalog {
                 |row| row.get(0),
             )?;
             if held >= SEARCHES_MAX as i64 {
-                let reason = format!("{held} searches are kept; remove some first");
-                return Err(Fault::Told(CatalogError::BadRequest(reason)));
+                return refuse(format!("{held} searches are kept; remove some first"));
             }
             transaction.execute(
                 "INSERT INTO searches (owner, name, shared, json, changed)
@@ -234,6 +229,20 @@ mod tests {
             assert!(catalog.save_search("ann", name, false, &what("")).is_err(), "{name:?}");
         }
         assert!(catalog.save_search("ann", "x", false, &what(&"y".repeat(20_000))).is_err());
+    }
+
+    #[test]
+    fn a_new_account_of_the_name_sees_nothing_of_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(dir.path()).unwrap();
+        catalog.add_user("root", "admin", "hash", true).unwrap();
+        catalog.add_user("ann", "viewer", "hash", false).unwrap();
+        catalog.save_search("ann", "private", false, &what("a: 1")).unwrap();
+        catalog.save_search("ann", "shared", true, &what("a: 1")).unwrap();
+        catalog.save_search("root", "other", false, &what("a: 1")).unwrap();
+        assert!(catalog.remove_user("ann").unwrap());
+        let left = catalog.searches(None).unwrap().into_iter().map(|one| one.name);
+        assert_eq!(left.collect::<Vec<_>>(), ["other", "shared"]);
     }
 
     #[test]

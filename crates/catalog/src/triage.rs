@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tocsin_model::{Alert, AlertId, AlertStatus, Disposition, Timestamp};
 
 use crate::alerts::{load, write};
-use crate::error::{CatalogError, Result};
+use crate::error::{CatalogError, Result, refuse};
 use crate::query::{AlertQuery, Conditions};
 use crate::{Catalog, Fault, now, whole};
 
@@ -117,22 +117,19 @@ impl AlertChange {
     /// # Errors
     /// When the change is empty, contradicts itself or is longer than it may be.
     pub fn check(&self) -> Result<()> {
-        let refuse = |reason: String| Err(CatalogError::BadRequest(reason));
         if *self == Self::default() {
             return refuse(
-                "the change is empty; give status, disposition, owner, tags or a comment".into(),
+                "the change is empty; give status, disposition, owner, tags or a comment",
             );
         }
         if self.disposition.is_some() && self.status.is_some_and(|to| to != AlertStatus::Closed) {
-            return refuse(
-                "a disposition closes the alert; leave status away or say closed".into(),
-            );
+            return refuse("a disposition closes the alert; leave status away or say closed");
         }
         if self.comment.as_ref().is_some_and(|text| text.len() > COMMENT_BYTES_MAX) {
             return refuse(format!("a comment has at most {COMMENT_BYTES_MAX} bytes"));
         }
         if self.comment.as_ref().is_some_and(|text| text.trim().is_empty()) {
-            return refuse("the comment says nothing".into());
+            return refuse("the comment says nothing");
         }
         if let Some(owner) = self.owner.as_ref().filter(|owner| !owner.is_empty()) {
             check_name("owner", owner)?;
@@ -166,7 +163,7 @@ impl AlertChange {
         tags.dedup();
         if tags.len() > TAGS_MAX {
             let reason = format!("an alert has at most {TAGS_MAX} tags");
-            return Err(Fault::Told(CatalogError::BadRequest(reason)));
+            return refuse(reason);
         }
         let (status, triage) = before;
         let word = |of: Option<Disposition>| of.map(|one| one.as_str().to_owned());
@@ -191,9 +188,9 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     if fits {
         return Ok(());
     }
-    Err(CatalogError::BadRequest(format!(
+    refuse(format!(
         "{what} {name:?}: at most {NAME_BYTES_MAX} bytes, without commas, control characters or blanks around it"
-    )))
+    ))
 }
 
 /// Changes one alert in a transaction; whether anything changed.

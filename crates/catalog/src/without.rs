@@ -1,4 +1,4 @@
-//! What alerts can be left out by. Pure.
+//! What alerts can be asked for by, and left out by. Pure.
 
 /// What alerts can be left out by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +25,13 @@ impl Without {
         })
     }
 
-    /// In SQL, with a place for the value.
-    pub(crate) fn condition(self) -> &'static str {
+    /// That an alert has it: SQL with a place for the value.
+    pub(crate) fn has(self) -> &'static str {
         match self {
-            Self::Rule => "({} NOT IN (rule_id, rule_title))",
-            Self::Source => "coalesce(source_ip, '') != {}",
-            Self::User => "coalesce(user_name, '') != {}",
-            Self::Host => "coalesce(host_name, '') != {}",
+            Self::Rule => "({} IN (rule_id, rule_title))",
+            Self::Source => "(coalesce(source_ip, '') = {})",
+            Self::User => "(coalesce(user_name, '') = {})",
+            Self::Host => "(coalesce(host_name, '') = {})",
         }
     }
 }
