@@ -186,6 +186,20 @@ proptest! {
 }
 
 #[test]
+fn a_state_that_is_none_is_refused_with_its_reason() {
+    let (rules, options) = rules();
+    let mut by_id = Detector::new(rules.clone(), &options).snapshot_by_id();
+    let refused = |state: &[u8]| {
+        let mut detector = Detector::new(rules.clone(), &options);
+        detector.restore(state).map_err(|error| error.to_string()).unwrap_err()
+    };
+    by_id[0] += 1;
+    assert!(refused(&by_id).contains("version 4 is not 3"), "{}", refused(&by_id));
+    assert!(refused(br#"{"version":9,"newest":0,"events":[],"correlations":[]}"#).contains("9"));
+    assert!(!refused(b"").is_empty());
+}
+
+#[test]
 fn new_rules_keep_the_windows_of_unchanged_ones() {
     let (rules, options) = rules();
     let plan: Vec<Plan> = (0..2).map(|second| (second * 10, true, 1, 0, 3)).collect();

@@ -10,7 +10,7 @@ use super::entry::{Entry, Key};
 use super::saved::{Saved, SavedCorrelation, SavedEntry, SavedEvent, SavedGroup, SavedRule};
 use super::{Correlator, identity};
 
-/// The first byte. JSON begins with a brace.
+/// The first byte; in its place JSON has a brace.
 const VERSION: u8 = 3;
 const RESET: u8 = 1;
 const FIRED: u8 = 2;
@@ -130,10 +130,15 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Reads what [`save`] wrote; `None` when it is something else.
+/// Reads what [`save`] wrote; `None` when it is JSON.
 pub(super) fn read(bytes: &[u8]) -> Option<Result<Saved, String>> {
-    let rest = bytes.strip_prefix(&[VERSION])?;
-    Some(postcard::from_bytes(rest).map_err(|error| error.to_string()).and_then(All::saved))
+    match bytes {
+        [] | [b'{', ..] => None,
+        [VERSION, rest @ ..] => {
+            Some(postcard::from_bytes(rest).map_err(|error| error.to_string()).and_then(All::saved))
+        }
+        [other, ..] => Some(Err(format!("version {other} is not {VERSION}"))),
+    }
 }
 
 impl All {
