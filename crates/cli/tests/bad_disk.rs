@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
-use support::{Server, Setup, output, skipped, text_at, tocsin, wait_for};
+use support::{Server, Setup, free_addr, output, skipped, text_at, tocsin, wait_for};
 
 const CONFIG: &str = "collect:\n  discover: false\n  syslog: { udp: null, tcp: null }\n  \
                       files:\n    - { paths: [DIR/auth.log] }\n";
@@ -122,7 +122,7 @@ fn a_full_disk_makes_inputs_wait_and_nothing_is_lost() {
 #[test]
 fn datagrams_that_a_full_disk_cannot_take_are_counted_and_told() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = free_addr();
     let setup = Setup::new(&format!(
         "collect:\n  discover: false\n  syslog: {{ udp: \"{free}\", tcp: null }}\n"
     ));

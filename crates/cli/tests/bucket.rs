@@ -5,13 +5,13 @@
 mod support;
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value as Json;
-use support::{Server, Setup, output, skipped, tocsin, wait_for};
+use support::{Server, Setup, free_addr, output, skipped, tocsin, wait_for};
 use tocsin_model::{Event, EventId, Timestamp, field};
 use tocsin_store::{Embedded, EventStore, Options};
 
@@ -55,10 +55,6 @@ impl Drop for Gateway {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn event(number: u64, time: Timestamp) -> Event {
@@ -123,7 +119,7 @@ fn objects(dir: &Path) -> Vec<PathBuf> {
 #[test]
 fn days_go_to_a_bucket_and_are_asked_there() {
     let Some(program) = Gateway::program() else { return };
-    let port = free_port();
+    let port = free_addr().port();
     let setup = with_an_old_day(port);
     let place = setup.path("bucket");
     let gateway = Gateway::start(&program, &place, port);

@@ -7,7 +7,7 @@ mod support;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use support::{Server, Setup, skipped, text_at, tocsin, wait_for};
 use tocsin_model::Timestamp;
@@ -86,8 +86,13 @@ fn a_clock_that_jumps_loses_and_doubles_nothing() {
         (found["total"].as_u64()? >= lines).then_some(found)
     });
     assert_eq!(found["total"], lines);
-    // What would be stored or told twice would be by now.
-    std::thread::park_timeout(Duration::from_millis(300));
+    // What would be stored or told twice would be before this.
+    attack(&log, "203.0.113.1", 0);
+    lines += LINES;
+    wait_for("the last lines to be stored", || (server.stored() >= lines).then_some(()));
+    wait_for("their alert", || {
+        server.alerts().iter().any(|a| text_at(a, "source.ip") == "203.0.113.1").then_some(())
+    });
     let alerts = server.alerts();
     for place in 0..jumps.len() {
         let address = format!("198.51.100.{place}");

@@ -9,7 +9,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use support::{Server, Setup, text_at, wait_for};
+use support::{Server, Setup, free_addr, text_at, wait_for};
 use tocsin_simulate::catch::{CatchOptions, Catcher};
 
 /// How often the server is killed, unless `TOCSIN_TEST_KILLS` says.
@@ -162,11 +162,6 @@ fn stored(server: &Server, query: &str, field: &str) -> BTreeMap<u64, u64> {
     }
 }
 
-/// A loopback port that is free now.
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 fn kills() -> u64 {
     let said = std::env::var("TOCSIN_TEST_KILLS").ok();
     said.and_then(|said| said.parse().ok()).unwrap_or(KILLS_DEFAULT)
@@ -180,14 +175,14 @@ async fn kills_lose_and_double_nothing() {
         CatchOptions { dir: Some(caught.path().to_path_buf()), ..CatchOptions::on_free_ports() };
     let catcher = Catcher::start(options).await.unwrap();
     let hook = catcher.http_addr().unwrap();
-    let stream = free_port();
+    let stream = free_addr();
     let setup = Setup::new(&format!(
         "collect:\n  discover: false\n  syslog: {{ udp: null, tcp: \"{stream}\" }}\n  files:\n    \
          - {{ paths: [DIR/auth.log] }}\n\
          notify:\n  channels:\n    hook:\n      type: webhook\n      url: http://{hook}/alert\n      \
          rate_limit: {{ per_hour: 0, per_group: 0 }}\n"
     ));
-    let addr = free_port();
+    let addr = free_addr();
     let text = std::fs::read_to_string(&setup.config).unwrap();
     std::fs::write(&setup.config, text.replace("127.0.0.1:0", &addr.to_string())).unwrap();
 

@@ -3,12 +3,12 @@
 
 mod support;
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value as Json, json};
-use support::{Server, Setup, output, skipped, tocsin, wait_for};
+use support::{Server, Setup, free_addr, output, skipped, tocsin, wait_for};
 
 const COLLECTION: &str = "91a7b528-80eb-42ed-a74d-c6fbd5a26116";
 /// More than four pages of ten.
@@ -52,7 +52,7 @@ impl Taxii {
             "taxii": {"max_page_size": 10},
         });
         std::fs::write(&config, text.to_string()).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_addr().port();
         let mut command = Command::new(program);
         command.args(["--port", &port.to_string()]).arg(&config).stdin(Stdio::null());
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

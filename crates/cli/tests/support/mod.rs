@@ -1,12 +1,13 @@
 //! Starts the real binary and asks it things; shared by the end-to-end tests.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,20 @@ pub fn shared(path: &str) -> Option<PathBuf> {
 /// passes prints: `cargo xtask test` lists these lines at its end.
 pub fn skipped(why: &str) {
     let _ = writeln!(std::io::stdout(), "skipped: {why}");
+}
+
+/// A loopback address that nobody uses, with a port below those that the system gives to whoever
+/// asks for any: it is still free when what is started with it comes to listen.
+pub fn free_addr() -> SocketAddr {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() % 1000 * 10;
+    loop {
+        let next = (first + u32::from(TAKEN.fetch_add(1, Ordering::Relaxed))) % 10_000;
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 20_000 + next as u16));
+        if TcpListener::bind(addr).is_ok() && UdpSocket::bind(addr).is_ok() {
+            return addr;
+        }
+    }
 }
 
 /// The binary.
