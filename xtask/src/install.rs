@@ -1,6 +1,7 @@
-//! What tests need beside Rust: packages of Debian, npm, PyPI and Maven. Installs what is missing when it may,
-//! and otherwise says what to type.
+//! What tests need beside Rust: packages of Debian, npm, PyPI, Go and Maven. Installs what is
+//! missing when it may, and otherwise says what to type.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
@@ -93,57 +94,88 @@ pub fn for_tests() -> Result<()> {
     cards()
 }
 
-/// Fetches the jars of Apache Kafka, once for each version of it.
+/// Something that tests need beside programs of this system, had once for each version of it.
+struct Thing<'a> {
+    /// What fetches it.
+    program: &'a str,
+    /// What is told meanwhile.
+    heading: &'a str,
+    /// Where its version is noted when it is there.
+    mark: PathBuf,
+    /// The version that is wanted, in whatever form.
+    wanted: String,
+    /// What is lost without it.
+    without: &'a str,
+}
+
+impl Thing<'_> {
+    /// Has it fetched, unless it is there or there is nothing to fetch it with.
+    fn fetch(&self, fetch: impl FnOnce() -> Result<bool>) -> Result<()> {
+        let Self { program, heading: told, mark, wanted, without } = self;
+        let is_there = std::fs::read_to_string(mark).is_ok_and(|have| have == *wanted);
+        if is_there || which(program).is_none() {
+            return Ok(());
+        }
+        heading(&format!("{told} ({program})"));
+        if let Some(home) = mark.parent() {
+            std::fs::create_dir_all(home)?;
+        }
+        if fetch()? {
+            std::fs::write(mark, wanted)?;
+        } else {
+            eprintln!("xtask: {program} failed (its messages are above); without it, {without}");
+        }
+        Ok(())
+    }
+}
+
+/// Fetches the jars of Apache Kafka.
 fn kafka() -> Result<()> {
     let source = root().join(NOTIFY_COUNTERPARTS).join("kafka/pom.xml");
     let home = target_dir().join("counterparts/kafka");
-    let (mark, wanted) = (home.join("fetched"), std::fs::read_to_string(&source)?);
-    if which("mvn").is_none() || std::fs::read_to_string(&mark).is_ok_and(|have| have == wanted) {
-        return Ok(());
-    }
-    heading("fetching Apache Kafka (mvn)");
-    if home.exists() {
+    let thing = Thing {
+        program: "mvn",
+        heading: "fetching Apache Kafka",
+        mark: home.join("fetched"),
+        wanted: std::fs::read_to_string(&source)?,
+        without: "Kafka is not tested",
+    };
+    thing.fetch(|| {
+        // Jars of two versions must not stand beside each other.
         std::fs::remove_dir_all(&home)?;
-    }
-    std::fs::create_dir_all(&home)?;
-    let mut command = Command::new("mvn");
-    command.args(["-q", "-B", "-f"]).arg(&source).arg("dependency:copy-dependencies");
-    command.arg(format!("-DoutputDirectory={}", home.display())).stdin(Stdio::null());
-    if process::passes(&mut command)? {
-        std::fs::write(mark, wanted)?;
-    } else {
-        eprintln!("xtask: mvn could not fetch Apache Kafka; without it, Kafka is not tested");
-    }
-    Ok(())
+        std::fs::create_dir_all(&home)?;
+        let mut command = Command::new("mvn");
+        command.args(["-q", "-B", "-f"]).arg(&source).arg("dependency:copy-dependencies");
+        command.arg(format!("-DoutputDirectory={}", home.display())).stdin(Stdio::null());
+        process::passes(&mut command)
+    })
 }
 
 /// Microsoft's library of the cards that Teams is sent.
 const CARDS: &str = "adaptivecards@3.0.6";
 
-/// Installs it, once for each version.
+/// Installs it.
 fn cards() -> Result<()> {
     let home = target_dir().join("counterparts/cards");
-    let mark = home.join("installed");
-    if which("npm").is_none() || std::fs::read_to_string(&mark).is_ok_and(|have| have == CARDS) {
-        return Ok(());
-    }
-    heading("installing a library of Adaptive Cards (npm)");
-    std::fs::create_dir_all(&home)?;
-    let mut command = Command::new("npm");
-    command.args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(&home);
-    if process::passes(command.arg(CARDS))? {
-        std::fs::write(mark, CARDS)?;
-    } else {
-        eprintln!("xtask: npm could not install {CARDS}; without it, Teams' cards are not judged");
-    }
-    Ok(())
+    let thing = Thing {
+        program: "npm",
+        heading: "installing a library of Adaptive Cards",
+        mark: home.join("installed"),
+        wanted: CARDS.to_owned(),
+        without: "Teams' cards are not judged",
+    };
+    thing.fetch(|| {
+        let mut command = Command::new("npm");
+        command.args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(&home);
+        process::passes(command.arg(CARDS))
+    })
 }
 
 /// Where programs are that stand for services that are told of alerts.
 const NOTIFY_COUNTERPARTS: &str = "crates/notify/tests/counterparts";
 
 /// A program in Go that stands for a service of others: the module that names its version, its
-/// package and name, and what is not tested without it.
+/// package and name, and what is lost without it.
 struct Counterpart {
     module: &'static str,
     package: &'static str,
@@ -156,63 +188,56 @@ const COUNTERPARTS: &[Counterpart] = &[
         module: NOTIFY_COUNTERPARTS,
         package: "./pubsub",
         name: "pubsub",
-        without: "Pub/Sub",
+        without: "Pub/Sub is not tested",
     },
     Counterpart {
         module: "crates/cli/tests/counterparts",
         package: "github.com/versity/versitygw/cmd/versitygw",
         name: "versitygw",
-        without: "the archive in a bucket",
+        without: "the archive in a bucket is not tested",
     },
 ];
 
-/// Builds them, each once for each version of it.
+/// Builds them.
 fn counterparts() -> Result<()> {
     let home = target_dir().join("counterparts");
     for one in COUNTERPARTS {
         let (source, program) = (root().join(one.module), home.join(one.name));
-        let wanted = std::fs::read_to_string(source.join("go.sum"))?;
-        let mark = home.join(format!("{}.built", one.name));
-        let built =
-            program.is_file() && std::fs::read_to_string(&mark).is_ok_and(|built| built == wanted);
-        if which("go").is_none() || built {
-            continue;
+        let thing = Thing {
+            program: "go",
+            heading: &format!("building {}", one.name),
+            mark: home.join(format!("{}.built", one.name)),
+            wanted: std::fs::read_to_string(source.join("go.sum"))?,
+            without: one.without,
+        };
+        if !program.is_file() && thing.mark.exists() {
+            std::fs::remove_file(&thing.mark)?;
         }
-        heading(&format!("building {} (go)", one.name));
-        std::fs::create_dir_all(&home)?;
-        let mut command = Command::new("go");
-        command.args(["build", "-o"]).arg(&program).arg(one.package).current_dir(&source);
-        if process::passes(&mut command)? {
-            std::fs::write(mark, wanted)?;
-        } else {
-            let Counterpart { module, without, .. } = one;
-            eprintln!("xtask: go could not build {module}; without it, {without} is not tested");
-        }
+        thing.fetch(|| {
+            let mut command = Command::new("go");
+            command.args(["build", "-o"]).arg(&program).arg(one.package).current_dir(&source);
+            process::passes(&mut command)
+        })?;
     }
     Ok(())
 }
 
-/// Installs the public clients into an environment of their own, once for each list of them.
+/// Installs the public clients into an environment of their own.
 fn clients() -> Result<()> {
     let home = target_dir().join("clients");
-    let (mark, wanted) = (home.join("installed"), CLIENTS.join(" "));
-    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    if which("python3").is_none() {
-        return Ok(());
-    }
-    heading("installing public clients of shippers (pip)");
-    let venv = process::passes(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
-    let pip = home.join("bin/pip");
-    let options = ["install", "--quiet", "--disable-pip-version-check", "--no-input"];
-    let installed = venv && process::passes(Command::new(pip).args(options).args(CLIENTS))?;
-    if installed {
-        std::fs::write(mark, wanted)?;
-    } else {
-        eprintln!("xtask: pip could not install {wanted}; without them, shippers are not tested");
-    }
-    Ok(())
+    let thing = Thing {
+        program: "python3",
+        heading: "installing public clients of shippers",
+        mark: home.join("installed"),
+        wanted: CLIENTS.join(" "),
+        without: "shippers are not tested",
+    };
+    thing.fetch(|| {
+        let venv = process::passes(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+        let pip = home.join("bin/pip");
+        let options = ["install", "--quiet", "--disable-pip-version-check", "--no-input"];
+        Ok(venv && process::passes(Command::new(pip).args(options).args(CLIENTS))?)
+    })
 }
 
 /// Installs what the bench compares with and lacks.
