@@ -89,9 +89,9 @@ fn fetch(loaded: &Loaded, args: &UpdateArgs) -> anyhow::Result<ExitCode> {
     let registry = args.registry.as_deref().unwrap_or(&config.geoip.registry);
     let mut wanted: Vec<&Free> = Vec::new();
     let usual = args.names.is_empty();
-    let names = args.names.iter().map(String::as_str).chain(USUAL.into_iter().filter(|_| usual));
-    for name in names {
-        let Some(free) = FREE.iter().find(|free| free.name == name) else {
+    let names = if usual { USUAL.map(str::to_owned).to_vec() } else { args.names.clone() };
+    for name in &names {
+        let Some(free) = FREE.iter().find(|free| free.name == *name) else {
             let known: Vec<&str> = FREE.iter().map(|free| free.name).collect();
             eprintln!("tocsin: no database {:?}; there are {}", safe(name), known.join(", "));
             return Ok(ExitCode::from(2));

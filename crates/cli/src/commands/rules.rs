@@ -83,13 +83,23 @@ struct Which {
 /// # Errors
 /// When output cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let which = match &args.command {
-        Command::Noise(args) => return noise(args),
-        Command::Cost(args) => return cost(args),
-        Command::On(args) => return switch(args, true),
-        Command::Off(args) => return switch(args, false),
-        Command::Coverage(which) | Command::List(which) => which,
-    };
+    match &args.command {
+        Command::Coverage(which) => show(which, |content, out| {
+            Ok(writeln!(out, "{}", serde_json::to_string_pretty(&layer(content))?)?)
+        }),
+        Command::List(which) => show(which, list),
+        Command::Noise(args) => noise(args),
+        Command::Cost(args) => cost(args),
+        Command::On(args) => switch(args, true),
+        Command::Off(args) => switch(args, false),
+    }
+}
+
+/// Loads rules and shows what is wanted of them.
+fn show(
+    which: &Which,
+    what: impl FnOnce(&Content, &mut dyn Write) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
     let loaded = match which.config.load() {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
@@ -99,25 +109,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let choice = Choice { rules, route: true };
     let content = Content::load(&loaded.config.content, &loaded.config.detect, &choice);
     print_diagnostics(&content.diagnostics);
-    let mut out = io::stdout().lock();
-    match args.command {
-        Command::Coverage(_) => {
-            writeln!(out, "{}", serde_json::to_string_pretty(&layer(&content))?)?;
-        }
-        _ => {
-            for rule in content.rules.rules() {
-                let severity = rule.severity.as_str();
-                let (title, pack) = (safe(&rule.title), safe(&rule.pack));
-                let name = safe(rule.name.as_deref().unwrap_or("-"));
-                writeln!(
-                    out,
-                    "{severity:<13} {:<36} {name:<28} {title}  [{pack}]",
-                    safe(&rule.id)
-                )?;
-            }
-        }
-    }
+    what(&content, &mut io::stdout().lock())?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn list(content: &Content, out: &mut dyn Write) -> anyhow::Result<()> {
+    for rule in content.rules.rules() {
+        let severity = rule.severity.as_str();
+        let (title, pack) = (safe(&rule.title), safe(&rule.pack));
+        let name = safe(rule.name.as_deref().unwrap_or("-"));
+        writeln!(out, "{severity:<13} {:<36} {name:<28} {title}  [{pack}]", safe(&rule.id))?;
+    }
+    Ok(())
 }
 
 fn noise(args: &NoiseArgs) -> anyhow::Result<ExitCode> {
