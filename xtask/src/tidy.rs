@@ -97,6 +97,10 @@ fn check_file(
             let message = "a module opens with `//!`: what flows in, what out, what it never does";
             findings.push(Finding::new(path, 1, message));
         }
+        for line in rust::unexplained(&text) {
+            let message = "an exception for a whole file says why: add `reason = \"…\"`";
+            findings.push(Finding::new(path, line, message));
+        }
         for function in rust::functions(&text) {
             lengths.push(ratchet::Length::of_function(path, &function, FUNCTION_LINES_MAX));
         }

@@ -1,5 +1,5 @@
 //! What the catalog keeps, across repeats, reopenings and failures.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::path::Path;
 use std::time::Duration;

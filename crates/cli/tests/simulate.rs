@@ -1,7 +1,7 @@
 //! The simulator against the shipped rules: every attack is seen by the rule that is meant for
 //! it, ordinary traffic by none; and the two commands as people use them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Whatever the bytes: no panic, one event, the line kept, and time that grows with the line.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
 use std::sync::LazyLock;

@@ -3,7 +3,7 @@
 //! `UPDATE_SAMPLES=1 cargo test -p tocsin-parse --test content` writes the expected events anew;
 //! read the difference before committing it.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! Real attacks, logged by real servers in several framings: every framing gives the same
 //! events, and they count as the truth says.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::io::Write;

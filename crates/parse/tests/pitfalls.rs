@@ -1,7 +1,7 @@
 //! What trips parsers of logs, one test for each kind (frames have their own file): times, programs, double telling,
 //! users, addresses, bytes, access logs, hints.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! What a client sends is logged with it: a whole line of any other product, sent as a user name, a
 //! browser's name or a command, must neither change whose line it is nor whose address is told.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Queries as people write them: what they mean, what is refused and where.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use proptest::prelude::*;
 use tocsin_model::Timestamp;

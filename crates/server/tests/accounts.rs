@@ -1,7 +1,7 @@
 //! Who may do what: the first account, sessions, roles on every route, tokens, delays, the audit
 //! log.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 

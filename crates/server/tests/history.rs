@@ -1,7 +1,7 @@
 //! Questions to stored history: searches with aggregates, fields, backtests, and Elasticsearch's
 //! reading API as its clients and Grafana use it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! `POST /ingest`: what is accepted arrives at the pipeline, what is not is named.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 

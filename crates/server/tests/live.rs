@@ -1,6 +1,6 @@
 //! `GET /stream`: ticks and alerts as they come, and streams that end when the server does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 

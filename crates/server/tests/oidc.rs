@@ -1,7 +1,7 @@
 //! Signing in with a provider of identities: who gets in as what, and every way in which nobody
 //! does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 

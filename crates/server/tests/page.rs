@@ -1,6 +1,6 @@
 //! The web page and the page of the API, whether `ui/dist` was built or not.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 

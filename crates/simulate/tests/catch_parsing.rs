@@ -1,6 +1,6 @@
 //! The receivers' state machines: conversations as tables, and any chunking of any bytes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 use proptest::prelude::*;
 use tocsin_simulate::catch::http::{HttpDecoder, HttpStep};

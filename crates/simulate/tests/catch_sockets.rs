@@ -1,6 +1,6 @@
 //! The catcher on real sockets: files, `GET /messages`, numbering, refusals.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Sending over real sockets and into files.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::future::pending;
 use std::time::Duration;

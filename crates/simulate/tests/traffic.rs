@@ -1,7 +1,7 @@
 //! The traffic: the same for the same seed, complete attacks, and ordinary entries that keep
 //! below what any rule counts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;

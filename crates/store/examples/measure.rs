@@ -1,7 +1,7 @@
 //! Measures the embedded store over mixed events: indexing speed, bytes on disk, queries.
 //!
 //! `cargo run --release -p tocsin-store --example measure -- [EVENTS] [DIR]`
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "an example stops where it is wrong")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! The index and the matcher give the same answer to any filter over any events.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;
 

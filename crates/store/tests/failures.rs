@@ -1,5 +1,5 @@
 //! What is committed survives: `kill -9`, a full disk, torn files, a second process.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::io::Write;
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,5 @@
-//! Finds functions and their lengths in Rust text. In: source text. Out: names and lines. Knows
-//! comments, strings, raw strings, characters and lifetimes, and nothing else of the language.
+//! Finds functions and their lengths, and exceptions to lints for whole files, in Rust text. In: source text. Out:
+//! names and lines. Knows comments, strings, raw strings, characters and lifetimes, and nothing else of the language.
 
 /// A function with a body.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +50,25 @@ fn body_end(tokens: &[Token]) -> Option<usize> {
         }
     }
     None
+}
+
+/// Lines of `#![allow(…)]` that give no reason.
+pub fn unexplained(text: &str) -> Vec<usize> {
+    let tokens = tokens(text);
+    let is = |at: usize, mark: char| matches!(tokens.get(at), Some(Token { kind: Kind::Mark(found), .. }) if *found == mark);
+    let word =
+        |token: &Token, wanted: &str| matches!(&token.kind, Kind::Word(word) if word == wanted);
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate().skip(2) {
+        if !word(token, "allow") || !is(at - 1, '[') || !is(at - 2, '!') {
+            continue;
+        }
+        let inside = (at..tokens.len()).take_while(|at| !is(*at, ']'));
+        if !inside.into_iter().any(|at| word(&tokens[at], "reason")) {
+            found.push(token.line);
+        }
+    }
+    found
 }
 
 struct Token {
@@ -179,6 +198,19 @@ fn raw_string_end(word: &str, chars: &[char], from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exceptions_to_lints_give_a_reason() {
+        let table: &[(&str, &[usize])] = &[
+            ("#![allow(dead_code)]", &[1]),
+            ("#![allow(dead_code, reason = \"x\")]", &[]),
+            ("\n#![allow(\n dead_code,\n clippy::panic\n)]\nfn a() { let reason = 1; }", &[2]),
+            ("// #![allow(dead_code)]\n#[allow(dead_code)]\nlet allow = \"#![allow(x)]\";", &[]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(unexplained(text), *expected, "{text}");
+        }
+    }
 
     #[test]
     fn lengths_of_functions() {

@@ -1,5 +1,5 @@
 //! A small web server on loopback, for what Tocsin fetches.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses some of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 //! What the tests share: events from JSON, rules from text, cases from files.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 pub mod compare;
 pub mod encodings;

@@ -1,6 +1,6 @@
 //! What the tests of single lines share.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, reason = "helpers of tests; each file uses some")]
 
 use std::path::Path;
 use std::sync::LazyLock;

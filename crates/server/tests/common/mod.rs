@@ -1,7 +1,13 @@
 //! A server over real stages in a temporary directory, and a client that sends exactly the bytes
 //! it is given.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests; each file uses some"
+)]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
