@@ -52,11 +52,12 @@ fn write_log(path: PathBuf, stop: Arc<AtomicBool>, written: Arc<AtomicU64>) -> J
     })
 }
 
-/// Posts numbered events until told to stop; gives the numbers that were acknowledged.
-fn post_events(
-    addr: SocketAddr,
+/// Sends numbered events, ten at a time, until told to stop; gives the numbers that `send` says
+/// were acknowledged.
+fn send_events(
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicU64>,
+    send: impl Fn(&[u64]) -> bool + Send + 'static,
 ) -> JoinHandle<BTreeSet<u64>> {
     std::thread::spawn(move || {
         let mut accepted = BTreeSet::new();
@@ -64,55 +65,40 @@ fn post_events(
         while !stop.load(Ordering::Relaxed) {
             let numbers: Vec<u64> = (next..next + 10).collect();
             next += 10;
-            let events: Vec<String> = numbers
-                .iter()
-                .map(|number| format!("{{\"message\":\"posted\",\"number\":{number}}}"))
-                .collect();
-            let body = format!("{{\"events\":[{}]}}", events.join(","));
-            let answer = support::ask(&addr.to_string(), "POST", "/ingest", body.as_bytes());
-            match answer {
-                Some((200, _)) => {
-                    accepted.extend(numbers);
-                    acknowledged.fetch_add(10, Ordering::Relaxed);
-                }
+            if send(&numbers) {
+                accepted.extend(numbers);
+                acknowledged.fetch_add(10, Ordering::Relaxed);
+            } else {
                 // The server is down: what was not acknowledged may be stored or not.
-                _ => std::thread::park_timeout(Duration::from_millis(20)),
+                std::thread::park_timeout(Duration::from_millis(20));
             }
         }
         accepted
     })
 }
 
-/// Sends numbered events as Elasticsearch's clients do until told to stop; gives the numbers that
-/// were acknowledged one by one.
-fn bulk_events(
-    addr: SocketAddr,
-    stop: Arc<AtomicBool>,
-    acknowledged: Arc<AtomicU64>,
-) -> JoinHandle<BTreeSet<u64>> {
-    std::thread::spawn(move || {
-        let mut accepted = BTreeSet::new();
-        let mut next = 0;
-        while !stop.load(Ordering::Relaxed) {
-            let numbers: Vec<u64> = (next..next + 10).collect();
-            next += 10;
-            let lines = numbers.iter().map(|number| {
-                format!("{{\"create\":{{}}}}\n{{\"message\":\"bulked\",\"number\":{number}}}\n")
-            });
-            let body: String = lines.collect();
-            let answer = support::ask(&addr.to_string(), "POST", "/logs/_bulk", body.as_bytes());
-            match answer {
-                Some((200, answer)) => {
-                    let answer: Json = serde_json::from_str(&answer).unwrap();
-                    assert_eq!(answer["errors"], Json::Bool(false), "{answer}");
-                    accepted.extend(numbers);
-                    acknowledged.fetch_add(10, Ordering::Relaxed);
-                }
-                _ => std::thread::park_timeout(Duration::from_millis(20)),
-            }
-        }
-        accepted
-    })
+/// Posts events; whether they were acknowledged.
+fn post(addr: SocketAddr, numbers: &[u64]) -> bool {
+    let events: Vec<String> = numbers
+        .iter()
+        .map(|number| format!("{{\"message\":\"posted\",\"number\":{number}}}"))
+        .collect();
+    let body = format!("{{\"events\":[{}]}}", events.join(","));
+    let answer = support::ask(&addr.to_string(), "POST", "/ingest", body.as_bytes());
+    matches!(answer, Some((200, _)))
+}
+
+/// The same as Elasticsearch's clients do it, which are told of each event.
+fn bulk(addr: SocketAddr, numbers: &[u64]) -> bool {
+    let lines = numbers.iter().map(|number| {
+        format!("{{\"create\":{{}}}}\n{{\"message\":\"bulked\",\"number\":{number}}}\n")
+    });
+    let body: String = lines.collect();
+    let answer = support::ask(&addr.to_string(), "POST", "/logs/_bulk", body.as_bytes());
+    let Some((200, answer)) = answer else { return false };
+    let answer: Json = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["errors"], Json::Bool(false), "{answer}");
+    true
 }
 
 /// Sends numbered lines over TCP until told to stop, connecting anew when the connection is cut;
@@ -190,9 +176,9 @@ async fn kills_lose_and_double_nothing() {
     let (written, acknowledged) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut server = Server::start(&setup.config);
     let writer = write_log(setup.path("auth.log"), stop.clone(), written.clone());
-    let poster = post_events(addr, stop.clone(), acknowledged.clone());
+    let poster = send_events(stop.clone(), acknowledged.clone(), move |all| post(addr, all));
     let bulked = Arc::new(AtomicU64::new(0));
-    let bulker = bulk_events(addr, stop.clone(), bulked.clone());
+    let bulker = send_events(stop.clone(), bulked.clone(), move |all| bulk(addr, all));
     let sent = Arc::new(AtomicU64::new(0));
     let streamer = stream_lines(stream, stop.clone(), sent.clone());
     for kill in 0..kills() {
