@@ -1,11 +1,11 @@
 //! Getting files over HTTP, within limits and without secrets in what is said of failures.
 
-use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
+use tocsin_model::with_causes;
 
 /// How long a connection may take to be made.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ impl Fetcher {
             .read_timeout(READ_MAX)
             .timeout(TOTAL_MAX)
             .build()
-            .map_err(chain)?;
+            .map_err(|error| with_causes(&error.without_url()))?;
         Ok(Self { client })
     }
 
@@ -60,12 +60,16 @@ impl Fetcher {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let mut answer =
-            request.send().await.map_err(|error| format!("{host}: {}", chain(error)))?;
+        let mut answer = request
+            .send()
+            .await
+            .map_err(|error| format!("{host}: {}", with_causes(&error.without_url())))?;
         let status = answer.status();
         let mut bytes = Vec::new();
-        while let Some(chunk) =
-            answer.chunk().await.map_err(|error| format!("{host}: {}", chain(error)))?
+        while let Some(chunk) = answer
+            .chunk()
+            .await
+            .map_err(|error| format!("{host}: {}", with_causes(&error.without_url())))?
         {
             if bytes.len() + chunk.len() > bytes_max {
                 return Err(format!("{host}: sends more than {bytes_max} bytes"));
@@ -84,16 +88,4 @@ impl Fetcher {
 /// An `Accept` header.
 pub(crate) fn accept(what: &'static str) -> (HeaderName, HeaderValue) {
     (ACCEPT, HeaderValue::from_static(what))
-}
-
-/// An error with its causes, without the address.
-fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }

@@ -5,6 +5,7 @@
 //! In: nothing. Out: types that every other crate shares. Never does I/O, never reads a clock.
 
 pub mod alert;
+pub mod error;
 pub mod event;
 pub mod field;
 pub mod finding;
@@ -18,6 +19,7 @@ pub mod triage;
 pub mod value;
 
 pub use alert::{Alert, AlertId, AlertStatus};
+pub use error::with_causes;
 pub use event::{Event, EventId};
 pub use field::FieldId;
 pub use finding::{Contribution, Finding, MatchSpan};

@@ -130,12 +130,7 @@ impl Services {
     /// # Errors
     /// When there is no such service.
     pub fn payload(&self, name: &str, message: &Message) -> Result<Json, NotifyError> {
-        let settings = Settings {
-            channel: "ops".to_owned(),
-            token: "token".to_owned(),
-            target: "target".to_owned(),
-        };
-        self.get(name)?.compile(settings)?.render(message).map_err(NotifyError::Config)
+        self.get(name)?.compile(Settings::example())?.render(message).map_err(NotifyError::Config)
     }
 }
 
@@ -192,11 +187,7 @@ fn read(file: &PackFile) -> Result<(String, Definition), Box<Diagnostic>> {
     if definition.url.is_none() && !definition.needs.iter().any(|need| need == "url") {
         return Err(refuse(0, "url is missing; give url, or needs: [url]".to_owned()));
     }
-    let settings = Settings {
-        channel: "ops".to_owned(),
-        token: "token".to_owned(),
-        target: "target".to_owned(),
-    };
+    let settings = Settings::example();
     let texts = definition.headers.values().map(|text| ("headers", text));
     for (key, text) in texts.chain(definition.path.iter().map(|text| ("path", text))) {
         let filled = definition.fill(text, &settings);
@@ -257,8 +248,7 @@ fn form(body: &Json) -> Result<Vec<u8>, String> {
     let Json::Object(pairs) = body else {
         return Err("a form is made of an object".to_owned());
     };
-    // An address knows how its query is written, which is how forms are.
-    let Ok(mut url) = reqwest::Url::parse("http://localhost/") else { return Ok(Vec::new()) };
+    let mut form = form_urlencoded::Serializer::new(String::new());
     for (key, value) in pairs {
         let text = match value {
             Json::Null => continue,
@@ -266,7 +256,7 @@ fn form(body: &Json) -> Result<Vec<u8>, String> {
             Json::Bool(_) | Json::Number(_) => value.to_string(),
             _ => return Err(format!("{key}: a value of a form is a text, a number or a truth")),
         };
-        url.query_pairs_mut().append_pair(key, &text);
+        form.append_pair(key, &text);
     }
-    Ok(url.query().unwrap_or_default().as_bytes().to_vec())
+    Ok(form.finish().into_bytes())
 }

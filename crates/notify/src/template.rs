@@ -29,6 +29,14 @@ pub(crate) struct Settings {
     pub(crate) target: String,
 }
 
+impl Settings {
+    /// Those of no channel, to try a template with.
+    pub(crate) fn example() -> Self {
+        let [channel, token, target] = ["ops", "token", "target"].map(str::to_owned);
+        Self { channel, token, target }
+    }
+}
+
 /// A template, ready to write.
 pub(crate) struct Template {
     environment: Environment<'static>,

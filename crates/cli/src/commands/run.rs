@@ -35,6 +35,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if print_diagnostics(&faults) {
         return Ok(ExitCode::from(2));
     }
+    memory::small_pages();
     memory::give_back();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

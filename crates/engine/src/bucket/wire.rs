@@ -1,7 +1,6 @@
 //! [`Wire`]: signed requests to a bucket, tried again where that can help, and what its answers
 //! mean for people.
 
-use std::error::Error as _;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -13,6 +12,7 @@ use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::{CONTENT_LENGTH, ETAG, IF_MATCH, RANGE};
 use reqwest::{StatusCode, Url};
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
+use tocsin_model::with_causes;
 
 use crate::config::S3Config;
 
@@ -181,7 +181,7 @@ impl Wire {
                 // A redirection would take signed requests elsewhere; the error names the place.
                 .redirect(reqwest::redirect::Policy::none())
                 .build()
-                .map_err(chain)
+                .map_err(|error| with_causes(&error.without_url()))
         });
         made.as_ref().map_err(|why| Failure::new(io::ErrorKind::InvalidInput, why.as_str()))
     }
@@ -262,7 +262,9 @@ fn checked(request: RequestBuilder) -> Result<Response, Failure> {
     let response = request.send().map_err(|error| {
         let away = error.is_connect() || error.is_timeout();
         let passes = !away;
-        Failure { kind: io::ErrorKind::NotConnected, why: chain(error), passes, away }
+        // The address is signed.
+        let why = with_causes(&error.without_url());
+        Failure { kind: io::ErrorKind::NotConnected, why, passes, away }
     })?;
     let status = response.status();
     if status.is_success() {
@@ -315,16 +317,4 @@ fn body_of(mut response: Response, bytes_max: usize) -> Result<Bytes, Failure> {
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     rest.split_once(end).map(|(inner, _)| inner)
-}
-
-/// An error with its causes, without the address, which is signed.
-fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }

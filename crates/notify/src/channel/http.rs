@@ -1,6 +1,5 @@
 //! What the webhook and services share: one POST, and how to read its answer.
 
-use std::error::Error as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +9,7 @@ use reqwest::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE,
 };
 use reqwest::{Client, StatusCode, Url};
+use tocsin_model::with_causes;
 
 use super::{Failure, SendError, redact, tls};
 use crate::error::NotifyError;
@@ -102,7 +102,9 @@ impl HttpPost {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(super::timeout(timeout_seconds))
             .build()
-            .map_err(|error| wrong(&format!("http cannot be set up: {}", chain(error))))?;
+            .map_err(|error| {
+                wrong(&format!("http cannot be set up: {}", with_causes(&error.without_url())))
+            })?;
         Ok(Self { client, url, content_type: JSON, answers: Answers::default(), secrets })
     }
 
@@ -131,10 +133,9 @@ impl HttpPost {
             .header("content-type", self.content_type)
             .headers(headers)
             .body(body);
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| SendError::channel(redact(&chain(error), &self.secrets)))?;
+        let mut response = request.send().await.map_err(|error| {
+            SendError::channel(redact(&with_causes(&error.without_url()), &self.secrets))
+        })?;
         let status = response.status();
         let wait = retry_after(response.headers(), SystemTime::now());
         let mut text = Vec::new();
@@ -221,18 +222,6 @@ fn is_loopback(url: &Url) -> bool {
             .is_ok_and(|address| address.is_loopback()),
         None => false,
     }
-}
-
-/// An error with its causes; `reqwest` alone says too little.
-fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tocsin_catalog::Session;
 use tocsin_model::Timestamp;
 
-use super::need::need;
+use super::need::{is_noted, need};
 use super::{NAME, Role, Who, scope_role, secrets};
 use crate::app::{App, Shared, blocking};
 use crate::error::ApiError;
@@ -37,6 +37,9 @@ pub struct Told(pub String);
 const ENDING: [&str; 4] =
     ["/api/v1/session", "/api/v1/users", "/api/v1/tokens", "/api/v1/password"];
 
+/// Where a session begins.
+const SESSION: &str = "/api/v1/session";
+
 /// Lets those in who may.
 pub async fn check(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     let html = wants_html(request.headers());
@@ -54,9 +57,9 @@ pub async fn check(State(app): State<Shared>, mut request: Request, next: Next) 
         _ => Ok(()),
     });
     let path = request.uri().path();
-    let begins = request.method() == Method::POST && path.starts_with("/api/v1/session");
+    let begins = request.method() == Method::POST && (path == SESSION || path == super::oidc::BACK);
     let ends = changes && !begins && ENDING.iter().any(|start| path.starts_with(start));
-    let keeps = path.starts_with("/api/v1/searches");
+    let noted = changes && is_noted(path, needed);
     let what = format!("{} {path}", request.method());
     let address = address(&request);
     let name = who.as_ref().map(|who| who.name.clone());
@@ -70,7 +73,7 @@ pub async fn check(State(app): State<Shared>, mut request: Request, next: Next) 
     if ends && response.status().is_success() {
         app.accounts.cut_streams();
     }
-    if changes && (needed.is_some_and(|role| role >= Role::Analyst) || keeps) {
+    if noted {
         let told = response.extensions().get::<Told>().map(|Told(text)| format!(": {text}"));
         let what = format!("{what}{}", told.unwrap_or_default());
         note(&app, name.as_deref().unwrap_or("nobody"), &address, what, response.status()).await;

@@ -31,6 +31,13 @@ pub fn need(method: &Method, path: &str, html: bool) -> Option<Role> {
     Some(if safe || (reads && *method == Method::POST) { Role::Viewer } else { Role::Admin })
 }
 
+/// Whether a change goes into the audit log: all but what people change for themselves alone.
+pub fn is_noted(path: &str, needed: Option<Role>) -> bool {
+    // Everybody may keep searches, and others see those that are shared.
+    let seen = path.starts_with("/api/v1/searches");
+    seen || needed.is_some_and(|role| role >= Role::Analyst)
+}
+
 fn of_api(method: &Method, resource: &str) -> Option<Role> {
     let safe = method.is_safe();
     let first = resource.split('/').next().unwrap_or("");

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::header::{LOCATION, ORIGIN, SET_COOKIE};
+use axum::http::header::{LOCATION, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -27,7 +27,7 @@ use tocsin_engine::config::{OidcConfig, OidcRole};
 use utoipa::{IntoParams, ToSchema};
 
 use super::door::{address, cookie, note};
-use super::session::{body, delayed, open};
+use super::session::{Cookie, body, delayed, open, set_cookie};
 use super::{Role, secrets};
 use crate::app::{Shared, blocking};
 use crate::error::{ApiError, ErrorAnswer};
@@ -37,7 +37,7 @@ use provider::{Provider, form};
 use token::{Expected, claims};
 
 /// Where the provider sends the browser back to.
-const BACK: &str = "/api/v1/session/oidc";
+pub const BACK: &str = "/api/v1/session/oidc";
 /// Screen that is shown when somebody could not sign in.
 const DOOR: &str = "/overview";
 /// The longest address on the page that one comes back to, bytes.
@@ -396,12 +396,8 @@ fn browser_cookie(app: &Shared) -> &'static str {
 }
 
 fn set_browser(app: &Shared, response: &mut Response, id: &str, seconds: u64) {
-    let secure = if app.accounts.tls { "; Secure" } else { "" };
     let name = browser_cookie(app);
-    let cookie = format!("{name}={id}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
-    if let Ok(value) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().append(SET_COOKIE, value);
-    }
+    set_cookie(app, response, Cookie { name, value: id, same_site: "Lax", seconds });
 }
 
 #[cfg(test)]

@@ -197,7 +197,7 @@ pub async fn sign_out(State(app): State<Shared>, request: Request) -> Result<Res
     }
     let me = Me::new(&app, None, None);
     let mut response = Json(me).into_response();
-    set_cookie(&app, &mut response, "", 0);
+    set_cookie(&app, &mut response, Cookie::session(&app, "", 0));
     Ok(response)
 }
 
@@ -275,15 +275,33 @@ pub async fn open(
         Ok(shared.handle.catalog.add_session(&hash, &user, &from, oldest, unused)?)
     })
     .await?;
-    set_cookie(app, response, &id, SESSION_MAX.as_secs());
+    set_cookie(app, response, Cookie::session(app, &id, SESSION_MAX.as_secs()));
     Ok(())
 }
 
-fn set_cookie(app: &Shared, response: &mut Response, id: &str, seconds: u64) {
+/// What a browser is asked to keep.
+pub struct Cookie<'a> {
+    pub name: &'a str,
+    pub value: &'a str,
+    /// `Strict`, or `Lax` where another site sends the browser back.
+    pub same_site: &'a str,
+    /// How long, seconds; 0 to forget it.
+    pub seconds: u64,
+}
+
+impl<'a> Cookie<'a> {
+    fn session(app: &Shared, id: &'a str, seconds: u64) -> Self {
+        Self { name: app.accounts.cookie(), value: id, same_site: "Strict", seconds }
+    }
+}
+
+/// Puts a cookie into an answer, for this site and no script.
+pub fn set_cookie(app: &Shared, response: &mut Response, cookie: Cookie<'_>) {
+    let Cookie { name, value, same_site, seconds } = cookie;
     let secure = if app.accounts.tls { "; Secure" } else { "" };
-    let name = app.accounts.cookie();
-    let cookie =
-        format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    let cookie = format!(
+        "{name}={value}; Path=/; HttpOnly; SameSite={same_site}; Max-Age={seconds}{secure}"
+    );
     if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(SET_COOKIE, value);
     }

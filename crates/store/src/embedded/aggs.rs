@@ -13,7 +13,7 @@ use tantivy::aggregation::metric::PercentileValues;
 use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, Key};
 use tocsin_model::Timestamp;
 
-use crate::embedded::schema::{DYNAMIC, Fields, tokenizers};
+use crate::embedded::schema::{Fields, dynamic_column, tokenizers};
 use crate::error::{Result, StoreError};
 use crate::request::{
     Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, RangeBucket, SearchRequest, TermsOrder,
@@ -193,7 +193,7 @@ fn compile_map(aggs: &BTreeMap<String, Agg>, fields: &Fields) -> Result<Map<Stri
 /// The column of a field.
 pub(crate) fn column(name: &str, fields: &Fields) -> Result<String> {
     match fields.class_of(name) {
-        Class::Dynamic => Ok(format!("{DYNAMIC}.{}", name.replace('\\', "\\\\"))),
+        Class::Dynamic => Ok(dynamic_column(name)),
         Class::Id | Class::Text | Class::AnyText => Err(no_column(name)),
         _ => match fields.typed(name) {
             Some(field) if fields.is_fast(field) => Ok(name.to_owned()),

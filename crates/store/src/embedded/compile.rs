@@ -13,7 +13,8 @@ use tantivy::schema::{Field, Term, Type};
 use tocsin_model::{EventId, Timestamp};
 
 use crate::embedded::keys::{Accept, ColumnQuery, Keys, KeysQuery, NotQuery};
-use crate::embedded::schema::Fields;
+use crate::embedded::schema::{Fields, dynamic_column};
+use crate::embedded::terms::TermsQuery;
 use crate::embedded::tokens::{LINE_END, MESSAGE_START};
 use crate::plan::Node;
 use crate::test::{Canon, Class, Number, Test, time_range, whole_range};
@@ -41,7 +42,9 @@ impl Compiler<'_> {
                 if *each { all(found.collect()) } else { any(found.collect()) }
             }
             Node::Word { field, class, test } => {
-                let scan = |field: &Field| text_scan(*field, Vec::new(), test, true);
+                let scan = |field: &Field| -> Box<dyn Query> {
+                    Box::new(KeysQuery { field: *field, keys: scan_keys(Vec::new(), test, true) })
+                };
                 any(self.texts(field, *class).iter().map(scan).collect())
             }
         }
@@ -94,7 +97,7 @@ impl Compiler<'_> {
             return self.dynamic(name, test);
         };
         let typed: Box<dyn Query> = match class {
-            Class::Keyword => return keyword(field, test),
+            Class::Keyword => return self.keyword(name, field, test),
             Class::Long => longs(field, test),
             Class::Ip => addresses(field, test),
             _ => times(field, test),
@@ -103,47 +106,41 @@ impl Compiler<'_> {
         any(vec![typed, self.dynamic(name, test)])
     }
 
+    /// Texts that are one key each.
+    fn keyword(&self, name: &str, field: Field, test: &Test) -> Box<dyn Query> {
+        let keys = text_keys(test);
+        if self.fields.is_indexed(field) {
+            return Box::new(KeysQuery { field, keys });
+        }
+        match &keys {
+            Keys::Exact(keys) if keys.len() == 1 => {
+                one_text(Term::from_field_text(field, &String::from_utf8_lossy(&keys[0])))
+            }
+            _ => Box::new(TermsQuery { column: name.to_owned(), keys }),
+        }
+    }
+
     /// A field that the dictionary does not know, or a value that did not fit its field.
     fn dynamic(&self, name: &str, test: &Test) -> Box<dyn Query> {
-        let field = self.fields.dynamic;
-        let mut path = name.replace('.', "\u{1}").into_bytes();
-        path.push(0);
-        if let Test::Values(wanted) = test {
-            let mut keys = Vec::new();
-            let mut add = |code: Type, bytes: &[u8]| {
-                let mut key = path.clone();
-                key.push(code.to_code());
-                key.extend_from_slice(bytes);
-                keys.push(key);
-            };
-            for one in wanted {
-                add(Type::Str, one.text.as_bytes());
-                match one.text.as_str() {
-                    "true" => add(Type::Bool, &true.to_u64().to_be_bytes()),
-                    "false" => add(Type::Bool, &false.to_u64().to_be_bytes()),
-                    _ => {}
-                }
-                match one.number {
-                    Some(Number::Float(number)) => add(Type::F64, &number.to_u64().to_be_bytes()),
-                    Some(Number::Int(number)) => match i64::try_from(number) {
-                        Ok(number) => add(Type::I64, &number.to_u64().to_be_bytes()),
-                        Err(_) => {
-                            if let Ok(number) = u64::try_from(number) {
-                                add(Type::U64, &number.to_be_bytes());
-                            }
-                        }
-                    },
-                    None => {}
-                }
+        match self.fields.numbers {
+            None => dynamic_keys(self.fields.dynamic, name, test, true),
+            Some(numbers) => {
+                let texts = self.dynamic_texts(name, text_keys(test));
+                any(vec![texts, dynamic_keys(numbers, name, test, false)])
             }
-            return exact(field, keys);
         }
-        let start = path.len();
-        let test = test.clone();
-        let accept: Accept = Arc::new(move |key: &[u8]| {
-            key.get(start..).and_then(dynamic_canon).is_some_and(|canon| test.accepts(&canon))
-        });
-        Box::new(KeysQuery { field, keys: Keys::Scan { prefix: path, accept } })
+    }
+
+    fn dynamic_texts(&self, name: &str, keys: Keys) -> Box<dyn Query> {
+        match &keys {
+            // A term cannot say a name with a backslash.
+            Keys::Exact(keys) if keys.len() == 1 && !name.contains('\\') => {
+                let mut term = Term::from_field_json_path(self.fields.dynamic, name, true);
+                term.append_type_and_str(&String::from_utf8_lossy(&keys[0]));
+                one_text(term)
+            }
+            _ => Box::new(TermsQuery { column: dynamic_column(name), keys }),
+        }
     }
 
     /// The text fields to look for words in.
@@ -174,6 +171,50 @@ impl Compiler<'_> {
     }
 }
 
+/// Values of a dynamic field by their keys: of other kinds than texts, and texts where asked for.
+fn dynamic_keys(field: Field, name: &str, test: &Test, texts: bool) -> Box<dyn Query> {
+    let mut path = name.replace('.', "\u{1}").into_bytes();
+    path.push(0);
+    if let Test::Values(wanted) = test {
+        let mut keys = Vec::new();
+        let mut add = |code: Type, bytes: &[u8]| {
+            let mut key = path.clone();
+            key.push(code.to_code());
+            key.extend_from_slice(bytes);
+            keys.push(key);
+        };
+        for one in wanted {
+            if texts {
+                add(Type::Str, one.text.as_bytes());
+            }
+            match one.text.as_str() {
+                "true" => add(Type::Bool, &true.to_u64().to_be_bytes()),
+                "false" => add(Type::Bool, &false.to_u64().to_be_bytes()),
+                _ => {}
+            }
+            match one.number {
+                Some(Number::Float(number)) => add(Type::F64, &number.to_u64().to_be_bytes()),
+                Some(Number::Int(number)) => match i64::try_from(number) {
+                    Ok(number) => add(Type::I64, &number.to_u64().to_be_bytes()),
+                    Err(_) => {
+                        if let Ok(number) = u64::try_from(number) {
+                            add(Type::U64, &number.to_be_bytes());
+                        }
+                    }
+                },
+                None => {}
+            }
+        }
+        return exact(field, keys);
+    }
+    let start = path.len();
+    let test = test.clone();
+    let accept: Accept = Arc::new(move |key: &[u8]| {
+        key.get(start..).and_then(dynamic_canon).is_some_and(|canon| test.accepts(&canon))
+    });
+    Box::new(KeysQuery { field, keys: Keys::Scan { prefix: path, accept } })
+}
+
 /// A value of the dynamic field as its key has it: type and bytes.
 fn dynamic_canon(bytes: &[u8]) -> Option<Canon<'_>> {
     let (code, value) = bytes.split_first()?;
@@ -188,21 +229,25 @@ fn dynamic_canon(bytes: &[u8]) -> Option<Canon<'_>> {
     })
 }
 
-fn keyword(field: Field, test: &Test) -> Box<dyn Query> {
+/// Events with one text in a column: read only where the rest of the question leaves events.
+fn one_text(term: Term) -> Box<dyn Query> {
+    Box::new(RangeQuery::new(Bound::Included(term.clone()), Bound::Included(term)))
+}
+
+/// The keys of a field of texts that satisfy the test.
+fn text_keys(test: &Test) -> Keys {
     match test {
         Test::Values(wanted) => {
-            exact(field, wanted.iter().map(|one| one.text.clone().into_bytes()).collect())
+            Keys::Exact(wanted.iter().map(|one| one.text.clone().into_bytes()).collect())
         }
-        Test::Prefix(prefix) => text_scan(field, prefix.clone().into_bytes(), test, false),
-        Test::Pattern(pattern) => {
-            text_scan(field, pattern.prefix().as_bytes().to_vec(), test, false)
-        }
-        _ => text_scan(field, Vec::new(), test, false),
+        Test::Prefix(prefix) => scan_keys(prefix.clone().into_bytes(), test, false),
+        Test::Pattern(pattern) => scan_keys(pattern.prefix().as_bytes().to_vec(), test, false),
+        _ => scan_keys(Vec::new(), test, false),
     }
 }
 
-/// Keys of a field of texts that satisfy the test.
-fn text_scan(field: Field, prefix: Vec<u8>, test: &Test, words: bool) -> Box<dyn Query> {
+/// Keys that start with the prefix and satisfy the test.
+fn scan_keys(prefix: Vec<u8>, test: &Test, words: bool) -> Keys {
     let test = test.clone();
     let accept: Accept = Arc::new(move |key: &[u8]| {
         // The marks are no words.
@@ -211,7 +256,7 @@ fn text_scan(field: Field, prefix: Vec<u8>, test: &Test, words: bool) -> Box<dyn
             && std::str::from_utf8(key)
                 .is_ok_and(|text| test.accepts(&Canon::Text(Cow::Borrowed(text))))
     });
-    Box::new(KeysQuery { field, keys: Keys::Scan { prefix, accept } })
+    Keys::Scan { prefix, accept }
 }
 
 fn longs(field: Field, test: &Test) -> Box<dyn Query> {

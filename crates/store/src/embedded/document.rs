@@ -99,9 +99,11 @@ impl Builder {
                 document.add_text(self.fields.names, id.name());
             }
         }
-        if !dynamic.is_empty() {
-            add_dynamic(&mut document, self.fields.dynamic, dynamic);
+        if let Some(field) = self.fields.numbers {
+            let others = dynamic.iter().filter(|(_, value)| !matches!(value, OwnedValue::Str(_)));
+            add_dynamic(&mut document, field, others.cloned().collect());
         }
+        add_dynamic(&mut document, self.fields.dynamic, dynamic);
         document
     }
 
@@ -126,9 +128,7 @@ impl Builder {
                 Way::Typed(..) | Way::Skip | Way::Unknown => {}
             }
         }
-        if !dynamic.is_empty() {
-            add_dynamic(&mut document, self.fields.dynamic, dynamic);
-        }
+        add_dynamic(&mut document, self.fields.dynamic, dynamic);
         document
     }
 
@@ -285,6 +285,9 @@ fn owned(canon: &Canon<'_>) -> OwnedValue {
 }
 
 fn add_dynamic(document: &mut TantivyDocument, field: Field, values: Vec<(FieldId, OwnedValue)>) {
+    if values.is_empty() {
+        return;
+    }
     let mut members: Vec<(String, OwnedValue)> = Vec::with_capacity(values.len());
     for (id, value) in values {
         let name = id.name();

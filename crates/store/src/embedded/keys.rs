@@ -24,6 +24,15 @@ pub(crate) enum Keys {
     Scan { prefix: Vec<u8>, accept: Accept },
 }
 
+impl fmt::Display for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(keys) => write!(f, "one of {} keys", keys.len()),
+            Self::Scan { prefix, .. } => write!(f, "a key {prefix:?}…"),
+        }
+    }
+}
+
 /// Events with one of the keys in the field.
 #[derive(Clone)]
 pub(crate) struct KeysQuery {
@@ -33,10 +42,7 @@ pub(crate) struct KeysQuery {
 
 impl fmt::Debug for KeysQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.keys {
-            Keys::Exact(keys) => write!(f, "{:?} has one of {} keys", self.field, keys.len()),
-            Keys::Scan { prefix, .. } => write!(f, "{:?} has a key {prefix:?}…", self.field),
-        }
+        write!(f, "{:?} has {}", self.field, self.keys)
     }
 }
 

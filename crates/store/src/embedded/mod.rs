@@ -31,6 +31,7 @@ mod schema;
 pub mod seal;
 mod search;
 mod source;
+mod terms;
 mod tokens;
 mod top;
 mod writer;

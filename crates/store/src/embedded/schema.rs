@@ -1,5 +1,10 @@
 //! The index schema: a typed field for every field of the dictionary, one dynamic JSON field for
 //! all other names, and a few of the store's own.
+//!
+//! Every value is indexed once, in the way its questions need. Texts are in columns, whose
+//! dictionaries answer what has which value
+//! ([`TermsQuery`](crate::embedded::terms::TermsQuery)); a few that people look for by themselves,
+//! addresses, and the words of lines and messages have postings.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -25,7 +30,9 @@ const NAMES: &str = "_fields";
 /// Words of the raw line, without those of a message that ends it.
 const LINE: &str = "_line";
 /// Everything that the dictionary does not know.
-pub(crate) const DYNAMIC: &str = "_dynamic";
+const DYNAMIC: &str = "_dynamic";
+/// Those of its values that are no texts: columns do not tell `1` from `1.0`.
+const NUMBERS: &str = "_numbers";
 pub(crate) const INGESTED: &str = "event.ingested";
 pub(crate) const TIMESTAMP: &str = "@timestamp";
 
@@ -48,12 +55,15 @@ pub(crate) struct Fields {
     pub names: Field,
     pub line: Field,
     pub dynamic: Field,
+    /// Indexes of before have none: there the dynamic field has postings.
+    pub numbers: Option<Field>,
     pub ingested: Field,
     pub timestamp: Field,
     typed: HashMap<String, Field>,
     /// Names by the numbers of the fields.
     by_number: Vec<String>,
     fast: Vec<bool>,
+    indexed: Vec<bool>,
 }
 
 impl Fields {
@@ -62,10 +72,11 @@ impl Fields {
     pub(crate) fn of(schema: &Schema) -> Option<Self> {
         let field = |name| schema.get_field(name).ok();
         let mut typed = HashMap::new();
-        let (mut fast, mut by_number) = (Vec::new(), Vec::new());
+        let (mut fast, mut indexed, mut by_number) = (Vec::new(), Vec::new(), Vec::new());
         for (field, entry) in schema.fields() {
             by_number.push(entry.name().to_owned());
             fast.push(entry.is_fast());
+            indexed.push(entry.is_indexed());
             if !entry.name().starts_with('_') {
                 typed.insert(entry.name().to_owned(), field);
             }
@@ -77,11 +88,13 @@ impl Fields {
             names: field(NAMES)?,
             line: field(LINE)?,
             dynamic: field(DYNAMIC)?,
+            numbers: field(NUMBERS),
             ingested: field(INGESTED)?,
             timestamp: field(TIMESTAMP)?,
             typed,
             by_number,
             fast,
+            indexed,
         })
     }
 
@@ -98,6 +111,11 @@ impl Fields {
     /// Whether the field has a column.
     pub(crate) fn is_fast(&self, field: Field) -> bool {
         self.fast.get(field.field_id() as usize).copied().unwrap_or(false)
+    }
+
+    /// Whether the field has postings.
+    pub(crate) fn is_indexed(&self, field: Field) -> bool {
+        self.indexed.get(field.field_id() as usize).copied().unwrap_or(false)
     }
 
     /// Names of the typed fields that have a column.
@@ -120,6 +138,11 @@ impl Fields {
     }
 }
 
+/// The column of a field that the dictionary does not know.
+pub(crate) fn dynamic_column(name: &str) -> String {
+    format!("{DYNAMIC}.{}", name.replace('\\', "\\\\"))
+}
+
 /// The schema of indexes made now.
 pub(crate) fn schema() -> Schema {
     let mut builder = Schema::builder();
@@ -127,23 +150,17 @@ pub(crate) fn schema() -> Schema {
     let column = NumericOptions::default().set_fast();
     builder.add_u64_field(STREAM, column.clone());
     builder.add_u64_field(OFFSET, column.clone());
-    builder.add_text_field(NAMES, keyword(false));
+    builder.add_text_field(NAMES, TextOptions::default().set_indexing_options(whole()));
     builder.add_text_field(LINE, text());
-    let indexing = TextFieldIndexing::default()
-        .set_tokenizer(RAW)
-        .set_index_option(IndexRecordOption::Basic)
-        .set_fieldnorms(false);
-    let dynamic = JsonObjectOptions::default()
-        .set_indexing_options(indexing)
-        .set_fast(RAW)
-        .set_expand_dots_enabled();
-    builder.add_json_field(DYNAMIC, dynamic);
+    let dynamic = JsonObjectOptions::default().set_expand_dots_enabled();
+    builder.add_json_field(DYNAMIC, dynamic.clone().set_fast(RAW));
+    builder.add_json_field(NUMBERS, dynamic.set_indexing_options(whole()));
     let date = DateOptions::default().set_fast().set_precision(DateTimePrecision::Nanoseconds);
     builder.add_date_field(INGESTED, date.clone());
     for spec in DICTIONARY {
         match spec.kind {
             FieldKind::Keyword | FieldKind::Object | FieldKind::Wildcard | FieldKind::Flattened => {
-                builder.add_text_field(spec.name, keyword(has_column(spec.name, spec.kind)))
+                builder.add_text_field(spec.name, keyword(LOOKED_FOR.contains(&spec.name)))
             }
             FieldKind::Text => builder.add_text_field(spec.name, text()),
             FieldKind::Long => builder.add_i64_field(spec.name, column.clone()),
@@ -194,43 +211,43 @@ pub(crate) fn current_fields() -> Option<&'static Fields> {
     FIELDS.as_ref()
 }
 
-/// Whether people sort or count by the values of a field of texts. Columns of values that are
-/// almost all different, or the same as another field's, cost more than they give.
-fn has_column(name: &str, kind: FieldKind) -> bool {
-    match kind {
-        FieldKind::Wildcard | FieldKind::Flattened => matches!(
-            name,
-            "url.path"
-                | "user_agent.original"
-                | "process.executable"
-                | "process.parent.executable"
-                | "file.path"
-        ),
-        _ => !matches!(
-            name,
-            "source.address"
-                | "destination.address"
-                | "log.source.address"
-                | "host.hostname"
-                | "log.syslog.hostname"
-                | "log.syslog.procid"
-                | "process.entity_id"
-                | "http.request.id"
-                | "network.community_id"
-                | "email.message_id"
-                | "winlog.record_id"
-                | "event.url"
-        ),
-    }
-}
+/// Texts that people look for by themselves, in months of events: who, which name, which file.
+/// Postings find these at once; their columns would be gone through value by value.
+const LOOKED_FOR: [&str; 21] = [
+    "user.name",
+    "user.id",
+    "user.email",
+    "user.effective.name",
+    "user.target.name",
+    "related.user",
+    "related.hosts",
+    "related.hash",
+    "source.domain",
+    "destination.domain",
+    "url.domain",
+    "dns.question.name",
+    "file.name",
+    "file.hash.md5",
+    "file.hash.sha1",
+    "file.hash.sha256",
+    "process.hash.md5",
+    "process.hash.sha1",
+    "process.hash.sha256",
+    "email.from.address",
+    "email.to.address",
+];
 
-fn keyword(fast: bool) -> TextOptions {
-    let indexing = TextFieldIndexing::default()
+/// The whole value is one key.
+fn whole() -> TextFieldIndexing {
+    TextFieldIndexing::default()
         .set_tokenizer(RAW)
         .set_index_option(IndexRecordOption::Basic)
-        .set_fieldnorms(false);
-    let options = TextOptions::default().set_indexing_options(indexing);
-    if fast { options.set_fast(RAW) } else { options }
+        .set_fieldnorms(false)
+}
+
+fn keyword(has_postings: bool) -> TextOptions {
+    let options = TextOptions::default().set_fast(RAW);
+    if has_postings { options.set_indexing_options(whole()) } else { options }
 }
 
 fn text() -> TextOptions {

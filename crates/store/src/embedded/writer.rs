@@ -18,9 +18,9 @@ use crate::embedded::queue::{Queue, Queued, enqueue};
 use crate::embedded::seal;
 use crate::error::Result;
 
-/// The most bytes of stored events that wait for an indexing thread; the documents they belong
-/// to take some times as much memory.
-const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The most bytes of stored events that wait for an indexing thread, some 10,000 of them; the
+/// documents they belong to take twenty times as much memory.
+const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
 /// What is written, and what the last commit said.
 pub(crate) struct Writer {

@@ -19,6 +19,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use lettre::transport::smtp::response::Response;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tocsin_model::with_causes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -79,7 +80,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn smtp(step: Step) -> impl Fn(SmtpError) -> Self {
-        move |error| Self { step, code: error.status().map(u16::from), text: chain(&error) }
+        move |error| Self { step, code: error.status().map(u16::from), text: with_causes(&error) }
     }
 
     fn io(step: Step) -> impl Fn(io::Error) -> Self {
@@ -182,19 +183,6 @@ async fn introduce(
 fn answer(response: &Response) -> String {
     let lines: Vec<&str> = response.message().collect();
     format!("{} {}", response.code(), lines.join(" "))
-}
-
-/// An error with its causes.
-fn chain(error: &SmtpError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        if !text.contains(&inner.to_string()) {
-            text.push_str(&format!(": {inner}"));
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 /// Bytes taken from the socket at once: any number of them, or one, so that what comes behind the

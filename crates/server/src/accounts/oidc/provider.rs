@@ -4,18 +4,18 @@
 //! In: the configuration. Out: answers within limits of time and size. Follows no redirects and
 //! never says a secret.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use tocsin_engine::config::OidcConfig;
+use tocsin_model::with_causes;
 use tokio::sync::Mutex;
 
 use super::token::Keys;
@@ -76,7 +76,7 @@ impl Provider {
             .connect_timeout(CONNECT_TIME_MAX)
             .timeout(ANSWER_TIME_MAX)
             .build()
-            .map_err(chain)?;
+            .map_err(|error| with_causes(&error))?;
         Ok(Some(Self { config: config.clone(), issuer, client, parts: Mutex::new(None) }))
     }
 
@@ -187,10 +187,10 @@ impl Provider {
     ) -> Result<T, String> {
         let request = request.header(ACCEPT, "application/json");
         let told = |message: String| format!("{what}: {message}");
-        let mut answer = request.send().await.map_err(|error| told(chain(error)))?;
+        let mut answer = request.send().await.map_err(|error| told(with_causes(&error)))?;
         let status = answer.status();
         let mut bytes = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| told(chain(error)))? {
+        while let Some(part) = answer.chunk().await.map_err(|error| told(with_causes(&error)))? {
             if bytes.len() + part.len() > ANSWER_BYTES_MAX {
                 return Err(told(format!("more than {ANSWER_BYTES_MAX} bytes")));
             }
@@ -211,27 +211,12 @@ impl Provider {
 
 /// Names and values as a form sends them.
 pub fn form(pairs: &[(&str, &str)]) -> String {
-    // The address is a vessel only.
-    Url::parse_with_params("http://localhost/", pairs)
-        .ok()
-        .and_then(|url| url.query().map(str::to_owned))
-        .unwrap_or_default()
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// A name or secret as it goes into a `Basic` header (RFC 6749, 2.3.1).
 fn escaped(text: &str) -> String {
     form(&[("", text)]).trim_start_matches('=').to_owned()
-}
-
-/// An error with its causes.
-fn chain(error: reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]
