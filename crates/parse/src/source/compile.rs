@@ -9,6 +9,7 @@ use tocsin_model::FieldId;
 use tocsin_model::value::OwnedValue;
 
 use super::definition::{Constant, Constants, Decode, Definition, Lookup, Message, When, Words};
+use super::dispatch::Dispatch;
 use super::plan::{
     Assign, Decoder, DecoderKind, FieldRule, Grok, Joined, Line, LookupPlan, Plan, Read, TEMPS_MAX,
     Table, Test, WhenPlan,
@@ -36,6 +37,7 @@ pub(crate) fn compile(
         time: Vec::new(),
         lookups: Vec::new(),
         whens: Vec::new(),
+        dispatch: None,
         defaults: Vec::new(),
         temps: 0,
     };
@@ -51,6 +53,7 @@ pub(crate) fn compile(
         compiler.at_item("when", index);
         plan.whens.push(compiler.when(when));
     }
+    plan.dispatch = Dispatch::of(&plan.whens);
     compiler.at("set");
     plan.defaults = compiler.assigns(&definition.set);
     plan.temps = compiler.temps.len();

@@ -2,6 +2,7 @@
 
 pub(crate) mod compile;
 pub mod definition;
+pub(crate) mod dispatch;
 pub(crate) mod lazy;
 pub(crate) mod plan;
 pub(crate) mod run;

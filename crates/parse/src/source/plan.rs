@@ -4,6 +4,7 @@ use ahash::AHashMap;
 use tocsin_model::FieldId;
 use tocsin_model::value::OwnedValue;
 
+use super::dispatch::Dispatch;
 use super::sink::Target;
 use crate::grok::Pattern;
 
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     pub time: Vec<(FieldId, bool)>,
     pub lookups: Vec<LookupPlan>,
     pub whens: Vec<WhenPlan>,
+    /// Which of them may hold.
+    pub dispatch: Option<Dispatch>,
     /// Constants for fields that nothing else has set.
     pub defaults: Vec<Assign>,
     pub temps: usize,

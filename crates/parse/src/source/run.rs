@@ -80,9 +80,7 @@ impl Run<'_, '_> {
             self.time(&plan.time);
         }
         self.lookups();
-        for when in &plan.whens {
-            self.when(when);
-        }
+        self.whens(plan);
         for assign in &plan.defaults {
             if !self.present(assign.to) {
                 self.assign(assign);
@@ -310,6 +308,18 @@ impl Run<'_, '_> {
         }
     }
 
+    fn whens(&mut self, plan: &Plan) {
+        let may_hold = plan.dispatch.as_ref().and_then(|by| by.may_hold(self.value(by.on)));
+        match may_hold {
+            None => plan.whens.iter().for_each(|when| self.when(when)),
+            Some(numbers) => {
+                for when in numbers.iter().filter_map(|number| plan.whens.get(*number as usize)) {
+                    self.when(when);
+                }
+            }
+        }
+    }
+
     fn when(&mut self, when: &WhenPlan) {
         if !when.conditions.iter().all(|(read, tests)| self.holds(*read, tests)) {
             return;
@@ -335,15 +345,18 @@ impl Run<'_, '_> {
         }
     }
 
-    fn holds(&self, read: Read, tests: &[Test]) -> bool {
-        let value = match read {
+    fn value(&self, read: Read) -> Option<Value<'_>> {
+        match read {
             Read::Temp(at) => {
                 let text = self.sink.temps.get(at).map_or("", String::as_str);
                 if text.is_empty() { None } else { Some(Value::Str(text)) }
             }
             Read::Field(id) => self.sink.event.get(id),
-        };
-        holds(value, tests)
+        }
+    }
+
+    fn holds(&self, read: Read, tests: &[Test]) -> bool {
+        holds(self.value(read), tests)
     }
 
     fn present(&self, read: Read) -> bool {
