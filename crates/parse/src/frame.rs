@@ -71,7 +71,8 @@ pub(crate) fn peel<'t>(text: &'t str, clock: &mut Clock<'_>) -> Option<(Head<'t>
                 iso(text, clock)
                     .or_else(|| unix(text))
                     .or_else(|| nxos(text, clock))
-                    .or_else(|| other_time(text, clock))?
+                    .or_else(|| other_time(text, clock))
+                    .or_else(|| around::windows_sshd(text, clock))?
             }
         }
         b'[' => monotonic(text).or_else(|| bracketed(text, clock))?,

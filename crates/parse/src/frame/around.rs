@@ -7,6 +7,11 @@ use std::borrow::Cow;
 /// Digits of a length before a message, at most (RFC 6587 section 3.4.1).
 const LENGTH_DIGITS_MAX: usize = 6;
 
+/// Digits of a process id on Windows, at most.
+const PROCESS_DIGITS_MAX: usize = 7;
+/// Bytes of `2026-11-21 00:11:50.250`.
+const WINDOWS_TIME_BYTES: usize = 23;
+
 /// Leaves out the length of a message that somebody kept when saving a stream: `125 <38>1 …`.
 pub(crate) fn without_length(text: &str) -> &str {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -58,6 +63,47 @@ pub(crate) fn compose(text: &str) -> Option<&str> {
         && plain.len() <= HOST_BYTES_MAX
         && plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
     named.then_some(inner)
+}
+
+/// How messages of sshd begin that tell of clients, and those of its debug levels.
+const SSHD_STARTS: [&str; 14] = [
+    "Accepted ",
+    "Failed ",
+    "Invalid user ",
+    "Connection ",
+    "Disconnected from ",
+    "Disconnecting ",
+    "Received disconnect from ",
+    "User ",
+    "Server listening on ",
+    "Did not receive identification string",
+    "error: maximum authentication attempts",
+    "debug1: ",
+    "debug2: ",
+    "debug3: ",
+];
+
+/// `4236 2026-11-21 00:11:50.250 Failed password for …`, as OpenSSH on Windows writes into
+/// sshd.log: it names neither host nor program, so the message must be one of sshd's.
+pub(super) fn windows_sshd<'t>(
+    text: &'t str,
+    clock: &mut Clock<'_>,
+) -> Option<(Head<'t>, &'t str)> {
+    let (pid, rest) = text.split_once(' ')?;
+    let number = pid.len() <= PROCESS_DIGITS_MAX && pid.bytes().all(|byte| byte.is_ascii_digit());
+    let body = rest.get(WINDOWS_TIME_BYTES..)?.strip_prefix(' ')?;
+    if !number || !SSHD_STARTS.iter().any(|start| body.starts_with(start)) {
+        return None;
+    }
+    let read = time::iso(rest.as_bytes(), clock).filter(|read| read.len == WINDOWS_TIME_BYTES)?;
+    let head = Head {
+        frame: "windows sshd",
+        time: Some(read.time),
+        tag: Some(Cow::Borrowed("sshd")),
+        pid: Some(Cow::Borrowed(pid)),
+        ..Head::default()
+    };
+    Some((head, body))
 }
 
 /// `2026-11-21T00:11:50.123456789Z stdout F …`, as CRI runtimes write.
