@@ -1,6 +1,8 @@
 //! Which source reads a body: conditions of all sources, found by program, first byte or JSON
 //! key, tried in one fixed order, so that the answer never depends on what came before.
 
+mod words;
+
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -16,6 +18,7 @@ use crate::source::compile::tests;
 use crate::source::definition::{Definition, Match, Rest};
 use crate::source::plan::Test;
 use crate::source::run::holds;
+use words::Words;
 
 /// A condition on JSON keys: any of the fields holds any of the values.
 type JsonTest = (Vec<FieldId>, Vec<Test>);
@@ -94,6 +97,10 @@ pub(crate) struct Router {
     by_key: Vec<Vec<u16>>,
     rest_json: Vec<u16>,
     rest_syslog: Vec<u16>,
+    /// Those found by words anywhere.
+    loose: Vec<u16>,
+    /// Their words as one; made when the first text comes.
+    words: OnceLock<Option<Words>>,
 }
 
 impl Router {
@@ -133,6 +140,7 @@ impl Router {
                         }
                     }
                 }
+                None if route.loose => self.loose.push(number),
                 None => {
                     let first = first_bytes(route);
                     for byte in (0..=255u8).filter(|byte| first.has(*byte)) {
@@ -174,14 +182,25 @@ impl Router {
         }
         // What a known program says is its own, whatever words its clients put into it.
         let named = !found.is_empty() && look.hint.is_none();
-        self.by_beginning(look, memories, |candidate| {
-            let route = self.routes.get(usize::from(candidate.number));
-            if route.is_some_and(|route| !(named && route.loose)) {
-                found.push(candidate);
-            }
-        });
+        if !named {
+            self.by_words(look.body, |number| found.push(whole(&number)));
+        }
+        self.by_beginning(look, memories, |candidate| found.push(candidate));
         found.sort_unstable();
         found.dedup();
+    }
+
+    /// Calls `each` with the routes one of whose words the text may hold.
+    fn by_words(&self, body: &str, mut each: impl FnMut(u16)) {
+        let asked = |number: &u16| {
+            let words = self.routes.get(usize::from(*number)).map(|route| &route.contains);
+            let number = *number;
+            words.into_iter().flatten().map(move |word| (word.needle(), number))
+        };
+        match self.words.get_or_init(|| Words::of(self.loose.iter().flat_map(asked))) {
+            Some(words) => words.in_text(body, each),
+            None => self.loose.iter().for_each(|number| each(*number)),
+        }
     }
 
     /// Calls `each` with the routes whose lines or prefixes the text may have.
@@ -219,11 +238,6 @@ impl Router {
         let mut patterns = Vec::new();
         for route in numbers.iter().filter_map(|number| self.routes.get(usize::from(*number))) {
             let start = nodes.len();
-            // What is looked for anywhere is found faster than the line that may hold it.
-            if route.loose {
-                patterns.push(start..start);
-                continue;
-            }
             for text in &route.texts {
                 nodes.push(Pattern::parse(text)?);
             }
