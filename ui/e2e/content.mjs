@@ -269,7 +269,38 @@ async function alertIsAssigned({ base, browser }) {
   await done(page);
 }
 
+/** Filters that hide everything say so, and how much there is without them, on every screen that has filters. */
+async function filtersSayWhatTheyHide({ base, browser }) {
+  await attack(base, freshAddress(), ['ann', 'ben', 'cem', 'dan', 'eve', 'fay']);
+  const page = await open(browser);
+  const word = 'nothing-is-called-so';
+  const screens = [
+    ['/alerts', `/alerts?q=${word}`, /No match among \d/, 'Clear filters'],
+    ['/alerts', `/alerts?by=rule&q=${word}`, /No match among \d/, 'Clear filters'],
+    ['/search', `/search?q=${word}`, /(?:is|are) stored; none of them matches/, 'Clear the query'],
+    ['/rules', `/rules?q=${word}`, /No rule matches the filter/, 'Clear filters'],
+    ['/rules', `/rules?view=matrix&q=${word}`, /No rule matches the filter/, 'Clear filters'],
+  ];
+  for (const [screen, path, words, button] of screens) {
+    await page.goto(base + path);
+    const main = page.locator('main');
+    await main.getByText(words).first().waitFor();
+    same(await main.getByText(/All clear|No events have arrived/).count(), 0, `${path}: what is hidden is neither absent nor all clear`);
+    none(await axe(page), `axe on ${path}`);
+    await main.getByRole('button', { name: button }).first().click();
+    await main.getByText(words).first().waitFor({ state: 'detached' });
+    same(new URL(page.url()).pathname, screen, 'the screen is the same');
+    ensure(!page.url().includes(word), `${path}: the filter is gone: ${page.url()}`);
+  }
+  // The list of fields beside a search has a filter of its own.
+  await page.goto(`${base}/search`);
+  await page.getByPlaceholder('Filter fields').fill(word);
+  await page.getByText('No field is called so').waitFor();
+  await done(page);
+}
+
 export const CONTENT = [
+  ['filters that hide everything say so on every screen', filtersSayWhatTheyHide],
   ['who is kept out is told, and let in again', bansAreListed],
   ['an alert is given to somebody and tagged', alertIsAssigned],
   ['an address is blocked and let in again', addressIsBlocked],

@@ -76,6 +76,8 @@ async function panelsAreDrawn({ base, browser }) {
   await page.getByTestId('to-come').or(page.getByTestId('panels')).first().scrollIntoViewIfNeeded();
   const panels = page.getByTestId('panels');
   await panels.getByRole('heading', { name: 'Top users' }).waitFor();
+  await panels.getByRole('heading', { name: 'At most risk' }).waitFor();
+  await panels.getByText(/The oldest came|No critical or high alert waits/).first().waitFor();
   await panels.getByRole('heading', { name: 'ATT&CK tactics of alerts' }).waitFor();
   await panels.locator('.of-top tbody tr').first().waitFor();
   // A panel that a pack brings, of events that are here.

@@ -35,7 +35,7 @@ export const w = {
     by: 'By',
     begun: 'Since',
     until: 'Until',
-    alert: 'the alert',
+    alert: 'Open the alert',
     lift: 'Let in again',
     really: 'Really let in again',
     what: 'What happened',

@@ -11,6 +11,7 @@ import { Text } from '../../parts/text';
 import { Value } from '../../parts/value';
 import { w } from '../../words/panels';
 import { useDashboards, usePanel, useTactics, type PanelAnswer, type PanelDef } from './ask';
+import { Risky, Waiting } from './work';
 
 const Chart = lazy(async () => ({ default: (await import('../../parts/chart')).Chart }));
 const WorldMap = lazy(async () => ({ default: (await import('./map')).WorldMap }));
@@ -34,6 +35,8 @@ export function Panels({ range }: { range: Range }) {
   const dashboards = useDashboards().data?.dashboards ?? [];
   return (
     <div className="panels" data-testid="panels">
+      <Waiting />
+      <Risky />
       <Tactics range={range} />
       <Places range={range} />
       {OWN.map((def) => <QueryPanel key={def.title} def={def} range={range} />)}

@@ -90,7 +90,7 @@ function Row({ of, mayChange }: { of: Ban; mayChange: boolean }) {
       </td>
       <td>
         <Text text={of.rule_title ?? of.reason} />
-        {of.alert !== null && <> <Link className="link" href={`/alerts/${encodeURIComponent(of.alert)}`}>{w.list.alert}</Link></>}
+        {of.alert !== null && <Link className="link block" href={`/alerts/${encodeURIComponent(of.alert)}`}>{w.list.alert}</Link>}
         <details onToggle={(event) => setOpen(event.currentTarget.open)}>
           <summary aria-label={w.list.whatOf(of.address)}>{w.list.what}</summary>
           {open && <Steps of={of} />}
