@@ -44,6 +44,9 @@ fn stix(values: &[&str]) -> Vec<Json> {
     values.iter().map(object).collect()
 }
 
+/// The rule that speaks of indicators.
+const RULE: &str = "5c1f0f5e-0d0c-4d5f-9f0e-6c6f3a8d7b21";
+
 /// Feeds of three forms.
 fn feeds() -> Web {
     let web = Web::start();
@@ -173,8 +176,15 @@ fn indicators_of_ones_own_are_added_looked_up_and_removed() {
     assert!(code == 2 && err.contains("holds no indicator"), "{err}");
     let (code, _, err) = intel(&["import", "-", "--format", "xml"], "");
     assert!(code == 2 && err.contains("none of plain, csv"), "{err}");
-    let (code, out, err) = intel(&["hunt"], "");
-    assert!(code == 0 && out.contains(" events, 1 with an indicator"), "{out}{err}");
+    // A rule that is off raises nothing of it.
+    for (way, alerts) in [("on", 1), ("off", 0)] {
+        let mut command = tocsin();
+        command.args(["rules", way, RULE, "--config"]).arg(&setup.config);
+        assert_eq!(output(&mut command, b"").0, 0);
+        let (code, out, err) = intel(&["hunt"], "");
+        let expected = format!(" events, 1 with an indicator not known then, {alerts} alerts");
+        assert!(code == 0 && out.contains(&expected), "{out}{err}");
+    }
     // By the API.
     let add = |body: &Json| {
         server.ask("POST", "/api/v1/intel/indicators", body.to_string().as_bytes()).unwrap()

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tocsin_alert::{AlertConfig, Alerts};
-use tocsin_detect::{Detector, RuleSet};
+use tocsin_detect::Detector;
 use tocsin_enrich::intel::{self, Intel};
 use tocsin_model::{Alert, Finding, Timestamp, field};
 use tocsin_store::{EventStore, Filter, ScanRequest, Scanned, StoreError};
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{IntelBook, Order};
 use crate::content::Content;
+use crate::exceptions::{ExceptionBook, Exceptions};
 use crate::handle::{Handle, Live, now};
 
 /// The most alerts of one hunt; later ones are only counted.
@@ -99,22 +100,23 @@ impl Hunts {
     }
 }
 
-/// Looks for indicators in what is stored since `from`; `raise` is given the alerts.
+/// Looks for indicators in what is stored since `from`. Beside what was found the alerts, also
+/// those that an exception hides now.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn run(
     store: &dyn EventStore,
     intel: &Intel,
-    rules: &RuleSet,
-    options: &tocsin_detect::Options,
+    content: &Content,
     alerts: &AlertConfig,
+    exceptions: &Exceptions,
     from: Option<Timestamp>,
     cancel: &CancellationToken,
 ) -> Result<(Found, Vec<Alert>), StoreError> {
     let config = AlertConfig { cooldown_seconds: COOLDOWN.as_secs(), ..alerts.clone() };
     let mut alerts = Alerts::new(config).map_err(StoreError::BadRequest)?;
-    let mut detector = Detector::new(Arc::new(rules.clone()), options);
+    let mut detector = Detector::new(Arc::new(content.rules.clone()), &content.options);
     let (mut found, mut findings, mut matches) = (Found::default(), Vec::new(), Vec::new());
     let today = now();
     let scan = ScanRequest { filter: Filter::All, from, to: None };
@@ -132,7 +134,13 @@ pub fn run(
             intel::tell(&mut event, &matches);
             detector.process(&event, &mut findings);
             for finding in findings.drain(..).filter(speaks_of_indicators) {
-                alerts.add(&finding, false);
+                if exceptions.is_off(&finding.rule) {
+                    continue;
+                }
+                match exceptions.hides_at(&finding, today) {
+                    None => alerts.add(&finding, false),
+                    Some(id) => alerts.add_hidden(&finding, false, id),
+                };
             }
         }
         match cancel.is_cancelled() {
@@ -141,10 +149,16 @@ pub fn run(
         }
     })?;
     let mut raised = alerts.take_changed();
-    found.alerts = raised.len() as u64;
+    found.alerts = raised.iter().filter(|alert| is_shown(alert)).count() as u64;
     raised.truncate(ALERTS_MAX);
-    found.ids = raised.iter().take(20).map(|alert| alert.id.to_string()).collect();
+    let shown = raised.iter().filter(|alert| is_shown(alert));
+    found.ids = shown.take(20).map(|alert| alert.id.to_string()).collect();
     Ok((found, raised))
+}
+
+/// Whether no exception hides it.
+fn is_shown(alert: &Alert) -> bool {
+    alert.triage.exception.is_none()
 }
 
 /// Whether a rule matched because of an indicator.
@@ -195,20 +209,20 @@ fn look(handle: &Handle, intel: &Intel, cancel: &CancellationToken) -> Result<Fo
     let ran = run(
         &*handle.store,
         intel,
-        &content.rules,
-        &content.options,
+        &content,
         &config.alerts,
+        &handle.exceptions.current(),
         Some(from),
         cancel,
     );
     let (found, raised) = ran.map_err(|error| error.to_string())?;
     let mut notices = Vec::new();
-    for alert in &raised {
+    for alert in raised.iter().filter(|alert| is_shown(alert)) {
         notices.extend(handle.notifier.notices(alert, tocsin_model::NoticeKind::Raised, now()));
     }
     let told = |channel: &str| handle.notifier.is_told_by_incident(channel);
     let saved = handle.catalog.save_grouped(&raised, &notices, &told);
-    for alert in saved.map_err(|error| error.to_string())? {
+    for alert in saved.map_err(|error| error.to_string())?.into_iter().filter(is_shown) {
         // Nobody listening is fine.
         let _ = handle.live.send(Live::Alert(Arc::new(alert)));
     }
@@ -228,16 +242,19 @@ pub fn in_dir(config: &crate::Config, days: u32) -> Result<Found, String> {
     let text = |error: &dyn std::fmt::Display| format!("{}: {error}", dir.display());
     let store =
         tocsin_store::Embedded::open_to_read(&dir.join("store")).map_err(|error| text(&error))?;
-    let catalog = tocsin_catalog::Catalog::open(dir).map_err(|error| text(&error))?;
+    let catalog = Arc::new(tocsin_catalog::Catalog::open(dir).map_err(|error| text(&error))?);
+    let disabled = config.alerts.disabled_rules.clone();
+    let exceptions =
+        ExceptionBook::open(catalog.clone(), disabled).map_err(|error| text(&error))?;
     let book = IntelBook::open(config, Arc::default());
     let content =
         Content::load(&config.content, &config.detect, &crate::content::Choice::default());
     let (found, raised) = run(
         &store,
         &book.current(),
-        &content.rules,
-        &content.options,
+        &content,
         &config.alerts,
+        &exceptions.current(),
         Some(now().minus(DAY * days.max(1))),
         &CancellationToken::new(),
     )
