@@ -1,6 +1,6 @@
 //! Questions to partitions.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use serde_json::Value as Json;
@@ -9,7 +9,7 @@ use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResult
 use tantivy::aggregation::{AggregationLimitsGuard, DistributedAggregationCollector};
 use tantivy::collector::{Collector, Count, TopDocs};
 use tantivy::query::{AllQuery, BooleanQuery, EnableScoring, Query};
-use tantivy::{DocAddress, Searcher, SegmentReader, TantivyError};
+use tantivy::{DocAddress, Executor, Searcher, SegmentReader, TantivyError};
 use tocsin_model::{EventId, Timestamp};
 
 use crate::embedded::aggs;
@@ -25,6 +25,16 @@ use crate::filter::Filter;
 use crate::plan::plan;
 use crate::request::{AggKind, AggResult, Bucket, HITS_MAX, Order, SearchRequest, SearchResponse};
 use crate::test::class_of;
+
+/// The most threads that count at once.
+const THREADS_MAX: usize = 4;
+
+/// What counts: a thread for each core, segment by segment.
+static THREADS: LazyLock<Executor> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Executor::multi_thread(cores.min(THREADS_MAX), "search")
+        .unwrap_or_else(|_| Executor::single_thread())
+});
 
 /// One event.
 pub(crate) fn get(partition: &Partition, id: EventId) -> Result<Option<Json>> {
@@ -236,7 +246,9 @@ impl<'a> Gathered<'a> {
             aggs::context(self.limits.clone()),
         );
         let collectors = (top, Stoppable(collector, self.stop.clone()));
-        let (fruit, aggregates) = searcher.search(&query, &collectors).map_err(fail)?;
+        let scoring = EnableScoring::disabled_from_searcher(&searcher);
+        let found = searcher.search_with_executor(&*query, &collectors, &THREADS, scoring);
+        let (fruit, aggregates) = found.map_err(fail)?;
         self.aggregates.merge_fruits(aggregates).map_err(fail)?;
         self.add_fruit(request.sort.order, fruit, || Origin::Hot(partition, searcher.clone()));
         Ok(())
