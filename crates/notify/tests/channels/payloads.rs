@@ -294,7 +294,8 @@ fn a_mebibyte_of_anything_is_cut() {
     let begin = std::time::Instant::now();
     let text = format!("{}{}", "x".repeat(700), " ".repeat(4 << 20));
     assert_eq!(tocsin_notify::view::clean(&text, 600).chars().count(), 600);
-    assert!(begin.elapsed() < std::time::Duration::from_secs(2));
+    // With a look at the rest for each of them it would be hours.
+    assert!(begin.elapsed() < std::time::Duration::from_secs(60));
 }
 
 proptest! {
