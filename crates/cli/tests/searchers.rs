@@ -60,6 +60,21 @@ fn elasticsearchs_client_finds_what_is_stored() {
     assert_eq!(found["absent"], "index_not_found_exception");
 }
 
+/// Bodies as scripts, Grafana and the client's own language write them: found, counted, paged, or
+/// refused by name.
+#[test]
+fn bodies_that_clients_send_mean_what_they_say() {
+    let Some(python) = python_with("elasticsearch.dsl") else { return };
+    let setup = imported();
+    let server = Server::start(&setup.config);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/bodies.py");
+    let url = format!("http://{}", server.addr());
+    let (code, told, said) = output(Command::new(python).arg(script).arg(url), b"");
+    assert_eq!(code, 0, "{said}");
+    let wrong: Vec<Json> = serde_json::from_str(&told).unwrap();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn duckdb_reads_what_is_exported() {
     let Some(python) = python_with("duckdb") else { return };

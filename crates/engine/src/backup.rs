@@ -5,11 +5,16 @@
 //! behind it are linked in one go, and again when a commit came between; alerts are taken after
 //! that, as after a crash between the two. Never changes what it copies.
 
+mod last;
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tocsin_catalog::FILE_NAME;
+
+pub use self::last::{Last, last};
+use self::last::{STAGED, UnderWay};
 
 /// Directories of a data directory whose files are only made and deleted, or grow at their end.
 const LINKED: [&str; 3] = ["store", "state", "journal"];
@@ -36,10 +41,17 @@ pub struct Copied {
 /// # Errors
 /// When something cannot be read or written; `target` is not left half written.
 pub fn backup(data: &Path, target: &Path) -> Result<Copied, String> {
-    let named = |error: io::Error| format!("{}: {error}", data.display());
     if !data.join("store").is_dir() {
         return Err(format!("{}: this is no data directory of tocsin", data.display()));
     }
+    let under_way = UnderWay::begin(data, target)?;
+    let done = save(data, target);
+    under_way.end(&done, done.as_ref().map_or(0, |copied| copied.bytes));
+    done
+}
+
+fn save(data: &Path, target: &Path) -> Result<Copied, String> {
+    let named = |error: io::Error| format!("{}: {error}", data.display());
     if target.exists() {
         return Err(format!("{}: is there already; choose another name", target.display()));
     }
@@ -72,7 +84,7 @@ impl Drop for Staged {
 }
 
 fn tempdir_in(data: &Path) -> io::Result<Staged> {
-    let dir = data.join(format!(".backup-{}", std::process::id()));
+    let dir = data.join(format!("{STAGED}{}", std::process::id()));
     fs::create_dir(&dir)?;
     Ok(Staged(dir))
 }

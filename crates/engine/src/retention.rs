@@ -1,6 +1,6 @@
 //! Retention and archive: whole partitions are deleted when they are old, and the oldest ones when
 //! all of them are large; before that they move to the archive, where single packs may have
-//! limits of their own. At the start and then regularly; nothing waits for it.
+//! limits of their own, for which a day may move there earlier. At the start and then regularly; nothing waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,6 @@ pub(crate) async fn retain(
 ) {
     let mut age = tokio::time::interval(BY_AGE_EVERY);
     let mut size = tokio::time::interval(BY_SIZE_EVERY);
-    let mut packs = tokio::time::interval(ARCHIVE_EVERY);
     let (days, bytes_max) = (config.retention_days, config.retention_bytes);
     loop {
         let (what, why, deleted) = tokio::select! {
@@ -50,11 +49,7 @@ pub(crate) async fn retain(
                 let why = format!("beyond {bytes_max} bytes (store.retention_bytes)");
                 (BY_SIZE, why, delete(&store, move |store| store.shrink_to(bytes_max)).await)
             }
-            _ = packs.tick(), if !config.packs.is_empty() => {
-                let limits = config.packs.clone();
-                let why = "beyond the limits of their packs (store.packs)".to_owned();
-                (BY_PACK, why, delete(&store, move |store| by_pack(store, &limits)).await)
-            }
+            else => return,
         };
         let Some(deleted) = deleted else { continue };
         troubles.note(what, "old events cannot be deleted", &deleted);
@@ -63,8 +58,7 @@ pub(crate) async fn retain(
             Ok(deleted) => tracing::info!("deleted {deleted} events {why}"),
             Err(_) => match what {
                 BY_AGE => age.reset_after(AGAIN_AFTER),
-                BY_SIZE => size.reset_after(AGAIN_AFTER),
-                _ => packs.reset_after(AGAIN_AFTER),
+                _ => size.reset_after(AGAIN_AFTER),
             },
         }
     }
@@ -80,6 +74,45 @@ pub(crate) async fn archive_days(
     if after_days == 0 {
         return;
     }
+    let failed = "days cannot be archived, and stay searchable as they are";
+    let work = move |store: &dyn EventStore, cancel: &Cancel| {
+        store.archive_before(days_ago(after_days), cancel)
+    };
+    again_and_again(store, ("archive", failed), work, troubles, shutdown).await;
+}
+
+/// Keeps packs within their limits, until shutdown.
+pub(crate) async fn trim_packs(
+    store: Arc<dyn EventStore>,
+    limits: BTreeMap<String, PackConfig>,
+    troubles: Arc<Troubles>,
+    shutdown: CancellationToken,
+) {
+    if limits.is_empty() {
+        return;
+    }
+    let work = move |store: &dyn EventStore, cancel: &Cancel| {
+        let deleted = by_pack(store, &limits, cancel)?;
+        if deleted > 0 {
+            tracing::info!(
+                "deleted {deleted} events beyond the limits of their packs (store.packs)"
+            );
+        }
+        Ok(deleted)
+    };
+    let failed = "old events of a pack cannot be deleted";
+    again_and_again(store, (BY_PACK, failed), work, troubles, shutdown).await;
+}
+
+/// Does what may take long and can be cancelled, every minute.
+async fn again_and_again(
+    store: Arc<dyn EventStore>,
+    (what, failed): (&'static str, &str),
+    work: impl Fn(&dyn EventStore, &Cancel) -> Result<u64, StoreError> + Send + Sync + 'static,
+    troubles: Arc<Troubles>,
+    shutdown: CancellationToken,
+) {
+    let work = Arc::new(work);
     let mut often = tokio::time::interval(ARCHIVE_EVERY);
     often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -87,21 +120,19 @@ pub(crate) async fn archive_days(
             () = shutdown.cancelled() => return,
             _ = often.tick() => {}
         }
-        let before = days_ago(after_days);
         let cancel = Cancel::default();
-        let asked = cancel.clone();
-        let work = delete(&store, move |store| store.archive_before(before, &asked));
-        tokio::pin!(work);
+        let (asked, work) = (cancel.clone(), Arc::clone(&work));
+        let under_way = delete(&store, move |store| work(store, &asked));
+        tokio::pin!(under_way);
         let done = tokio::select! {
-            done = &mut work => done,
+            done = &mut under_way => done,
             () = shutdown.cancelled() => {
                 cancel.cancel();
-                work.await
+                under_way.await
             }
         };
         if let Some(done) = done {
-            let failed = "days cannot be archived, and stay searchable as they are";
-            troubles.note("archive", failed, &done);
+            troubles.note(what, failed, &done);
             if done.is_err() {
                 often.reset_after(AGAIN_AFTER);
             }
@@ -116,6 +147,7 @@ fn days_ago(days: u32) -> Timestamp {
 fn by_pack(
     store: &dyn EventStore,
     limits: &BTreeMap<String, PackConfig>,
+    cancel: &Cancel,
 ) -> Result<u64, StoreError> {
     let mut deleted = 0;
     for (pack, limit) in limits {
@@ -124,7 +156,7 @@ fn by_pack(
             days => days_ago(days),
         };
         let bytes_max = if limit.retention_bytes == 0 { u64::MAX } else { limit.retention_bytes };
-        deleted += store.trim_pack(pack, before, bytes_max)?;
+        deleted += store.trim_pack(pack, before, bytes_max, cancel)?;
     }
     Ok(deleted)
 }

@@ -32,7 +32,7 @@ use crate::memory::{self, Gatherer, MemoryLog};
 use crate::pipeline::{Control, Parts, Pipeline};
 use crate::reload::{InForce, Reloader};
 use crate::respond;
-use crate::retention::{archive_days, retain};
+use crate::retention::{archive_days, retain, trim_packs};
 use crate::troubles::Troubles;
 use crate::watch::Watch;
 
@@ -300,6 +300,8 @@ fn in_background(
         troubles.clone(),
         shutdown.clone(),
     ));
+    let limits = config.store.packs.clone();
+    background.spawn(trim_packs(opened.store.clone(), limits, troubles.clone(), shutdown.clone()));
     background
 }
 

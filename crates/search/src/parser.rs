@@ -4,7 +4,7 @@
 //! or    := and ("or" and)*
 //! and   := not ("and" not)*
 //! not   := "not" not | "(" or ")" | clause
-//! clause:= field ":" values | field (">=" | ">" | "<=" | "<") value | field "~" regex | value
+//! clause:= field ":" values | field ":" "{" or "}" | field (">=" | ">" | "<=" | "<") value | field "~" regex | value
 //! values:= value | "(" values with and, or, not ")"
 //! ```
 
@@ -48,7 +48,7 @@ pub fn parse_in(text: &str, context: Context<'_>) -> Result<Filter> {
         let message = format!("the query is longer than {QUERY_BYTES_MAX} bytes");
         return Err(QueryError::new(0..text.len(), message));
     }
-    let mut parser = Parser { text, at: 0, context };
+    let mut parser = Parser { text, at: 0, context, within: String::new() };
     parser.skip_spaces();
     if parser.at == text.len() {
         return Ok(Filter::All);
@@ -58,6 +58,7 @@ pub fn parse_in(text: &str, context: Context<'_>) -> Result<Filter> {
     match parser.peek() {
         None => Ok(filter),
         Some(')') => Err(parser.wrong("this parenthesis closes nothing")),
+        Some('}') => Err(parser.wrong("this brace closes nothing; quote the value")),
         Some(_) => Err(parser.wrong("write \"and\" or \"or\" before this")),
     }
 }
@@ -66,6 +67,8 @@ pub(crate) struct Parser<'a> {
     text: &'a str,
     at: usize,
     context: Context<'a>,
+    /// What the names of fields begin with inside braces, with the dot behind; empty outside.
+    within: String,
 }
 
 impl<'a> Parser<'a> {
@@ -170,7 +173,34 @@ impl<'a> Parser<'a> {
             }
         }
         self.at = start;
+        if !self.within.is_empty() {
+            return Err(self.wrong("name a field: inside braces only parts of one are searched"));
+        }
         self.value(&Target::free())
+    }
+
+    /// `user: { first: "Alice" and last: "White" }`: clauses about parts of a field.
+    fn nested(&mut self, name: &Literal, place: Range<usize>, depth: usize) -> Result<Filter> {
+        let name = match name {
+            Literal::Quoted(name) => Some(name.clone()),
+            Literal::Bare(chars) => crate::literal::text(chars),
+        };
+        let Some(name) = name else {
+            return Err(QueryError::new(place, "a name before { must have no *"));
+        };
+        let open = self.at;
+        self.take("{");
+        let outer = self.within.clone();
+        self.within = format!("{outer}{name}.");
+        let inner = self.or(None, depth + 1)?;
+        self.within = outer;
+        self.skip_spaces();
+        if self.take("}") {
+            return Ok(inner);
+        }
+        let never = QueryError::new(open..open + 1, "this brace is never closed");
+        let here = self.wrong("write \"and\" or \"or\" before this");
+        Err(if self.peek().is_none() { never } else { here })
     }
 
     /// What follows a field's name; `None` when it is none.
@@ -182,6 +212,14 @@ impl<'a> Parser<'a> {
     ) -> Result<Option<Filter>> {
         let operator = [":", ">=", "<=", ">", "<", "~"].into_iter().find(|o| self.take(o));
         let Some(mut operator) = operator else { return Ok(None) };
+        if operator == ":" {
+            let after = self.at;
+            self.skip_spaces();
+            if self.peek() == Some('{') {
+                return self.nested(name, place, depth).map(Some);
+            }
+            self.at = after;
+        }
         let target = self.target(name, place)?;
         self.skip_spaces();
         if operator == ":" {
@@ -218,7 +256,10 @@ impl<'a> Parser<'a> {
         }
         let mut chars = Vec::new();
         while let Some(c) = self.peek() {
-            if c.is_whitespace() || matches!(c, ':' | '<' | '>' | '~' | '(' | ')' | '"') {
+            if c.is_whitespace()
+                || matches!(c, ':' | '<' | '>' | '~' | '(' | ')' | '"')
+                || (c == '}' && !self.within.is_empty())
+            {
                 break;
             }
             chars.push(self.bare_char(c));
@@ -258,6 +299,7 @@ impl<'a> Parser<'a> {
             }
             match c {
                 '(' | ')' | '"' => break,
+                '}' if !self.within.is_empty() => break,
                 // A value of one word may hold colons: addresses, times, URLs.
                 ':' | '<' | '>' if !one_word => {
                     return Err(self.wrong(
@@ -265,7 +307,9 @@ impl<'a> Parser<'a> {
                     ));
                 }
                 '{' | '}' if chars.is_empty() => {
-                    return Err(self.wrong("nested queries are not supported; quote the value"));
+                    return Err(
+                        self.wrong("a brace stands behind the name of a field; quote the value")
+                    );
                 }
                 c => chars.push(self.bare_char(c)),
             }
@@ -306,15 +350,23 @@ impl<'a> Parser<'a> {
     fn target(&self, name: &Literal, place: Range<usize>) -> Result<Target> {
         match name {
             // A quoted name is taken as it is.
-            Literal::Quoted(name) => Ok(Target::one(name)),
-            Literal::Bare(chars) => match crate::literal::text(chars) {
-                Some(name) => {
-                    self.check_name(&name, place)?;
-                    Ok(Target::one(&name))
-                }
-                None if crate::literal::is_star(chars) => Ok(Target::free()),
-                None => self.matching(&crate::literal::pattern(chars), place),
-            },
+            Literal::Quoted(name) => Ok(Target::one(&format!("{}{name}", self.within))),
+            Literal::Bare(chars) if !self.within.is_empty() => {
+                let outer = self.within.chars().map(Ch::Plain);
+                self.named(&outer.chain(chars.iter().copied()).collect::<Vec<_>>(), place)
+            }
+            Literal::Bare(chars) => self.named(chars, place),
+        }
+    }
+
+    fn named(&self, chars: &[Ch], place: Range<usize>) -> Result<Target> {
+        match crate::literal::text(chars) {
+            Some(name) => {
+                self.check_name(&name, place)?;
+                Ok(Target::one(&name))
+            }
+            None if crate::literal::is_star(chars) => Ok(Target::free()),
+            None => self.matching(&crate::literal::pattern(chars), place),
         }
     }
 

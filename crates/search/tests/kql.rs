@@ -117,6 +117,27 @@ fn values_mean_what_their_fields_hold() {
 }
 
 #[test]
+fn braces_hold_clauses_about_parts_of_a_field() {
+    let alice = || Filter::And(vec![term("user.first", "Alice"), term("user.last", "White")]);
+    check(vec![
+        ("user:{ first: \"Alice\" and last: \"White\" }", alice()),
+        ("user: {first: Alice and last: White}", alice()),
+        ("user.name: {x: a} or acme: { y: b }", {
+            Filter::Or(vec![term("user.name.x", "a"), term("acme.y", "b")])
+        }),
+        ("acme: { in: { ner: (a or b) } and not x: c }", {
+            Filter::And(vec![terms("acme.in.ner", &["a", "b"]), not(term("acme.x", "c"))])
+        }),
+        ("source: { ip: 10.0.0.0/8 and port >= 1024 }", {
+            let port = range("source.port", from("1024"), Bound::Unbounded);
+            Filter::And(vec![cidr("source.ip", "10.0.0.0/8"), port])
+        }),
+        ("user.name: a{b}c", term("user.name", "a{b}c")),
+        ("user.name: \"{a}\"", term("user.name", "{a}")),
+    ]);
+}
+
+#[test]
 fn words_are_looked_for_in_text() {
     use WordsMode::{Any, Phrase};
     check(vec![
@@ -218,7 +239,12 @@ fn errors_point_at_the_place_and_say_what_to_write() {
         ("user.name ~ \"(\"", 12..15, "regular expression"),
         ("user.name ~ a.*", 12..15, "in quotes"),
         ("zzz*: x", 0..4, "no field"),
-        ("user.name: {a: b}", 11..12, "nested"),
+        ("user: {root}", 7..8, "name a field"),
+        ("user: {name: root", 6..7, "never closed"),
+        ("user: {name: root} }", 19..20, "closes nothing"),
+        ("user: {nmae: root}", 7..11, "did you mean user.name?"),
+        ("us*: {name: root}", 0..3, "no *"),
+        ("user.name: }", 11..12, "brace"),
         ("...", 0..3, "no word"),
         ("event.id: 7", 10..11, "32 hexadecimal"),
         (long.as_str(), 51..52, "nested more than"),

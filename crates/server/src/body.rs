@@ -1,4 +1,4 @@
-//! Bodies of requests that bring events: read and unpacked into memory, within limits.
+//! Bodies of requests that bring events, or are packed: read and unpacked into memory, within limits.
 //!
 //! In: a body as it arrives. Out: its bytes, unpacked, with the memory they hold ([`Room`]). A
 //! body is read up to the configured size, packed or not, and all bodies together up to a limit
@@ -7,8 +7,10 @@
 use std::io::Read;
 
 use axum::body::Body;
+use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use futures::StreamExt;
@@ -16,7 +18,7 @@ use tocsin_collect::IngestLimits;
 use tokio::runtime;
 use tokio::time::timeout;
 
-use crate::app::{App, blocking};
+use crate::app::{App, Shared, blocking};
 use crate::error::ApiError;
 use crate::limits::{
     BODY_BYTES_FIRST, BODY_IDLE_MAX, DRAIN_BYTES_MAX, DRAIN_TIME_MAX, ZSTD_WINDOW_LOG_MAX,
@@ -133,6 +135,25 @@ pub async fn receive<T: Send + 'static>(
         Ok((decode(&body), room))
     })
     .await
+}
+
+/// A body that is unpacked when it was packed, for what is no event.
+pub struct Unpacked(pub Bytes);
+
+impl FromRequest<Shared> for Unpacked {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Response> {
+        if !request.headers().contains_key(CONTENT_ENCODING) {
+            let body = Bytes::from_request(request, app).await;
+            return body.map(Self).map_err(IntoResponse::into_response);
+        }
+        let (parts, body) = request.into_parts();
+        let wrong = ApiError::into_response;
+        let packing = Packing::of(&parts.headers).map_err(wrong)?;
+        let read = receive(app, &parts.headers, body, packing, Bytes::clone).await;
+        read.map(|(body, _)| Self(body)).map_err(wrong)
+    }
 }
 
 async fn read(body: Body, limits: &IngestLimits, room: &mut Room) -> Result<Bytes, ApiError> {

@@ -4,7 +4,7 @@
 //! In: bulk bodies of Beats, Logstash, Fluent Bit, Vector, rsyslog and Elasticsearch's own
 //! clients, at the root or below `/elasticsearch`. Out: events, and for each its own status, once
 //! it is safe in the journal. Templates, pipelines and policies that shippers want to install are
-//! accepted and not needed. Never answers a search.
+//! accepted and not needed. Never answers a search, only gives documents by id.
 
 mod answer;
 mod handshake;
@@ -93,6 +93,11 @@ async fn dispatch(app: Shared, request: Request) -> Result<Response, ApiError> {
         [index, "_doc" | "_create"] | [index, "_doc" | "_create", _] if sends => {
             let (index, id) = ((*index).to_owned(), words.get(2).map(|id| (*id).to_owned()));
             one(app, origin, &parts, body, packing, (limits, index, id)).await
+        }
+        [index, "_doc", id] if matches!(parts.method, Method::GET | Method::HEAD) => {
+            let (status, body) = crate::history::elastic::document(&app, index, id).await;
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+            Ok((status, axum::Json(body)).into_response())
         }
         words => Ok(handshake::answer(&parts.method, words)),
     }

@@ -173,6 +173,9 @@ impl Page {
         self.single("tocsin_store_archived_events", "gauge", help, store.archived_documents);
         let help = "Bytes of the archive, beside tocsin_store_bytes.";
         self.single("tocsin_store_archived_bytes", "gauge", help, store.archived_bytes);
+        let help = "Values that are stored and not searchable, because of a limit.";
+        let unindexed = store.unindexed_values;
+        self.single("tocsin_store_unindexed_values_total", "counter", help, unindexed);
         let help = "Bytes on disk, alerts included.";
         self.single("tocsin_store_bytes", "gauge", help, store.disk_bytes);
         let help = "Bytes that wait in the journal to be stored.";

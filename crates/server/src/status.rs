@@ -47,8 +47,24 @@ pub struct Status {
     pub store: StoreStatus,
     /// Sources that stopped sending, and which rules are blind by it.
     pub silent: crate::watch::SilentStatus,
+    /// The last backup; null when there was none, or one is under way.
+    pub backup: Option<BackupStatus>,
     /// What is wrong right now, with the remedy; null when nothing is.
     pub problem: Option<String>,
+}
+
+/// How the last `tocsin backup` went.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BackupStatus {
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: tocsin_model::Timestamp,
+    /// The file that it is in.
+    pub file: String,
+    /// Bytes before packing.
+    pub bytes: u64,
+    /// Why there is none; null when it went well.
+    pub error: Option<String>,
 }
 
 /// Numbers of events: `received = stored + dropped`, but for those under way.
@@ -161,6 +177,9 @@ pub struct StoreStatus {
     pub archived_documents: u64,
     /// Bytes of the archive, beside `disk_bytes`.
     pub archived_bytes: u64,
+    /// Fields or values that are in their events and are not found by a search, because of a
+    /// limit, since the start.
+    pub unindexed_values: u64,
     /// Events older than this are removed, days; 0 is never (`store.retention_days`).
     pub retention_days: u32,
     /// The oldest go when the store is larger than this, bytes; 0 is no limit
@@ -214,9 +233,21 @@ pub async fn current(app: &Shared) -> Result<Arc<Status>, ApiError> {
     app.status.get(STATUS_CACHE_TIME, move || Ok(read(&handle))).await
 }
 
+/// The last backup, which is a problem where it failed.
+fn backup(handle: &Handle, problems: &mut Vec<String>) -> Option<BackupStatus> {
+    let last = tocsin_engine::backup::last(&handle.config.server.data_dir)?;
+    if let Some(error) = &last.error {
+        let (at, file) = (last.at, &last.file);
+        problems.push(format!("the backup of {at} to {file} failed: {error}; make it again"));
+    }
+    let (at, file, bytes, error) = (last.at, last.file, last.bytes, last.error);
+    Some(BackupStatus { at, file, bytes, error })
+}
+
 fn read(handle: &Handle) -> Status {
     let mut problems: Vec<String> = handle.progress.problem().into_iter().collect();
     problems.extend(handle.troubles.list());
+    let backup = backup(handle, &mut problems);
     let inputs = inputs(handle);
     let progress = &handle.progress;
     let load =
@@ -268,11 +299,13 @@ fn read(handle: &Handle) -> Status {
             disk_bytes: store.disk_bytes + handle.catalog.disk_bytes(),
             archived_documents: store.archived_documents,
             archived_bytes: store.archived_bytes,
+            unindexed_values: store.unindexed_values,
             retention_days: handle.config.store.retention_days,
             retention_bytes: handle.config.store.retention_bytes,
             journal_bytes: handle.journal.used_bytes(),
             oldest: store.oldest,
         },
+        backup,
         problem: (!problems.is_empty()).then(|| problems.join("; ")),
     }
 }

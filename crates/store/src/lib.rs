@@ -14,7 +14,9 @@ mod matcher;
 mod pattern;
 mod plan;
 mod scan;
+mod steps;
 mod test;
+mod ticks;
 mod words;
 
 pub mod conformance;
@@ -23,16 +25,18 @@ mod embedded;
 pub use archive::shelf::{Directory, Shelf, Source};
 pub use archive::{RowWriter, Rows};
 pub use embedded::seal::{PartitionState, Verified, verify, verify_with};
-pub use embedded::{Embedded, Evaluator, Options};
+pub use embedded::{Embedded, Evaluator, Options, cursor_after, is_cursor};
 pub use error::{Result, StoreError};
 pub use filter::{ANY_TEXT, Bound, Filter, WordsMode};
 pub use matcher::Matcher;
 pub use pattern::wildcard_matches;
 pub use request::{
-    Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, Cancel, FieldInfo, HITS_MAX, Order,
-    RangeBucket, SearchRequest, SearchResponse, Sort, StoreStats, TermsOrder,
+    Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, Cancel, Every, FieldInfo, HITS_MAX,
+    Order, RangeBucket, SearchRequest, SearchResponse, Sort, StoreStats, TOP_HITS_MAX, TermsOrder,
 };
 pub use scan::{ScanRequest, ScanSink, Scanned};
+pub use steps::in_steps;
+pub use ticks::zone_is_known;
 
 use std::collections::HashSet;
 
@@ -95,10 +99,17 @@ pub trait EventStore: Send + Sync {
         Ok(0)
     }
 
-    /// Deletes the archived events of one pack (`event.module`) in whole files: those of
-    /// partitions all of whose events of it are older than `before`, and the oldest ones until
-    /// no more than `bytes_max` are left; the number of events deleted.
-    fn trim_pack(&self, _pack: &str, _before: Timestamp, _bytes_max: u64) -> Result<u64> {
+    /// Deletes the events of one pack (`event.module`), whole days of it: those of partitions all
+    /// of whose events of it are older than `before`, and the oldest ones until no more than
+    /// `bytes_max` are left; the number of events deleted. Where a partition cannot lose a part,
+    /// it is archived first, until somebody cancels; the partition being written stays.
+    fn trim_pack(
+        &self,
+        _pack: &str,
+        _before: Timestamp,
+        _bytes_max: u64,
+        _cancel: &Cancel,
+    ) -> Result<u64> {
         Ok(0)
     }
 }

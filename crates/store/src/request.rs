@@ -15,6 +15,8 @@ use crate::filter::Filter;
 pub const HITS_MAX: usize = 10_000;
 /// The most buckets that one aggregation gives back.
 pub const BUCKETS_MAX: usize = 65_536;
+/// The most events that one `TopHits` gives for a bucket.
+pub const TOP_HITS_MAX: usize = 100;
 
 /// A question: which events, how many, sorted how, summed up how.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,7 +183,32 @@ pub enum AggKind {
         /// Width of a bucket; buckets start at multiples of it.
         interval: f64,
     },
-    /// Events by filters; not inside other kinds of buckets.
+    /// Events by days, months and the like of a place, which are not all of one length; empty
+    /// buckets as for `DateHistogram`.
+    Calendar {
+        /// A date field.
+        field: String,
+        /// Width of a bucket.
+        every: Every,
+        /// IANA name of the time zone (`Europe/Berlin`), or an offset (`+01:00`).
+        zone: String,
+    },
+    /// Events by time, in the shortest buckets of a round length of which there are not more
+    /// than so many.
+    AutoDateHistogram {
+        /// A date field.
+        field: String,
+        /// At most so many buckets.
+        buckets: usize,
+    },
+    /// The first events of a bucket.
+    TopHits {
+        /// How many, at most [`TOP_HITS_MAX`].
+        size: usize,
+        /// Which come first.
+        sort: Sort,
+    },
+    /// Events by filters.
     Filters {
         /// Name and filter of each bucket.
         filters: Vec<(String, Filter)>,
@@ -210,6 +237,29 @@ pub enum AggKind {
         /// A number field.
         field: String,
     },
+    /// The same, with the sum of squares.
+    ExtendedStats {
+        /// A number field.
+        field: String,
+    },
+}
+
+/// Width of a bucket of the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Every {
+    /// So many hours, counted from midnight of the first of January 1970 of the zone.
+    Hours(u32),
+    /// A day, which has 23 to 25 hours.
+    Day,
+    /// From Monday to Sunday.
+    Week,
+    /// A month.
+    Month,
+    /// Three months, from January.
+    Quarter,
+    /// A year.
+    Year,
 }
 
 /// The order of terms.
@@ -271,6 +321,13 @@ pub enum AggResult {
         /// Events in buckets beyond `size` (terms).
         #[serde(rename = "sum_other_doc_count")]
         other: u64,
+    },
+    /// The first events.
+    Hits {
+        /// Events in the bucket.
+        total: u64,
+        /// The first of them, as nested ECS JSON.
+        hits: Vec<Json>,
     },
     /// cardinality.
     Value {
@@ -341,6 +398,9 @@ pub struct AggStats {
     pub avg: Option<f64>,
     /// Sum.
     pub sum: f64,
+    /// Sum of squares, where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sum_of_squares: Option<f64>,
 }
 
 /// A field that stored events have.

@@ -219,10 +219,16 @@ fn retention_reaches_the_archive_and_single_packs() {
         files(&archive).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
     assert_eq!(&names[..3], ["nginx.parquet", "openssh.parquet", "other.parquet"]);
     assert_eq!(store.delete_before(Timestamp(START + DAY)).unwrap(), 100);
-    assert_eq!(store.trim_pack("nginx", Timestamp(START + 2 * DAY), u64::MAX).unwrap(), 34);
-    assert_eq!(store.trim_pack("nginx", Timestamp(START + 2 * DAY), u64::MAX).unwrap(), 0);
-    assert_eq!(store.trim_pack("openssh", Timestamp(0), 1).unwrap(), 99);
-    assert_eq!(store.trim_pack("apache", Timestamp(i64::MAX), 0).unwrap(), 0);
+    assert_eq!(
+        store.trim_pack("nginx", Timestamp(START + 2 * DAY), u64::MAX, &Cancel::default()).unwrap(),
+        34
+    );
+    assert_eq!(
+        store.trim_pack("nginx", Timestamp(START + 2 * DAY), u64::MAX, &Cancel::default()).unwrap(),
+        0
+    );
+    assert_eq!(store.trim_pack("openssh", Timestamp(0), 1, &Cancel::default()).unwrap(), 99);
+    assert_eq!(store.trim_pack("apache", Timestamp(i64::MAX), 0, &Cancel::default()).unwrap(), 0);
     assert_eq!(files(&archive).len(), 5);
     let (nginx, all) = (Filter::term("event.module", "nginx"), Filter::All);
     assert_eq!(store.count(&all, None, None).unwrap(), 400 - 34 - 99);
@@ -336,6 +342,40 @@ impl Shelf for Flaky {
 }
 
 #[test]
+fn a_pack_beyond_its_limit_takes_its_days_to_the_archive_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(dir.path(), 5, small());
+    let trim = |pack: &str, before: i64, bytes| {
+        store.trim_pack(pack, Timestamp(before), bytes, &Cancel::default()).unwrap()
+    };
+    let counted =
+        |pack: &str| store.count(&Filter::term("event.module", pack), None, None).unwrap();
+    assert_eq!(trim("apache", i64::MAX, 0), 0, "a pack without events");
+    assert_eq!(trim("nginx", START + DAY / 2, u64::MAX), 34, "the first day is old enough");
+    assert_eq!((counted("nginx"), counted("openssh"), hot(dir.path()).len()), (136, 165, 4));
+    let archive = dir.path().join("archive");
+    assert_eq!(files(&archive).len(), 2, "what is left of that day");
+    assert_eq!(trim("nginx", START + DAY / 2, u64::MAX), 0, "no more");
+    // Its part of the four days that are left is more than that of two, less than that of five.
+    let bytes: u64 = store.stats().unwrap().disk_bytes * 34 / 100;
+    assert_eq!(trim("nginx", 0, bytes * 5 / 8), 68, "the oldest two");
+    assert_eq!((counted("nginx"), hot(dir.path()).len()), (68, 2));
+    // The day that is written stays, whatever its size.
+    assert_eq!(trim("nginx", i64::MAX, 0), 34);
+    assert_eq!((counted("nginx"), hot(dir.path()).len()), (34, 1));
+    let cancelled = Cancel::default();
+    cancelled.cancel();
+    assert_eq!(store.trim_pack("openssh", Timestamp(i64::MAX), 0, &cancelled).unwrap(), 132);
+    let found = verify(dir.path()).unwrap();
+    assert!(found.is_intact(), "{found:?}");
+    let before = all(&store);
+    drop(store);
+    let store = Embedded::open(dir.path(), small()).unwrap();
+    assert_eq!(all(&store), before);
+    assert_eq!(before.len(), 500 - 136 - 132);
+}
+
+#[test]
 fn what_is_deleted_while_the_archive_is_away_goes_later() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let shelf = Arc::new(Flaky(Directory(other.path().to_owned()), AtomicBool::new(false)));
@@ -351,7 +391,7 @@ fn what_is_deleted_while_the_archive_is_away_goes_later() {
         assert!(error.contains("cannot be removed: away"), "{error}");
     };
     away(store.delete_before(Timestamp(START + DAY)));
-    away(store.trim_pack("nginx", Timestamp(START + 3 * DAY), u64::MAX));
+    away(store.trim_pack("nginx", Timestamp(START + 3 * DAY), u64::MAX, &Cancel::default()));
     let counted = |store: &Embedded| store.stats().unwrap().archived_documents;
     let left = counted(&store);
     assert_eq!(left, 232);

@@ -28,6 +28,7 @@ describe('clauses', () => {
   });
 
   it('splits at and', () => {
+    expect(conjuncts('user: {first: a and last: b} and c: {d}e and f: 1')).toEqual(['user: {first: a and last: b}', 'c: {d}e', 'f: 1']);
     expect(conjuncts('a: "x and y" and (b: 1 and c: 2) AND d: 3')).toEqual(['a: "x and y"', '(b: 1 and c: 2)', 'd: 3']);
   });
 });

@@ -23,12 +23,17 @@ const printField = (field: string) => (/^[\w.@-]+$/.test(field) ? field : printV
 export const clause = (field: string, value: string) => `${printField(field)}: ${printValue(value)}`;
 export const exists = (field: string) => `${printField(field)}: *`;
 
+/** How much deeper a token leads into parentheses or braces. */
+function deeper(token: Token): number {
+  if (token.text === '(' || token.text === '{') return 1;
+  return token.text === ')' || token.text === '}' ? -1 : 0;
+}
+
 /** Whether `or` stands outside of quotes and parentheses, so that more needs parentheses around. */
 function hasTopLevelOr(text: string): boolean {
   let depth = 0;
   for (const token of tokens(text)) {
-    if (token.text === '(') depth += 1;
-    if (token.text === ')') depth -= 1;
+    depth += deeper(token);
     if (depth === 0 && token.text.toLowerCase() === 'or') return true;
   }
   return false;
@@ -58,8 +63,7 @@ export function conjuncts(query: string): string[] {
   let depth = 0;
   let from = 0;
   for (const token of tokens(query)) {
-    if (token.text === '(') depth += 1;
-    if (token.text === ')') depth -= 1;
+    depth += deeper(token);
     if (depth === 0 && token.text.toLowerCase() === 'and') {
       parts.push(query.slice(from, token.start).trim());
       from = token.end;
@@ -84,9 +88,15 @@ const ALONE = new Set(['(', ')', ':', '<', '>', '~', '=']);
 function tokens(text: string): Token[] {
   const out: Token[] = [];
   let at = 0;
+  let braces = 0;
   while (at < text.length) {
     const char = text[at] ?? '';
-    if (SPACE.test(char)) {
+    const brace = (char === '{' && out.at(-1)?.text === ':') || (char === '}' && braces > 0);
+    if (brace) {
+      braces += char === '{' ? 1 : -1;
+      out.push({ text: char, start: at, end: at + 1 });
+      at += 1;
+    } else if (SPACE.test(char)) {
       at += 1;
     } else if (char === '"') {
       const end = closing(text, at);
@@ -96,7 +106,7 @@ function tokens(text: string): Token[] {
       out.push({ text: char, start: at, end: at + 1 });
       at += 1;
     } else {
-      const end = wordEnd(text, at, [':', '<', '>', '~', '='].includes(out.at(-1)?.text ?? ''));
+      const end = wordEnd(text, at, braces > 0, [':', '<', '>', '~', '='].includes(out.at(-1)?.text ?? ''));
       out.push({ text: text.slice(at, end), start: at, end });
       at = end;
     }
@@ -112,12 +122,13 @@ function closing(text: string, from: number): { at: number; open: boolean } {
   return { at: text.length, open: true };
 }
 
-function wordEnd(text: string, from: number, value: boolean): number {
+function wordEnd(text: string, from: number, inBraces: boolean, value: boolean): number {
   let at = from;
   for (; at < text.length; at += 1) {
     const char = text[at] ?? '';
     if (char === '\\') at += 1;
     else if (SPACE.test(char) || char === '(' || char === ')' || char === '"') break;
+    else if (inBraces && char === '}') break;
     else if (!value && ALONE.has(char)) break;
   }
   return Math.min(at, text.length);

@@ -37,8 +37,9 @@ pub struct Args {
     /// Fields to show, separated by commas.
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     fields: Vec<String>,
-    /// Count instead: `terms:FIELD[:N]`, `histogram:INTERVAL`, `cardinality:FIELD`,
-    /// `stats:FIELD`, `percentiles:FIELD`, or Elasticsearch's JSON. Again for buckets inside.
+    /// Count instead: `terms:FIELD[:N]`, `histogram:INTERVAL` (10m, 1d, 1w, 1M, 1y),
+    /// `cardinality:FIELD`, `stats:FIELD`, `percentiles:FIELD`, or Elasticsearch's JSON. Again for
+    /// buckets inside.
     #[arg(long, value_name = "AGG")]
     agg: Vec<String>,
 }
@@ -255,7 +256,7 @@ fn one_agg(text: &str) -> Result<Json, String> {
             Ok(json!({ "terms": { "field": field, "size": size } }))
         }
         "histogram" => Ok(json!({
-            "date_histogram": { "field": "@timestamp", "fixed_interval": rest },
+            "date_histogram": { "field": "@timestamp", "interval": rest },
         })),
         "cardinality" | "stats" | "percentiles" => Ok(json!({ kind: { "field": rest } })),
         _ => Err(format!("{kind:?} is not one of {known}")),
@@ -323,9 +324,15 @@ impl Printer {
         Self { out: BufWriter::new(io::stdout()), format, fields }
     }
 
+    /// The fields behind the time, which is always there.
+    fn shown(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(String::as_str).filter(|field| *field != "@timestamp")
+    }
+
     fn head(&mut self) -> io::Result<()> {
         if self.format == Format::Csv {
-            writeln!(self.out, "@timestamp,{}", self.fields.join(","))?;
+            let names: Vec<&str> = ["@timestamp"].into_iter().chain(self.shown()).collect();
+            writeln!(self.out, "{}", names.join(","))?;
         }
         Ok(())
     }
@@ -347,14 +354,13 @@ impl Printer {
                 writeln!(self.out)
             }
             Format::Csv => {
-                let cells = self.fields.iter().map(|field| csv_cell(&text_of(event, field)));
-                let cells: Vec<String> = cells.collect();
-                writeln!(self.out, "{time},{}", cells.join(","))
+                let cells = self.shown().map(|field| csv_cell(&text_of(event, field)));
+                let cells: Vec<String> = [time.to_owned()].into_iter().chain(cells).collect();
+                writeln!(self.out, "{}", cells.join(","))
             }
             Format::Table => {
                 let cells: Vec<String> = self
-                    .fields
-                    .iter()
+                    .shown()
                     .map(|field| {
                         let text = match text_of(event, field) {
                             text if text.is_empty() && field == "message" => {

@@ -30,7 +30,8 @@ pub struct StoreConfig {
     /// Where days go that are asked less often.
     pub archive: ArchiveConfig,
     /// Packs whose events are kept for a shorter time or in less room than all: name of a pack to
-    /// its limits. Counts in the archive, where each pack has files of its own. Default none.
+    /// its limits. A closed day that is beyond a limit moves to the archive at once, where each
+    /// pack has files of its own. Default none.
     pub packs: BTreeMap<String, PackConfig>,
 }
 
@@ -143,7 +144,8 @@ impl S3Config {
 pub struct PackConfig {
     /// Days that its events are kept; 0 as long as all others. Default 0.
     pub retention_days: u32,
-    /// The most room that its archived events take, bytes; 0 is no limit. Default 0.
+    /// The most room that its events take, bytes: files of the archive, and its part (by number
+    /// of events) of days that are not there yet; 0 is no limit. Default 0.
     pub retention_bytes: u64,
 }
 
@@ -171,24 +173,6 @@ impl StoreConfig {
         if self.archive.dir.is_some() && !self.archive.s3.bucket.is_empty() {
             let message = "archive.dir and archive.s3: give one of them".to_owned();
             faults.push((vec!["archive", "dir"], message));
-        }
-        let after = self.archive.after_days;
-        for (name, pack) in &self.packs {
-            if after == 0 {
-                let message = format!(
-                    "limits of {name}: only archived events of a single pack can be deleted; set \
-                     store.archive.after_days"
-                );
-                faults.push((vec!["packs", name], message));
-            } else if pack.retention_days > 0 && pack.retention_days < after {
-                let message = format!(
-                    "limits of {name}: {} days are less than the {after} after which a day is \
-                     archived (store.archive.after_days), and only archived events of a single \
-                     pack can be deleted",
-                    pack.retention_days
-                );
-                faults.push((vec!["packs", name, "retention_days"], message));
-            }
         }
         faults
     }

@@ -90,7 +90,7 @@ mod tests {
         let text = "alerts:\n  allow_list:\n    - 10.0.0.0/8\n    - 10.0.0.0/99\n    - nobody\n\
                     collect:\n  files:\n    - source: nginx\n    - paths: [\"/a[\"]\n\
                     \x20 senders:\n    web:\n      token: abc\n\
-                    store:\n  packs:\n    nginx: { retention_days: 3 }\n\
+                    store:\n  archive:\n    dir: relative\n\
                     notify:\n  channels:\n    ops:\n      type: webhook\n      url_file: /no/such\n";
         std::fs::write(&path, text).unwrap();
         let loaded = super::super::load(Some(&path), []).unwrap();

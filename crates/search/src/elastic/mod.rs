@@ -3,18 +3,27 @@
 //!
 //! What is known: `match_all`, `match_none`, `match`, `match_phrase`, `match_phrase_prefix`,
 //! `match_bool_prefix`, `multi_match`, `term`, `terms`, `range`, `bool`, `constant_score`,
-//! `exists`, `wildcard`, `prefix`, `regexp`, `ids`, `query_string`, `simple_query_string`; the
-//! aggregates `date_histogram`, `histogram`, `terms`, `range`, `filters`, `filter`,
-//! `cardinality`, `stats`, `extended_stats`, `avg`, `sum`, `min`, `max`, `value_count`,
-//! `percentiles`. Anything else is refused by name: a query is never answered in a wider
+//! `exists`, `wildcard`, `prefix`, `regexp`, `ids`, `query_string`, `simple_query_string`,
+//! `dis_max`, `boosting`, `function_score` without functions, `nested`; the aggregates of
+//! [`parse_aggs`]. Anything else is refused by name: a query is never answered in a wider
 //! meaning than it was asked in.
 
 mod aggs;
+mod composite;
+mod dates;
+mod hits;
 mod lucene;
+mod numbers;
 mod query;
+mod range;
+mod render;
+mod simple;
+mod times;
 
-pub use aggs::{Asked, parse_aggs, render_aggs};
+pub use aggs::{parse_aggs, parse_aggs_of};
+pub use hits::{HitForm, Source, parse_formats, parse_names, parse_sort, parse_source, render_hit};
 pub use query::parse_query;
+pub use render::{Asked, render_aggs};
 
 /// What is wrong with a request, and in which part.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

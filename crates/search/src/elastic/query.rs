@@ -4,11 +4,11 @@ use serde_json::{Map, Value as Json};
 use tocsin_model::{EventId, Timestamp};
 use tocsin_store::{ANY_TEXT, Bound, Filter, Matcher, WordsMode};
 
+use crate::elastic::dates::Zone;
 use crate::elastic::lucene::{self, Lucene};
-use crate::elastic::{ElasticError, Result, field_name};
+use crate::elastic::{ElasticError, Result, field_name, simple};
 use crate::fields::{Kind, kind_of};
 use crate::literal::Literal;
-use crate::time::parse_instant;
 use crate::value::Target;
 
 /// The deepest nesting of queries.
@@ -19,15 +19,31 @@ const TERMS_MAX: usize = 65_536;
 /// Kinds of queries, for refusals.
 const KINDS: &str = "match_all, match_none, match, match_phrase, match_phrase_prefix, \
     match_bool_prefix, multi_match, term, terms, range, bool, constant_score, exists, wildcard, \
-    prefix, regexp, ids, query_string, simple_query_string";
+    prefix, regexp, ids, query_string, simple_query_string, dis_max, boosting, nested";
+/// What is known of queries of words beside the query itself; anything else would change what is
+/// meant. Scores are not given, so what only weighs is read over.
+const WORD_OPTIONS: &[&str] = &[
+    "query",
+    "operator",
+    "boost",
+    "_name",
+    "lenient",
+    "analyzer",
+    "zero_terms_query",
+    "auto_generate_synonyms_phrase_query",
+    "max_expansions",
+    "fields",
+    "type",
+    "tie_breaker",
+];
 
 /// Reads a query; `now` is for date math.
 pub fn parse_query(query: &Json, now: Timestamp) -> Result<Filter> {
     Reader { now }.query(query, "query", 0)
 }
 
-struct Reader {
-    now: Timestamp,
+pub(super) struct Reader {
+    pub now: Timestamp,
 }
 
 impl Reader {
@@ -77,11 +93,30 @@ impl Reader {
             },
             "wildcard" | "prefix" | "regexp" => self.pattern(kind, body, path),
             "ids" => self.ids(body, path),
-            "query_string" | "simple_query_string" => self.query_string(body, path),
+            "query_string" => self.query_string(body, path),
+            "simple_query_string" => self.simple(body, path),
+            "dis_max" => match body.get("queries").and_then(Json::as_array) {
+                Some(all) => {
+                    let path = format!("{path}.queries");
+                    let each = all.iter().map(|query| self.query(query, &path, depth + 1));
+                    Ok(Filter::Or(each.collect::<Result<_>>()?))
+                }
+                None => Err(ElasticError::new(path, "needs queries")),
+            },
+            "boosting" => self.inner(body, "positive", path, depth),
+            // What the objects of a list have is not kept apart; see docs/store.md.
+            "nested" => self.inner(body, "query", path, depth),
             other => Err(ElasticError::new(
                 path,
                 format!("the query {other:?} is not supported; known are {KINDS}"),
             )),
+        }
+    }
+
+    fn inner(&self, body: &Json, key: &str, path: &str, depth: usize) -> Result<Filter> {
+        match body.get(key) {
+            Some(query) => self.query(query, &format!("{path}.{key}"), depth + 1),
+            None => Err(ElasticError::new(path, format!("needs {key}"))),
         }
     }
 
@@ -90,8 +125,9 @@ impl Reader {
             return Err(ElasticError::new(path, "must be an object"));
         };
         for key in object.keys() {
-            let known = ["must", "filter", "should", "must_not", "minimum_should_match", "boost"];
-            if !known.contains(&key.as_str()) {
+            let known = ["must", "filter", "should", "must_not", "minimum_should_match"];
+            let weighs = ["boost", "_name", "adjust_pure_negative"];
+            if !known.contains(&key.as_str()) && !weighs.contains(&key.as_str()) {
                 return Err(ElasticError::new(path, format!("{key:?} is not known here")));
             }
         }
@@ -124,6 +160,7 @@ impl Reader {
 
     fn match_words(&self, body: &Json, path: &str) -> Result<Filter> {
         let (field, body) = one_field(body, path)?;
+        known_options(body, path)?;
         let value = option(body, "query");
         let all = option_of(body, "operator")
             .and_then(Json::as_str)
@@ -134,6 +171,7 @@ impl Reader {
 
     fn phrase(&self, body: &Json, path: &str) -> Result<Filter> {
         let (field, body) = one_field(body, path)?;
+        known_options(body, path)?;
         self.one(field, option(body, "query"), Some(WordsMode::Phrase), path)
     }
 
@@ -154,7 +192,15 @@ impl Reader {
 
     fn multi_match(&self, body: &Json, path: &str) -> Result<Filter> {
         let text = body.get("query").ok_or_else(|| ElasticError::new(path, "needs a query"))?;
-        let phrase = body.get("type").and_then(Json::as_str) == Some("phrase");
+        known_options(body, path)?;
+        let phrase = match body.get("type").and_then(Json::as_str) {
+            None | Some("best_fields" | "most_fields") => false,
+            Some("phrase") => true,
+            Some(other) => {
+                let message = format!("the type {other:?} is not supported");
+                return Err(ElasticError::new(path, message));
+            }
+        };
         let all = body
             .get("operator")
             .and_then(Json::as_str)
@@ -200,7 +246,7 @@ impl Reader {
             let filter = Target::one(field).filter(&literal, 0..0, self.now);
             return filter.map_err(|error| ElasticError::new(path, error.message));
         }
-        let time = self.time(value, false, path)?;
+        let time = self.time(value, false, (None, &Zone::utc()), path)?;
         let (lower, upper) = (Bound::Included(time.clone()), Bound::Included(time));
         Ok(Filter::Range { field: field.to_owned(), lower, upper })
     }
@@ -236,70 +282,6 @@ impl Reader {
         }
         let ways = values.iter().map(|value| self.term(field, value, false, path));
         Ok(Filter::Or(ways.collect::<Result<_>>()?))
-    }
-
-    fn range(&self, body: &Json, path: &str) -> Result<Filter> {
-        let (field, ends) = one_field(body, path)?;
-        let field = field_name(field);
-        let Some(ends) = ends.as_object() else {
-            return Err(ElasticError::new(path, "needs gte, gt, lte or lt"));
-        };
-        let (mut lower, mut upper) = (Bound::Unbounded, Bound::Unbounded);
-        for (key, value) in ends {
-            if value.is_null() {
-                continue;
-            }
-            // With rounding, `gt` and `lte` go to the end of the unit.
-            let end = |after: bool| match kind_of(field) {
-                Kind::Date => self.time(value, after, path),
-                _ => text_of(value, path),
-            };
-            match key.as_str() {
-                "gte" | "from" => lower = Bound::Included(end(false)?),
-                "gt" => lower = Bound::Excluded(end(true)?),
-                "lte" | "to" => upper = Bound::Included(end(true)?),
-                "lt" => upper = Bound::Excluded(end(false)?),
-                "format" | "boost" | "relation" | "include_lower" | "include_upper" => {}
-                "time_zone" => self.utc_only(value, path)?,
-                other => {
-                    let message = format!("{other:?} is not known here; use gte, gt, lte, lt");
-                    return Err(ElasticError::new(path, message));
-                }
-            }
-        }
-        Ok(Filter::Range { field: field.to_owned(), lower, upper })
-    }
-
-    fn utc_only(&self, zone: &Json, path: &str) -> Result<()> {
-        let utc = ["UTC", "utc", "Z", "+00:00", "+0000", "Etc/UTC"];
-        match zone.as_str() {
-            Some(zone) if utc.contains(&zone) => Ok(()),
-            _ => Err(ElasticError::new(path, "time_zone must be UTC; give times with their zone")),
-        }
-    }
-
-    /// A time as RFC 3339: milliseconds, a date, date math. `after`: the last instant of what
-    /// has been rounded.
-    fn time(&self, value: &Json, after: bool, path: &str) -> Result<String> {
-        let millis = match value {
-            Json::Number(number) => number.as_i64().or(number.as_f64().map(|n| n as i64)),
-            Json::String(text) if text.len() > 9 => text.parse::<i64>().ok(),
-            _ => None,
-        };
-        if let Some(millis) = millis {
-            return Ok(Timestamp::from_millis(millis).to_string());
-        }
-        let text = value.as_str().unwrap_or_default();
-        // `2026-11-21||+1d/d`.
-        let text = text.replacen("||", "", 1);
-        match parse_instant(&text, self.now) {
-            Some((start, _)) if !after => Ok(start.to_string()),
-            Some((_, end)) => Ok(Timestamp(end.0 - 1).to_string()),
-            None => Err(ElasticError::new(
-                path,
-                format!("{value} is no time (2026-11-21T10:00:00Z, milliseconds, now-15m/m)"),
-            )),
-        }
     }
 
     fn pattern(&self, kind: &str, body: &Json, path: &str) -> Result<Filter> {
@@ -342,6 +324,16 @@ impl Reader {
     }
 
     fn query_string(&self, body: &Json, path: &str) -> Result<Filter> {
+        let (text, options) = self.options_of_text(body, path)?;
+        lucene::parse(text, &options).map_err(|message| ElasticError::new(path, message))
+    }
+
+    fn simple(&self, body: &Json, path: &str) -> Result<Filter> {
+        let (text, options) = self.options_of_text(body, path)?;
+        simple::parse(text, &options).map_err(|message| ElasticError::new(path, message))
+    }
+
+    fn options_of_text<'j>(&self, body: &'j Json, path: &str) -> Result<(&'j str, Lucene)> {
         let Some(text) = body.get("query").and_then(Json::as_str) else {
             return Err(ElasticError::new(path, "needs a query"));
         };
@@ -354,9 +346,24 @@ impl Reader {
         fields.retain(|field| field != "*");
         let all = body.get("default_operator").and_then(Json::as_str);
         let all = all.is_some_and(|operator| operator.eq_ignore_ascii_case("and"));
-        lucene::parse(text, &Lucene { fields, all, now: self.now })
-            .map_err(|message| ElasticError::new(path, message))
+        Ok((text, Lucene { fields, all, now: self.now }))
     }
+}
+
+/// Refuses what would change the meaning and is not known.
+fn known_options(body: &Json, path: &str) -> Result<()> {
+    for (key, value) in body.as_object().into_iter().flatten() {
+        let means_nothing = match key.as_str() {
+            "fuzziness" | "slop" | "prefix_length" => {
+                matches!(text_of(value, path).as_deref(), Ok("0"))
+            }
+            key => WORD_OPTIONS.contains(&key),
+        };
+        if !means_nothing && !value.is_null() {
+            return Err(ElasticError::new(path, format!("the option {key:?} is not supported")));
+        }
+    }
+    Ok(())
 }
 
 /// `field^3` without its weight: nothing is scored here.
@@ -376,7 +383,7 @@ fn exists(field: &str) -> Filter {
 }
 
 /// The one field of a query, with what it says of it.
-fn one_field<'j>(body: &'j Json, path: &str) -> Result<(&'j str, &'j Json)> {
+pub(super) fn one_field<'j>(body: &'j Json, path: &str) -> Result<(&'j str, &'j Json)> {
     let fields: Option<&Map<String, Json>> = body.as_object();
     let mut fields = fields.into_iter().flatten().filter(|(name, _)| *name != "boost");
     match (fields.next(), fields.next()) {
@@ -398,7 +405,7 @@ fn flag(body: &Json, key: &str) -> bool {
     option_of(body, key).and_then(Json::as_bool).unwrap_or(false)
 }
 
-fn text_of(value: &Json, path: &str) -> Result<String> {
+pub(super) fn text_of(value: &Json, path: &str) -> Result<String> {
     match value {
         Json::String(text) => Ok(text.clone()),
         Json::Number(number) => Ok(number.to_string()),

@@ -9,7 +9,9 @@ const PAGE: [&str; 6] = ["/", "/boot.js", "/favicon.svg", "/licences.txt", "/ove
 /// Screens with something below them.
 const SCREENS: [&str; 6] = ["/assets", "/search", "/rules", "/entities", "/sources", "/settings"];
 /// Calls of Elasticsearch's API that only read, whatever their method.
-const READS: [&str; 4] = ["_search", "_count", "_msearch", "_field_caps"];
+const READS: [&str; 6] = ["_search", "_count", "_msearch", "_field_caps", "_pit", "_mget"];
+/// Reading on, and being done with it: nothing is kept of either.
+const READS_ON: [&str; 2] = ["/_search/scroll", "/_pit"];
 
 /// What a request needs; `html` when it asks for the page.
 pub fn need(method: &Method, path: &str, html: bool) -> Option<Role> {
@@ -28,6 +30,9 @@ pub fn need(method: &Method, path: &str, html: bool) -> Option<Role> {
         return None;
     }
     let reads = READS.contains(&path.rsplit('/').next().unwrap_or(""));
+    if READS_ON.contains(&path) && matches!(*method, Method::POST | Method::DELETE) {
+        return Some(Role::Viewer);
+    }
     Some(if safe || (reads && *method == Method::POST) { Role::Viewer } else { Role::Admin })
 }
 
@@ -99,6 +104,12 @@ mod tests {
             ("POST", "/api/v1/something-new", Some(Admin)),
             ("POST", "/logs-tocsin/_search", Some(Viewer)),
             ("DELETE", "/logs-tocsin/_search", Some(Admin)),
+            ("POST", "/_search/scroll", Some(Viewer)),
+            ("DELETE", "/_search/scroll", Some(Viewer)),
+            ("PUT", "/_search/scroll", Some(Admin)),
+            ("POST", "/logs-tocsin/_pit", Some(Viewer)),
+            ("DELETE", "/_pit", Some(Viewer)),
+            ("DELETE", "/logs-tocsin/_pit", Some(Admin)),
             ("PUT", "/logs-tocsin", Some(Admin)),
         ];
         for (method, path, expected) in table {

@@ -7,7 +7,9 @@ use serde_json::{Map, Value as Json};
 use tocsin_catalog::AlertQuery;
 use tocsin_engine::Handle;
 use tocsin_model::{Event, EventId, FieldId, Timestamp, Value};
-use tocsin_store::{Evaluator, SearchRequest, SearchResponse, wildcard_matches};
+use tocsin_store::{
+    Evaluator, SearchRequest, SearchResponse, StoreError, in_steps, wildcard_matches,
+};
 
 use crate::error::ApiError;
 
@@ -81,15 +83,18 @@ pub fn search(
 ) -> Result<SearchResponse, ApiError> {
     match index {
         Index::Events => Ok(handle.store.search(request)?),
-        Index::Alerts => {
+        // What takes several questions is asked of the alerts again.
+        Index::Alerts => in_steps(request, &mut |request| {
             let mut evaluator = Evaluator::new(request)?;
             let mut goes_on = true;
-            each_alert(handle, request, &mut |event| {
+            let read = each_alert(handle, request, &mut |event| {
                 goes_on = goes_on && evaluator.add(event)?;
                 Ok(goes_on)
-            })?;
-            Ok(evaluator.finish()?)
-        }
+            });
+            read.map_err(|error| StoreError::BadRequest(error.message().to_owned()))?;
+            evaluator.finish()
+        })
+        .map_err(ApiError::from),
     }
 }
 

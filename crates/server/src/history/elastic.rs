@@ -1,25 +1,29 @@
 //! What looks like Elasticsearch to those who search one: `_search`, `_msearch`, `_count`,
-//! `_field_caps`, `_mapping`, `_cat/indices`. The indices are `logs-tocsin` (events) and
+//! scrolls, points in time, documents by id, `_field_caps`, `_mapping`, `_cat/indices`. The indices are `logs-tocsin` (events) and
 //! `alerts-tocsin` (alerts), and whatever patterns match them. What is not known is refused by
 //! name.
 
 mod answer;
 mod body;
+mod scroll;
+
+pub use scroll::get as document;
 
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 
 use self::answer::{Failure, cat_row, field_caps, mapping, search_answer};
 use self::body::read_search;
+use self::scroll::Place;
 use crate::app::{Shared, blocking};
+use crate::body::Unpacked;
 use crate::error::ApiError;
 use crate::history::Leave;
 use crate::history::documents::{self, Index, indices};
@@ -41,6 +45,16 @@ pub struct Params {
     format: Option<String>,
     fields: Option<String>,
     v: Option<String>,
+    scroll: Option<String>,
+    scroll_id: Option<String>,
+    ignore_unavailable: Option<String>,
+    rest_total_hits_as_int: Option<String>,
+    #[serde(rename = "_source")]
+    source: Option<String>,
+    #[serde(rename = "_source_includes")]
+    source_includes: Option<String>,
+    #[serde(rename = "_source_excludes")]
+    source_excludes: Option<String>,
 }
 
 /// The addresses.
@@ -48,6 +62,11 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/_search", post(search_all).get(search_all))
         .route("/{index}/_search", post(search).get(search))
+        .route("/_search/scroll", post(scroll::scroll).get(scroll::scroll).delete(scroll::close))
+        .route("/{index}/_pit", post(scroll::open))
+        .route("/_pit", delete(scroll::close))
+        .route("/_mget", post(scroll::mget_all).get(scroll::mget_all))
+        .route("/{index}/_mget", post(scroll::mget).get(scroll::mget))
         .route("/_count", post(count_all).get(count_all))
         .route("/{index}/_count", post(count).get(count))
         .route("/_msearch", post(msearch_all).get(msearch_all))
@@ -74,7 +93,7 @@ fn sent(answer: Answer) -> Response {
     response
 }
 
-async fn search_all(state: State<Shared>, query: Query<Params>, body: Bytes) -> Response {
+async fn search_all(state: State<Shared>, query: Query<Params>, body: Unpacked) -> Response {
     search(state, Path(String::new()), query, body).await
 }
 
@@ -82,12 +101,12 @@ async fn search(
     State(app): State<Shared>,
     Path(index): Path<String>,
     Query(params): Query<Params>,
-    body: Bytes,
+    body: Unpacked,
 ) -> Response {
-    sent(one(&app, &index, &params, &body, false).await)
+    sent(one(&app, &index, &params, &body.0, false).await)
 }
 
-async fn count_all(state: State<Shared>, query: Query<Params>, body: Bytes) -> Response {
+async fn count_all(state: State<Shared>, query: Query<Params>, body: Unpacked) -> Response {
     count(state, Path(String::new()), query, body).await
 }
 
@@ -95,29 +114,74 @@ async fn count(
     State(app): State<Shared>,
     Path(index): Path<String>,
     Query(params): Query<Params>,
-    body: Bytes,
+    body: Unpacked,
 ) -> Response {
-    sent(one(&app, &index, &params, &body, true).await)
+    sent(one(&app, &index, &params, &body.0, true).await)
 }
 
 /// One search or count.
 async fn one(app: &Shared, index: &str, params: &Params, body: &[u8], counts: bool) -> Answer {
-    let body = match body.trim_ascii() {
-        [] => json!({}),
-        bytes => serde_json::from_slice(bytes)
-            .map_err(|error| Failure::bad(format!("the body is no JSON: {error}")))?,
-    };
+    let body = body_of(body)?;
     run(app, index, params, &body, counts).await
 }
 
+/// A body as JSON; none is an empty one.
+fn body_of(body: &[u8]) -> Result<JsonValue, Failure> {
+    match body.trim_ascii() {
+        [] => Ok(json!({})),
+        bytes => serde_json::from_slice(bytes)
+            .map_err(|error| Failure::bad(format!("the body is no JSON: {error}"))),
+    }
+}
+
 async fn run(app: &Shared, index: &str, params: &Params, body: &JsonValue, counts: bool) -> Answer {
+    let pit = body.get("pit").and_then(|pit| pit.get("id")).and_then(JsonValue::as_str);
+    let place = match pit {
+        Some(id) => Some(Place::read(id)?),
+        None => params.scroll.as_ref().map(|_| {
+            let mut body = body.clone();
+            if let (Some(size), Some(object)) = (&params.size, body.as_object_mut()) {
+                object.entry("size").or_insert_with(|| json!(size.parse::<u64>().ok()));
+            }
+            Place::first(index, body)
+        }),
+    };
+    let index = match (&place, pit) {
+        (Some(place), Some(_)) => place.index().to_owned(),
+        _ => index.to_owned(),
+    };
+    let scrolls = pit.is_none() && place.is_some();
+    run_at(app, &index, params, body, (counts, scrolls, place)).await
+}
+
+/// The same from a place on, where there is one.
+async fn run_at(
+    app: &Shared,
+    index: &str,
+    params: &Params,
+    body: &JsonValue,
+    (counts, scrolls, place): (bool, bool, Option<Place>),
+) -> Answer {
+    let known;
+    let index = if params.ignore_unavailable.as_deref() == Some("true") {
+        known = index.split(',').filter(|name| indices(name).is_ok()).collect::<Vec<_>>().join(",");
+        // A name of nothing is not everything.
+        if known.is_empty() && !index.is_empty() { "-" } else { known.as_str() }
+    } else {
+        index
+    };
     let index = indices(index).map_err(|name| Failure::no_index(&name))?;
-    let mut asked = read_search(body, params, now())?;
+    let kind = index.unwrap_or(Index::Events);
+    let mut asked = read_search(body, params, kind, now())?;
     if counts {
         asked.request.limit = 0;
     }
+    if let Some(place) = &place {
+        place.narrow(&mut asked, kind);
+        asked.pit = (!scrolls).then(|| place.id());
+    }
     let Some(index) = index else {
-        return Ok(search_answer(&Default::default(), &asked, Index::Events, counts));
+        return Ok(search_answer(&Default::default(), &asked, counts));
     };
     let (leave, cancel) = Leave::new();
     asked.request.cancel = Some(cancel);
@@ -126,14 +190,18 @@ async fn run(app: &Shared, index: &str, params: &Params, body: &JsonValue, count
     let handle = app.handle.clone();
     let found = blocking(move || {
         let found = documents::search(&handle, index, &asked.request)?;
-        Ok(search_answer(&found, &asked, index, counts))
+        let answer = search_answer(&found, &asked, counts);
+        Ok(match place {
+            Some(place) if scrolls => place.went_on(answer, &found),
+            _ => answer,
+        })
     });
     let found = found.await.map_err(|error: ApiError| Failure::of(&error))?;
     drop(leave);
     Ok(found)
 }
 
-async fn msearch_all(state: State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+async fn msearch_all(state: State<Shared>, headers: HeaderMap, body: Unpacked) -> Response {
     msearch(state, Path(String::new()), headers, body).await
 }
 
@@ -142,9 +210,9 @@ async fn msearch(
     State(app): State<Shared>,
     Path(index): Path<String>,
     _headers: HeaderMap,
-    body: Bytes,
+    body: Unpacked,
 ) -> Response {
-    let text = String::from_utf8_lossy(&body);
+    let text = String::from_utf8_lossy(&body.0);
     let lines: Vec<&str> = text.lines().collect();
     let pairs: Vec<&[&str]> =
         lines.chunks(2).filter(|pair| !pair[0].is_empty() || pair.len() > 1).collect();
@@ -186,7 +254,10 @@ async fn one_of_many(app: &Shared, index: &str, pair: &[&str]) -> Answer {
         }
         _ => index.to_owned(),
     };
-    run(app, &names, &Params::default(), &read(body)?, false).await
+    let lenient = head.get("ignore_unavailable").and_then(JsonValue::as_bool).unwrap_or(false);
+    let ignore_unavailable = lenient.then(|| "true".to_owned());
+    let params = Params { ignore_unavailable, ..Params::default() };
+    run(app, &names, &params, &read(body)?, false).await
 }
 
 async fn caps_all(state: State<Shared>, query: Query<Params>) -> Response {

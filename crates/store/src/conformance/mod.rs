@@ -5,6 +5,7 @@
 mod corpus;
 mod filters;
 mod results;
+mod steps;
 
 pub use corpus::corpus;
 
@@ -39,6 +40,7 @@ pub fn run(open: Open<'_>) -> Result<(), Vec<String>> {
     check("scanning", results::scanning(store.as_ref()));
     check("aggregates", results::aggregates(store.as_ref()));
     check("evaluator", results::evaluator(store.as_ref()));
+    check("aggregates in steps", steps::steps(store.as_ref()));
     check("bad requests", results::bad_requests(store.as_ref()));
     check("fields", results::fields(store.as_ref()));
     check("retention", results::retention(store.as_ref()));

@@ -8,7 +8,7 @@ use tocsin_model::{Event, EventId, Timestamp};
 use crate::conformance::{corpus, expect, number, told};
 use crate::{
     Agg, AggKind, AggResult, Bound, Evaluator, EventStore, Filter, Matcher, Order, RangeBucket,
-    ScanRequest, SearchRequest, Sort, TermsOrder,
+    ScanRequest, SearchRequest, Sort, TermsOrder, cursor_after,
 };
 
 /// How many events there are.
@@ -96,6 +96,8 @@ pub(super) fn paging(store: &dyn EventStore) -> Result<(), String> {
                 loop {
                     let page = told(field, store.search(&request))?;
                     expect("total of a page", page.total, EVENTS)?;
+                    let last = page.hits.last().map(|hit| cursor_after(hit, &request.sort));
+                    expect("cursor of a hit", page.next.is_none() || page.next == last, true)?;
                     hits.extend(page.hits);
                     request.cursor = page.next;
                     if request.cursor.is_none() || hits.len() > EVENTS as usize {
@@ -249,6 +251,9 @@ pub(super) fn evaluator(store: &dyn EventStore) -> Result<(), String> {
         Agg::of(AggKind::Histogram { field: status(), interval: 100.0 }),
         inside(Agg::of(AggKind::Filters { filters })),
         Agg::stats(status()),
+        Agg::of(AggKind::ExtendedStats { field: status() }),
+        Agg::terms("event.outcome", 10)
+            .with("x", Agg::of(AggKind::ExtendedStats { field: status() })),
         Agg::cardinality("source.ip"),
     ];
     for agg in aggs {

@@ -16,9 +16,11 @@ use tocsin_model::Timestamp;
 use crate::embedded::schema::{Fields, dynamic_column, tokenizers};
 use crate::error::{Result, StoreError};
 use crate::request::{
-    Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, RangeBucket, SearchRequest, TermsOrder,
+    Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, RangeBucket, SearchRequest,
+    TOP_HITS_MAX, TermsOrder,
 };
-use crate::test::Class;
+use crate::test::{Class, class_of};
+use crate::ticks::Ticks;
 
 /// The most memory that the aggregates of one request may take, bytes.
 const AGG_BYTES_MAX: u64 = 200 * 1024 * 1024;
@@ -66,17 +68,26 @@ pub(crate) fn check(aggs: &BTreeMap<String, Agg>, depth: usize) -> Result<()> {
             AggKind::Filters { filters } if filters.len() > FILTERS_MAX => {
                 return bad(format!("has more than {FILTERS_MAX} filters"));
             }
-            AggKind::Cardinality { .. } | AggKind::Stats { .. } | AggKind::Percentiles { .. }
+            AggKind::Cardinality { .. }
+            | AggKind::Stats { .. }
+            | AggKind::ExtendedStats { .. }
+            | AggKind::Percentiles { .. }
+            | AggKind::TopHits { .. }
                 if !agg.aggs.is_empty() =>
             {
                 return bad("has no buckets for aggregates inside".to_owned());
             }
+            AggKind::TopHits { size, .. } if *size > TOP_HITS_MAX => {
+                return bad(format!("gives at most {TOP_HITS_MAX} events of a bucket"));
+            }
+            AggKind::Calendar { field, .. } | AggKind::AutoDateHistogram { field, .. }
+                if !matches!(class_of(field), Class::Time | Class::Ingested | Class::Date) =>
+            {
+                return bad(format!("{field} is no date"));
+            }
             kind => {
-                let splits = |agg: &Agg| matches!(agg.kind, AggKind::Filters { .. });
-                if !splits(agg) && agg.aggs.values().any(splits) {
-                    return bad("filters cannot be inside buckets of another kind; put them \
-                                outside"
-                        .to_owned());
+                if let AggKind::Calendar { every, zone, .. } = kind {
+                    Ticks::new(*every, zone)?;
                 }
                 if let AggKind::Terms { order, .. } = kind {
                     check_order(order, &agg.aggs).or_else(bad)?;
@@ -97,7 +108,9 @@ fn check_order(order: &TermsOrder, inside: &BTreeMap<String, Agg>) -> Result<(),
     let (name, part) = by.split_once('.').unwrap_or((by, ""));
     match inside.get(name).map(|agg| &agg.kind) {
         Some(AggKind::Cardinality { .. }) if part.is_empty() => Ok(()),
-        Some(AggKind::Stats { .. }) if matches!(part, "count" | "min" | "max" | "avg" | "sum") => {
+        Some(AggKind::Stats { .. } | AggKind::ExtendedStats { .. })
+            if matches!(part, "count" | "min" | "max" | "avg" | "sum") =>
+        {
             Ok(())
         }
         _ => Err(format!(
@@ -161,12 +174,18 @@ fn compile_map(aggs: &BTreeMap<String, Agg>, fields: &Fields) -> Result<Map<Stri
                 let body = json!({ "field": field, "percents": percents, "keyed": false });
                 ("percentiles", body)
             }
-            // Asked one by one.
-            AggKind::Filters { .. } => continue,
+            // Asked in steps.
+            AggKind::Filters { .. }
+            | AggKind::Calendar { .. }
+            | AggKind::AutoDateHistogram { .. }
+            | AggKind::TopHits { .. } => continue,
             AggKind::Cardinality { field } => {
                 ("cardinality", json!({ "field": column(field, fields)? }))
             }
             AggKind::Stats { field } => ("stats", json!({ "field": column(field, fields)? })),
+            AggKind::ExtendedStats { field } => {
+                ("extended_stats", json!({ "field": column(field, fields)? }))
+            }
             AggKind::Range { field, ranges } => {
                 let ranges: Vec<Json> = ranges
                     .iter()
@@ -296,15 +315,27 @@ fn convert_one(
         AggregationResult::MetricResult(MetricResult::Cardinality(value)) => {
             AggResult::Value { value: value.value.unwrap_or(0.0).round() as u64 }
         }
-        AggregationResult::MetricResult(MetricResult::Stats(stats)) => AggResult::Stats(AggStats {
-            count: stats.count,
-            min: stats.min,
-            max: stats.max,
-            avg: stats.avg,
-            sum: stats.sum,
-        }),
+        AggregationResult::MetricResult(result) => convert_stats(result, agg),
         _ => empty(agg),
     })
+}
+
+fn convert_stats(result: &MetricResult, agg: &Agg) -> AggResult {
+    let (count, sum) = match result {
+        MetricResult::Stats(stats) => (stats.count, stats.sum),
+        MetricResult::ExtendedStats(stats) => (stats.count, stats.sum),
+        _ => return empty(agg),
+    };
+    let (min, max, avg) = match result {
+        MetricResult::ExtendedStats(stats) => (stats.min, stats.max, stats.avg),
+        MetricResult::Stats(stats) => (stats.min, stats.max, stats.avg),
+        _ => (None, None, None),
+    };
+    let sum_of_squares = match result {
+        MetricResult::ExtendedStats(stats) => Some(stats.sum_of_squares.unwrap_or(0.0)),
+        _ => None,
+    };
+    AggResult::Stats(AggStats { count, min, max, avg, sum, sum_of_squares })
 }
 
 fn convert_ranges(
@@ -332,7 +363,11 @@ fn convert_ranges(
 pub(crate) fn empty(agg: &Agg) -> AggResult {
     match &agg.kind {
         AggKind::Cardinality { .. } => AggResult::Value { value: 0 },
+        AggKind::TopHits { .. } => AggResult::Hits { total: 0, hits: Vec::new() },
         AggKind::Stats { .. } => AggResult::Stats(AggStats::default()),
+        AggKind::ExtendedStats { .. } => {
+            AggResult::Stats(AggStats { sum_of_squares: Some(0.0), ..AggStats::default() })
+        }
         AggKind::Percentiles { percents, .. } => AggResult::Percentiles {
             values: percents.iter().map(|percent| (*percent, None)).collect(),
         },
@@ -348,9 +383,13 @@ pub(crate) fn empty(agg: &Agg) -> AggResult {
     }
 }
 
+/// The results where no event is there.
+pub(crate) fn empty_results(aggs: &BTreeMap<String, Agg>) -> BTreeMap<String, AggResult> {
+    aggs.iter().map(|(name, agg)| (name.clone(), empty(agg))).collect()
+}
+
 fn empty_bucket(key: Json, inside: &BTreeMap<String, Agg>) -> Bucket {
-    let aggs = inside.iter().map(|(name, agg)| (name.clone(), empty(agg))).collect();
-    Bucket { key, key_as_string: None, doc_count: 0, aggs }
+    Bucket { key, key_as_string: None, doc_count: 0, aggs: empty_results(inside) }
 }
 
 fn empty_range(range: &RangeBucket, inside: &BTreeMap<String, Agg>) -> Bucket {
@@ -413,15 +452,21 @@ pub(crate) fn fill(
     let width = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
     let place = |millis: i64| millis.div_euclid(width);
     let key = |bucket: &Bucket| place(bucket.key.as_i64().unwrap_or(0));
-    let first = span.0.map(|from| place(from.millis()));
-    let last = span.1.map(|to| place(Timestamp(to.0.saturating_sub(1)).millis()));
-    let (Some(first), Some(last)) = (
-        first.into_iter().chain(buckets.first().map(key)).min(),
-        last.into_iter().chain(buckets.last().map(key)).max(),
+    let ends = buckets.first().map(key).zip(buckets.last().map(key));
+    let from = span.0.map(|from| place(from.millis()));
+    let to = span.1.map(|to| place(Timestamp(to.0.saturating_sub(1)).millis()));
+    let (Some(mut first), Some(mut last)) = (
+        from.into_iter().chain(ends.map(|(first, _)| first)).min(),
+        to.into_iter().chain(ends.map(|(_, last)| last)).max(),
     ) else {
         return Ok(AggResult::Buckets { buckets, other: 0 });
     };
-    if last.saturating_sub(first) >= BUCKETS_MAX as i64 {
+    let are_too_many = |first: i64, last: i64| last.saturating_sub(first) >= BUCKETS_MAX as i64;
+    // A span of years and an interval of seconds: from the first event to the last.
+    if let Some(ends) = ends.filter(|_| are_too_many(first, last)) {
+        (first, last) = ends;
+    }
+    if are_too_many(first, last) {
         return Err(StoreError::BadRequest(format!(
             "the histogram would have more than {BUCKETS_MAX} buckets; use a longer interval"
         )));

@@ -1,10 +1,12 @@
 //! Values of an event as columns of the index have them, for who has no index.
 
+use serde_json::Value as Json;
 use tantivy::columnar::MonotonicallyMappableToU64;
-use tocsin_model::{Event, FieldId, Value};
+use tocsin_model::{Event, EventId, FieldId, Timestamp, Value};
 
+use crate::embedded::search::write_cursor;
 use crate::embedded::top::Key;
-use crate::request::Order;
+use crate::request::{Order, Sort};
 use crate::test::{Canon, Class, canon, class_of};
 
 /// All values that a column of the field would have.
@@ -56,6 +58,35 @@ pub(crate) fn key_of(event: &Event, field: &str, order: Order) -> Option<Key> {
         }
     });
     best
+}
+
+/// [`SearchRequest::cursor`](crate::SearchRequest::cursor) for what comes after a hit.
+pub fn cursor_after(hit: &Json, sort: &Sort) -> String {
+    let time = |value: &Json| value.as_str().and_then(Timestamp::parse_rfc3339);
+    let mut event = Event::default();
+    event.id = hit["event"]["id"].as_str().and_then(EventId::parse).unwrap_or_default();
+    event.time = time(&hit["@timestamp"]).unwrap_or_default();
+    event.received = time(&hit["event"]["ingested"]).unwrap_or_default();
+    let value = sort.field.split('.').try_fold(hit, |value, part| value.get(part));
+    if let (Some(value), Some(id)) = (value, FieldId::intern(&sort.field)) {
+        let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        event.push_list(id, all.iter().filter_map(scalar));
+    }
+    let key = key_of(&event, &sort.field, sort.order);
+    write_cursor(event.id, key.as_ref())
+}
+
+fn scalar(value: &Json) -> Option<Value<'_>> {
+    match value {
+        Json::Bool(flag) => Some(Value::Bool(*flag)),
+        Json::String(text) => Some(Value::Str(text)),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Some(Value::Int(number)),
+            (None, Some(number)) => Some(Value::UInt(number)),
+            _ => number.as_f64().map(Value::Float),
+        },
+        _ => None,
+    }
 }
 
 /// The numbers of a field; times in milliseconds.

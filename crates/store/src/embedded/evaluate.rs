@@ -23,7 +23,8 @@ use crate::test::{Canon, ip_text};
 /// The most numbers that the percentiles of one request are taken of.
 const NUMBERS_MAX: usize = 10_000_000;
 
-/// Takes events, gives the response.
+/// Takes events, gives the response; of the aggregates those that take one question
+/// ([`in_steps`](crate::in_steps) makes such requests of the others).
 pub struct Evaluator<'r> {
     request: &'r SearchRequest,
     started: Instant,
@@ -140,8 +141,12 @@ fn field_of(kind: &AggKind) -> Option<&str> {
         | AggKind::Percentiles { field, .. }
         | AggKind::Cardinality { field }
         | AggKind::Range { field, .. }
-        | AggKind::Stats { field } => Some(field),
-        AggKind::Filters { .. } => None,
+        | AggKind::Stats { field }
+        | AggKind::ExtendedStats { field } => Some(field),
+        AggKind::Filters { .. }
+        | AggKind::Calendar { .. }
+        | AggKind::AutoDateHistogram { .. }
+        | AggKind::TopHits { .. } => None,
     }
 }
 
@@ -193,6 +198,9 @@ fn gatherers(aggs: &BTreeMap<String, Agg>) -> Result<BTreeMap<String, Gatherer>>
         let state = match &agg.kind {
             AggKind::Cardinality { .. } => State::Distinct(Default::default()),
             AggKind::Stats { .. } => State::Stats(AggStats::default()),
+            AggKind::ExtendedStats { .. } => {
+                State::Stats(AggStats { sum_of_squares: Some(0.0), ..AggStats::default() })
+            }
             AggKind::Percentiles { .. } => State::Numbers(Vec::new()),
             AggKind::Filters { filters } => {
                 let slots = filters.iter().map(|(name, filter)| {
@@ -201,6 +209,12 @@ fn gatherers(aggs: &BTreeMap<String, Agg>) -> Result<BTreeMap<String, Gatherer>>
                     Ok((Matcher::new(filter)?, slot))
                 });
                 State::Filters(slots.collect::<Result<_>>()?)
+            }
+            AggKind::Calendar { .. }
+            | AggKind::AutoDateHistogram { .. }
+            | AggKind::TopHits { .. } => {
+                let reason = format!("aggregate {name}: takes more than one question");
+                return Err(StoreError::BadRequest(reason));
             }
             _ => State::Slots(HashMap::new()),
         };
@@ -244,6 +258,7 @@ impl Gatherer {
             State::Stats(stats) => numbers(event, field, &mut |number| {
                 stats.count += 1;
                 stats.sum += number;
+                stats.sum_of_squares = stats.sum_of_squares.map(|sum| sum + number * number);
                 stats.min = Some(stats.min.map_or(number, |min| min.min(number)));
                 stats.max = Some(stats.max.map_or(number, |max| max.max(number)));
             }),

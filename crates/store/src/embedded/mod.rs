@@ -36,7 +36,10 @@ mod tokens;
 mod top;
 mod writer;
 
+pub(crate) use aggs::{empty_results, range_key};
+pub use columns::cursor_after;
 pub use evaluate::Evaluator;
+pub use search::is_cursor;
 
 use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
@@ -364,8 +367,14 @@ impl EventStore for Embedded {
         self.archive(time, cancel)
     }
 
-    fn trim_pack(&self, pack: &str, before: Timestamp, bytes_max: u64) -> Result<u64> {
-        self.trim(pack, before, bytes_max)
+    fn trim_pack(
+        &self,
+        pack: &str,
+        before: Timestamp,
+        bytes_max: u64,
+        cancel: &Cancel,
+    ) -> Result<u64> {
+        self.trim(pack, before, bytes_max, cancel)
     }
 }
 

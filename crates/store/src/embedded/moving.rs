@@ -10,8 +10,9 @@ use crate::embedded::cold::make::{self, Made};
 use crate::embedded::cold::{Cold, FileAbout, remove_gone};
 use crate::embedded::partition::{Partition, day_of};
 use crate::embedded::schema::{current_fields, kind_word, schema};
-use crate::embedded::{Embedded, Parts, fault, seal};
+use crate::embedded::{Embedded, Parts, fault, seal, search};
 use crate::error::{Result, StoreError};
+use crate::filter::Filter;
 use crate::request::{Cancel, FieldInfo, StoreStats};
 
 /// Fields of all partitions, by name.
@@ -62,6 +63,15 @@ pub(super) fn stats(parts: &Parts) -> Result<StoreStats> {
         stats.newest = [stats.newest, cold.newest()].into_iter().flatten().max();
     }
     Ok(stats)
+}
+
+/// What a pack has in a partition that is not archived: the room by its part of the events.
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    events: u64,
+    bytes: u64,
+    /// All of them are beyond its age.
+    is_old: bool,
 }
 
 impl Embedded {
@@ -120,32 +130,43 @@ impl Embedded {
             if cancel.is_cancelled() {
                 break;
             }
-            if partition.name.day >= day_of(time) || self.writer()?.needs(partition) {
-                continue;
-            }
             let documents = partition.span().documents;
-            if documents == 0 {
+            if partition.name.day >= day_of(time)
+                || documents == 0
+                || self.writer()?.needs(partition)
+            {
                 continue;
             }
             if !is_seen {
                 self.see_shelf()?;
                 is_seen = true;
             }
-            let begin = std::time::Instant::now();
-            let cold = match make::make(&self.dir, partition, &self.shelf, cancel)? {
-                Made::Archived(cold) => Arc::new(*cold),
-                Made::NotSealed => continue,
-                Made::Cancelled => break,
-            };
-            tracing::info!(
-                partition = %partition.name.directory(), events = documents,
-                bytes = cold.bytes(), before = partition.disk_bytes(),
-                seconds = begin.elapsed().as_secs(), "archived"
-            );
-            self.exchange(partition, cold)?;
-            moved += documents;
+            if self.archive_one(partition, cancel)?.is_some() {
+                moved += documents;
+            }
         }
         Ok(moved)
+    }
+
+    /// Moves a closed partition to the archive; `None` when it is not as it was sealed, or
+    /// somebody cancelled.
+    fn archive_one(
+        &self,
+        partition: &Arc<Partition>,
+        cancel: &Cancel,
+    ) -> Result<Option<Arc<Cold>>> {
+        let begin = std::time::Instant::now();
+        let cold = match make::make(&self.dir, partition, &self.shelf, cancel)? {
+            Made::Archived(cold) => Arc::new(*cold),
+            Made::NotSealed | Made::Cancelled => return Ok(None),
+        };
+        tracing::info!(
+            partition = %partition.name.directory(), events = partition.span().documents,
+            bytes = cold.bytes(), before = partition.disk_bytes(),
+            seconds = begin.elapsed().as_secs(), "archived"
+        );
+        self.exchange(partition, Arc::clone(&cold))?;
+        Ok(Some(cold))
     }
 
     /// Writing a day's files takes long; whether they can be put anywhere is seen before.
@@ -173,37 +194,72 @@ impl Embedded {
         partition.remove(&self.dir)
     }
 
-    /// Deletes archived files of a pack.
-    pub(super) fn trim(&self, pack: &str, before: Timestamp, bytes_max: u64) -> Result<u64> {
+    /// Deletes the events of a pack that are beyond its limits, the oldest days first. A closed
+    /// day that is not archived is archived first: only there a pack has files of its own.
+    pub(super) fn trim(
+        &self,
+        pack: &str,
+        before: Timestamp,
+        bytes_max: u64,
+        cancel: &Cancel,
+    ) -> Result<u64> {
         let _moving = self.moving.lock().unwrap_or_else(PoisonError::into_inner);
         let parts = self.parts();
         let own = |file: &&FileAbout| file.pack.as_deref() == Some(pack);
         let files = parts.cold.iter().flat_map(|cold| cold.about.files.iter().filter(own));
-        let mut beyond = files.map(|file| file.bytes).sum::<u64>().saturating_sub(bytes_max);
+        let archived = files.map(|file| file.bytes).sum::<u64>();
+        let mut shares = Vec::with_capacity(parts.hot.len());
+        for partition in parts.hot.iter() {
+            shares.push(self.share(partition, pack, before)?);
+        }
+        let all = archived + shares.iter().map(|share| share.bytes).sum::<u64>();
+        let mut beyond = all.saturating_sub(bytes_max);
         let mut deleted = 0;
         for cold in parts.cold.iter() {
-            let gone: Vec<FileAbout> = cold
-                .about
-                .files
-                .iter()
-                .filter(own)
-                .filter(|file| file.newest < before.0 || beyond > 0)
-                .cloned()
-                .collect();
-            if gone.is_empty() {
+            let goes = |file: &&FileAbout| own(file) && (file.newest < before.0 || beyond > 0);
+            let gone: Vec<FileAbout> = cold.about.files.iter().filter(goes).cloned().collect();
+            beyond = beyond.saturating_sub(gone.iter().map(|file| file.bytes).sum());
+            deleted += self.take_out(cold, &gone)?;
+        }
+        for (partition, share) in parts.hot.iter().zip(shares) {
+            let goes = share.events > 0 && (share.is_old || beyond > 0);
+            if !goes || cancel.is_cancelled() || self.writer()?.needs(partition) {
                 continue;
             }
-            for file in &gone {
-                deleted += file.events;
-                beyond = beyond.saturating_sub(file.bytes);
-            }
-            let kept = Arc::new(cold.without(&gone));
-            // Who asks from now on does not look for them any more.
-            self.replace(cold, Arc::clone(&kept));
-            cold.retire_all_but(&kept, &self.dir)?;
+            self.see_shelf()?;
+            let Some(cold) = self.archive_one(partition, cancel)? else { continue };
+            beyond = beyond.saturating_sub(share.bytes);
+            let gone: Vec<FileAbout> = cold.about.files.iter().filter(own).cloned().collect();
+            deleted += self.take_out(&cold, &gone)?;
         }
         remove_gone(&self.dir, &self.shelf)?;
         Ok(deleted)
+    }
+
+    /// What a pack has in a partition that is not archived.
+    fn share(&self, partition: &Arc<Partition>, pack: &str, before: Timestamp) -> Result<Share> {
+        let parts = std::slice::from_ref(partition);
+        let filter = Filter::term("event.module", pack);
+        let events = search::count(parts, &filter, None, None)?;
+        if events == 0 {
+            return Ok(Share::default());
+        }
+        let is_old = search::count(parts, &filter, Some(before), None)? == 0;
+        let all = u128::from(partition.span().documents.max(1));
+        let bytes = u128::from(partition.disk_bytes()) * u128::from(events) / all;
+        Ok(Share { events, bytes: u64::try_from(bytes).unwrap_or(u64::MAX), is_old })
+    }
+
+    /// Deletes files of an archived partition; the number of events in them.
+    fn take_out(&self, cold: &Arc<Cold>, gone: &[FileAbout]) -> Result<u64> {
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        let kept = Arc::new(cold.without(gone));
+        // Who asks from now on does not look for them any more.
+        self.replace(cold, Arc::clone(&kept));
+        cold.retire_all_but(&kept, &self.dir)?;
+        Ok(gone.iter().map(|file| file.events).sum())
     }
 
     /// Asks another one instead of an archived partition.

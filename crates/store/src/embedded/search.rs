@@ -23,7 +23,8 @@ use crate::embedded::top::{Hit, Key, Stop, Stoppable, Top, TopFruit, compare};
 use crate::error::{Result, StoreError};
 use crate::filter::Filter;
 use crate::plan::plan;
-use crate::request::{AggKind, AggResult, Bucket, HITS_MAX, Order, SearchRequest, SearchResponse};
+use crate::request::{HITS_MAX, Order, SearchRequest, SearchResponse};
+use crate::steps::in_steps;
 use crate::test::class_of;
 
 /// The most threads that count at once.
@@ -96,46 +97,15 @@ pub(crate) fn search(
     request: &SearchRequest,
 ) -> Result<SearchResponse> {
     aggs::check(&request.aggs, 0)?;
-    let started = Instant::now();
-    let deadline = request.timeout.map(|timeout| started + timeout);
-    search_until((hot, cold), request, started, deadline)
+    in_steps(request, &mut |request| {
+        let started = Instant::now();
+        let deadline = request.timeout.map(|timeout| started + timeout);
+        search_once((hot, cold), request, started, deadline)
+    })
 }
 
 /// Partitions, and those in the archive.
 type Parts<'a> = (&'a [Arc<Partition>], &'a [Arc<Cold>]);
-
-/// Aggregates by filters are searches of their own.
-fn search_until(
-    partitions: Parts<'_>,
-    request: &SearchRequest,
-    started: Instant,
-    deadline: Option<Instant>,
-) -> Result<SearchResponse> {
-    let mut response = search_once(partitions, request, started, deadline)?;
-    for (name, agg) in &request.aggs {
-        let AggKind::Filters { filters } = &agg.kind else { continue };
-        let mut buckets = Vec::with_capacity(filters.len());
-        for (key, filter) in filters {
-            let inner = SearchRequest {
-                filter: request.filter.clone().and(filter.clone()),
-                limit: 0,
-                cursor: None,
-                aggs: agg.aggs.clone(),
-                ..request.clone()
-            };
-            let found = search_until(partitions, &inner, started, deadline)?;
-            response.partial |= found.partial;
-            response.archived |= found.archived;
-            response.missing = response.missing.or(found.missing);
-            let key = Json::String(key.clone());
-            let doc_count = found.total;
-            buckets.push(Bucket { key, key_as_string: None, doc_count, aggs: found.aggs });
-        }
-        response.aggs.insert(name.clone(), AggResult::Buckets { buckets, other: 0 });
-    }
-    response.took = started.elapsed();
-    Ok(response)
-}
 
 fn search_once(
     (partitions, cold): Parts<'_>,
@@ -412,6 +382,11 @@ pub(crate) fn write_cursor(id: EventId, key: Option<&Key>) -> String {
         Some(Key::Address(address)) => format!("{id}a{address:x}"),
         Some(Key::Text(text)) => format!("{id}t{text}"),
     }
+}
+
+/// Whether a text is a cursor.
+pub fn is_cursor(text: &str) -> bool {
+    read_cursor(text).is_ok()
 }
 
 /// Reads it back.

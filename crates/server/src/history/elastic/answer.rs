@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
-use tocsin_model::Timestamp;
-use tocsin_search::elastic::render_aggs;
+use tocsin_search::elastic::{render_aggs, render_hit};
 use tocsin_store::{FieldInfo, SearchResponse, wildcard_matches};
 
 use crate::error::ApiError;
 use crate::history::documents::Index;
-use crate::history::elastic::body::{Asked, Source};
+use crate::history::elastic::body::Asked;
 
 /// A refusal or failure.
 #[derive(Debug, Clone)]
@@ -52,13 +51,13 @@ impl Failure {
 }
 
 /// The answer to a search or a count.
-pub fn search_answer(found: &SearchResponse, asked: &Asked, index: Index, counts: bool) -> Json {
+pub fn search_answer(found: &SearchResponse, asked: &Asked, counts: bool) -> Json {
     let shards = json!({ "total": 1, "successful": 1, "skipped": 0, "failed": 0 });
     if counts {
         return json!({ "count": found.total, "_shards": shards });
     }
     let hits: Vec<Json> =
-        found.hits.iter().skip(asked.skip).map(|hit| render_hit(hit, asked, index)).collect();
+        found.hits.iter().skip(asked.skip).map(|hit| render_hit(hit, &asked.form)).collect();
     let mut answer = json!({
         "took": u64::try_from(found.took.as_millis()).unwrap_or(u64::MAX),
         "timed_out": found.partial,
@@ -69,6 +68,12 @@ pub fn search_answer(found: &SearchResponse, asked: &Asked, index: Index, counts
             "hits": hits,
         },
     });
+    if asked.plain_total {
+        answer["hits"]["total"] = json!(found.total);
+    }
+    if let Some(pit) = &asked.pit {
+        answer["pit_id"] = json!(pit);
+    }
     if found.archived {
         // Not of Elasticsearch: archived days were looked through, which takes longer.
         answer["archived"] = json!(true);
@@ -83,83 +88,6 @@ pub fn search_answer(found: &SearchResponse, asked: &Asked, index: Index, counts
         }
     }
     answer
-}
-
-fn render_hit(hit: &Json, asked: &Asked, index: Index) -> Json {
-    let mut one = Map::new();
-    one.insert("_index".to_owned(), json!(index.name()));
-    one.insert("_id".to_owned(), hit["event"]["id"].clone());
-    one.insert("_score".to_owned(), Json::Null);
-    match &asked.source {
-        Source::All => {
-            one.insert("_source".to_owned(), hit.clone());
-        }
-        Source::None => {}
-        Source::Some { includes, excludes } => {
-            let wanted = |name: &str| {
-                let is = |pattern: &String| {
-                    wildcard_matches(pattern, name)
-                        || name.strip_prefix(pattern.as_str()).is_some_and(|r| r.starts_with('.'))
-                };
-                (includes.is_empty() || includes.iter().any(is)) && !excludes.iter().any(is)
-            };
-            one.insert("_source".to_owned(), chosen(hit, "", &wanted).unwrap_or(json!({})));
-        }
-    }
-    if !asked.fields.is_empty() {
-        let mut flat = BTreeMap::new();
-        flatten(hit, "", &mut flat);
-        let wanted = |name: &str| asked.fields.iter().any(|field| wildcard_matches(field, name));
-        flat.retain(|name, _| wanted(name));
-        one.insert("fields".to_owned(), json!(flat));
-    }
-    if asked.sort_keys > 0 {
-        let value = asked.request.sort.field.split('.').try_fold(hit, |v, part| v.get(part));
-        let first = match value {
-            Some(Json::String(text)) => match Timestamp::parse_rfc3339(text) {
-                Some(time) => json!(time.millis()),
-                None => json!(text),
-            },
-            Some(value) => value.clone(),
-            None => Json::Null,
-        };
-        let mut keys = vec![first];
-        keys.extend((1..asked.sort_keys).map(|_| hit["event"]["id"].clone()));
-        one.insert("sort".to_owned(), Json::Array(keys));
-    }
-    Json::Object(one)
-}
-
-/// The parts of an event that are wanted; `None` when there are none.
-fn chosen(value: &Json, name: &str, wanted: &dyn Fn(&str) -> bool) -> Option<Json> {
-    let Json::Object(object) = value else {
-        return wanted(name).then(|| value.clone());
-    };
-    let mut kept = Map::new();
-    for (key, value) in object {
-        let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-        if let Some(value) = chosen(value, &name, wanted) {
-            kept.insert(key.clone(), value);
-        }
-    }
-    (!kept.is_empty()).then_some(Json::Object(kept))
-}
-
-fn flatten(value: &Json, name: &str, flat: &mut BTreeMap<String, Vec<Json>>) {
-    match value {
-        Json::Object(object) => {
-            for (key, value) in object {
-                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-                flatten(value, &name, flat);
-            }
-        }
-        Json::Array(items) => {
-            flat.insert(name.to_owned(), items.clone());
-        }
-        value => {
-            flat.insert(name.to_owned(), vec![value.clone()]);
-        }
-    }
 }
 
 /// The kind of a field in Elasticsearch's words.

@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tocsin_model::Timestamp;
-use tocsin_search::elastic::{self, ElasticError, field_name, parse_aggs, parse_query};
-use tocsin_store::{Bound, Filter, HITS_MAX, Order, SearchRequest, Sort};
+use tocsin_search::elastic::{
+    self, ElasticError, HitForm, Source, parse_aggs_of, parse_formats, parse_names, parse_query,
+    parse_sort, parse_source,
+};
+use tocsin_store::{Bound, Filter, HITS_MAX, Order, SearchRequest, Sort, is_cursor};
 
+use crate::history::documents::Index;
 use crate::history::elastic::Params;
 use crate::history::elastic::answer::Failure;
 
 /// Hits when the request does not say.
 const SIZE_DEFAULT: usize = 10;
 /// What a body may say without a meaning here: it changes no result, or only its speed.
-const READ_OVER: [&str; 17] = [
+const READ_OVER: [&str; 15] = [
     "track_total_hits",
     "track_scores",
     "version",
@@ -23,18 +27,17 @@ const READ_OVER: [&str; 17] = [
     "highlight",
     "explain",
     "profile",
-    "min_score",
     "terminate_after",
     "indices_boost",
     "stats",
     "preference",
     "ext",
-    "docvalue_fields",
     "_name",
     "pit",
 ];
 /// What changes results, and is not known: refused where it is not empty.
-const REFUSED: [&str; 9] = [
+const REFUSED: [&str; 10] = [
+    "min_score",
     "script_fields",
     "runtime_mappings",
     "collapse",
@@ -52,26 +55,23 @@ pub struct Asked {
     pub request: SearchRequest,
     /// How many hits to leave out first.
     pub skip: usize,
-    /// Which parts of the events.
-    pub source: Source,
-    /// Fields to give flat beside the event.
-    pub fields: Vec<String>,
-    /// How many keys each hit is sorted by.
-    pub sort_keys: usize,
+    /// How hits are given.
+    pub form: HitForm,
     /// What was said of the aggregates.
     pub aggs: BTreeMap<String, elastic::Asked>,
-}
-
-/// Which parts of an event are given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    All,
-    None,
-    Some { includes: Vec<String>, excludes: Vec<String> },
+    /// The point in time, to be given back.
+    pub pit: Option<String>,
+    /// Whether the total is a number, as it was in version 6.
+    pub plain_total: bool,
 }
 
 /// Reads a search.
-pub fn read_search(body: &Json, params: &Params, now: Timestamp) -> Result<Asked, Failure> {
+pub fn read_search(
+    body: &Json,
+    params: &Params,
+    index: Index,
+    now: Timestamp,
+) -> Result<Asked, Failure> {
     let Some(object) = body.as_object() else {
         return Err(Failure::bad("the body must be an object".to_owned()));
     };
@@ -100,31 +100,90 @@ pub fn read_search(body: &Json, params: &Params, now: Timestamp) -> Result<Asked
             size + skip
         )));
     }
-    let (sort, sort_keys) = sort(object.get("sort"), params.sort.as_deref())?;
-    if let Some(after) = object.get("search_after") {
-        filter = filter.and(after_of(after, &sort)?);
-    }
-    let (aggs, asked) = match object.get("aggs").or_else(|| object.get("aggregations")) {
-        Some(aggs) => parse_aggs(aggs, now).map_err(wrong)?,
+    let sort = sort(object.get("sort"), params.sort.as_deref())?;
+    let (aggs, said) = match object.get("aggs").or_else(|| object.get("aggregations")) {
+        Some(aggs) => parse_aggs_of(aggs, now, index.name()).map_err(wrong)?,
         None => Default::default(),
     };
+    let mut fields = parse_names(object.get("fields"));
+    fields.extend(parse_names(object.get("docvalue_fields")));
+    let mut formats = parse_formats(object.get("fields")).map_err(wrong)?;
+    formats.extend(parse_formats(object.get("docvalue_fields")).map_err(wrong)?);
+    let source = source(object.get("_source"), params);
+    let index = index.name().to_owned();
+    let (from, to) = span_of(&filter);
     let limit = if size == 0 { 0 } else { size + skip };
-    Ok(Asked {
+    let mut asked = Asked {
+        form: HitForm { index, source, fields, formats, sort: sort.clone() },
         request: SearchRequest {
             may_miss: true,
             filter,
+            from,
+            to,
             limit,
-            sort,
+            sort: sort.unwrap_or_default(),
             aggs,
             timeout: timeout(object.get("timeout")),
             ..SearchRequest::default()
         },
         skip,
-        source: source(object.get("_source"))?,
-        fields: names(object.get("fields")),
-        sort_keys,
-        aggs: asked,
-    })
+        aggs: said,
+        pit: None,
+        plain_total: params.rest_total_hits_as_int.as_deref() == Some("true"),
+    };
+    if let Some(after) = object.get("search_after").filter(|after| !after.is_null()) {
+        go_on(after, &mut asked)?;
+    }
+    Ok(asked)
+}
+
+/// The span of time that a filter leaves, so that other days are not looked through.
+fn span_of(filter: &Filter) -> (Option<Timestamp>, Option<Timestamp>) {
+    let time = |text: &str| Timestamp::parse_rfc3339(text);
+    let after = |time: Timestamp| Timestamp(time.0.saturating_add(1));
+    match filter {
+        Filter::Range { field, lower, upper } if field == "@timestamp" => {
+            let from = match lower {
+                Bound::Unbounded => None,
+                Bound::Included(text) => time(text),
+                Bound::Excluded(text) => time(text).map(after),
+            };
+            let to = match upper {
+                Bound::Unbounded => None,
+                Bound::Included(text) => time(text).map(after),
+                Bound::Excluded(text) => time(text),
+            };
+            (from, to)
+        }
+        Filter::And(all) => all.iter().map(span_of).fold((None, None), |(from, to), one| {
+            let to = match (to, one.1) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            // `None` is the smallest.
+            (from.max(one.0), to)
+        }),
+        _ => (None, None),
+    }
+}
+
+/// `_source` of the body, narrowed by what the address says.
+fn source(body: Option<&Json>, params: &Params) -> Source {
+    let list = |text: &Option<String>| -> Vec<String> {
+        let names = text.iter().flat_map(|text| text.split(','));
+        names.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    let (includes, excludes) = (list(&params.source_includes), list(&params.source_excludes));
+    if !includes.is_empty() || !excludes.is_empty() {
+        return Source::Some { includes, excludes };
+    }
+    match (body, params.source.as_deref()) {
+        (None, Some("false")) => Source::None,
+        (None, Some(names)) if names != "true" => {
+            Source::Some { includes: list(&Some(names.to_owned())), excludes: Vec::new() }
+        }
+        (body, _) => parse_source(body),
+    }
 }
 
 fn wrong(error: ElasticError) -> Failure {
@@ -143,6 +202,7 @@ fn check_keys(object: &serde_json::Map<String, Json>) -> Result<(), Failure> {
         "timeout",
         "_source",
         "fields",
+        "docvalue_fields",
     ];
     for (key, value) in object {
         let empty = match value {
@@ -160,8 +220,8 @@ fn check_keys(object: &serde_json::Map<String, Json>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The first key; the others break ties, which the event's id does here.
-fn sort(sort: Option<&Json>, param: Option<&str>) -> Result<(Sort, usize), Failure> {
+/// `sort` of the body, or of the address: `@timestamp:desc,…`.
+fn sort(sort: Option<&Json>, param: Option<&str>) -> Result<Option<Sort>, Failure> {
     let given = match (sort, param) {
         (Some(sort), _) => sort.clone(),
         (None, Some(text)) => {
@@ -171,44 +231,30 @@ fn sort(sort: Option<&Json>, param: Option<&str>) -> Result<(Sort, usize), Failu
             });
             Json::Array(keys.collect())
         }
-        (None, None) => return Ok((Sort::default(), 0)),
+        (None, None) => return Ok(None),
     };
-    let keys = match given {
-        Json::Array(keys) => keys,
-        one => vec![one],
+    // Whoever sorts at all gets the places to go on from.
+    Ok(Some(parse_sort(&given).map_err(wrong)?.unwrap_or_default()))
+}
+
+/// Goes on after a hit: at the very place that it gave, or else after its value.
+fn go_on(after: &Json, asked: &mut Asked) -> Result<(), Failure> {
+    let Some(values) = after.as_array().filter(|values| !values.is_empty()) else {
+        return Err(Failure::bad("search_after must be a list of sort values".to_owned()));
     };
-    for key in &keys {
-        let (field, options) = match key {
-            Json::String(field) => (field.as_str(), None),
-            Json::Object(object) => match object.iter().next() {
-                Some((field, options)) => (field.as_str(), Some(options)),
-                None => continue,
-            },
-            _ => return Err(Failure::bad("sort must name fields".to_owned())),
-        };
-        let order = options.map(|options| options.get("order").unwrap_or(options));
-        let order = match order.and_then(Json::as_str) {
-            Some("asc") => Order::Asc,
-            Some("desc") => Order::Desc,
-            // As Elasticsearch: the score falls, all else rises.
-            _ => Order::Asc,
-        };
-        match field {
-            "_score" | "_doc" | "_shard_doc" => {}
-            field => {
-                let field = field_name(field).to_owned();
-                return Ok((Sort { field, order }, keys.len()));
-            }
-        }
+    let request = &mut asked.request;
+    let place = values.last().and_then(Json::as_str);
+    if let Some(place) = place.filter(|place| values.len() > 1 && is_cursor(place)) {
+        request.cursor = Some(place.to_owned());
+        return Ok(());
     }
-    Ok((Sort::default(), keys.len()))
+    let filter = after_of(values.first().unwrap_or(&Json::Null), &request.sort)?;
+    request.filter = std::mem::replace(&mut request.filter, Filter::All).and(filter);
+    Ok(())
 }
 
 /// What comes after a hit: greater (or smaller) values of what is sorted by.
-fn after_of(after: &Json, sort: &Sort) -> Result<Filter, Failure> {
-    let Some(value) = after.as_array().and_then(|after| after.first()) else {
-        return Err(Failure::bad("search_after must be a list of sort values".to_owned()));
-    };
+fn after_of(value: &Json, sort: &Sort) -> Result<Filter, Failure> {
     let op = if sort.order == Order::Asc { "gt" } else { "lt" };
     let query = json!({ "range": { sort.field.as_str(): { op: value } } });
     let filter = parse_query(&query, Timestamp::default()).map_err(wrong)?;
@@ -233,30 +279,5 @@ fn timeout(timeout: Option<&Json>) -> Option<Duration> {
         "s" => Some(Duration::from_secs(count)),
         "m" => Some(Duration::from_secs(count.checked_mul(60)?)),
         _ => None,
-    }
-}
-
-fn source(source: Option<&Json>) -> Result<Source, Failure> {
-    Ok(match source {
-        None | Some(Json::Null | Json::Bool(true)) => Source::All,
-        Some(Json::Bool(false)) => Source::None,
-        Some(Json::Object(object)) => Source::Some {
-            includes: names(object.get("includes").or_else(|| object.get("include"))),
-            excludes: names(object.get("excludes").or_else(|| object.get("exclude"))),
-        },
-        Some(other) => Source::Some { includes: names(Some(other)), excludes: Vec::new() },
-    })
-}
-
-/// A name or a list of them, each as text or `{"field": name}`.
-fn names(value: Option<&Json>) -> Vec<String> {
-    let one = |value: &Json| {
-        let text = value.as_str().or_else(|| value.get("field")?.as_str());
-        text.map(str::to_owned)
-    };
-    match value {
-        Some(Json::Array(all)) => all.iter().filter_map(one).collect(),
-        Some(value) => one(value).into_iter().collect(),
-        None => Vec::new(),
     }
 }

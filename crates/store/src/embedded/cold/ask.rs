@@ -75,11 +75,15 @@ fn want_aggs(aggs: &BTreeMap<String, Agg>, wanted: &mut Wanted) {
             | AggKind::Percentiles { field, .. }
             | AggKind::Cardinality { field }
             | AggKind::Range { field, .. }
-            | AggKind::Stats { field } => {
+            | AggKind::Stats { field }
+            | AggKind::ExtendedStats { field } => {
                 wanted.names.insert(field.clone());
             }
-            // Asked one by one.
-            AggKind::Filters { .. } => continue,
+            // Asked in steps.
+            AggKind::Filters { .. }
+            | AggKind::Calendar { .. }
+            | AggKind::AutoDateHistogram { .. }
+            | AggKind::TopHits { .. } => continue,
         }
         want_aggs(&agg.aggs, wanted);
     }
