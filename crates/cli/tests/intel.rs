@@ -207,6 +207,42 @@ fn indicators_of_ones_own_are_added_looked_up_and_removed() {
     assert_eq!(server.ask("POST", "/api/v1/intel/hunts", b"").unwrap().0, 202);
 }
 
+/// A feed behind a certificate that nobody trusts, that is trusted, and that is for another name.
+#[test]
+fn a_feed_is_taken_only_over_a_certificate_that_is_right() {
+    let other = Setup::new(
+        "collect:\n  discover: false\n  journald: { mode: \"off\" }\n  \
+         syslog: { udp: null, tcp: null }\n  http: { listen: 0.0.0.0:0, tls: true }\n  \
+         senders: { web1: { token: secret-of-web1 } }\n",
+    );
+    let serving = Server::start(&other.config);
+    let port = wait_for("the port", || {
+        let said = serving.errors();
+        let (_, rest) = said.split_once("senders over HTTP on 0.0.0.0:")?;
+        rest.split_whitespace().next().filter(|_| rest.contains('\n')).map(str::to_owned)
+    });
+    let trusted = other.path("data/tls/certificate.pem");
+    let setup = Setup::new(&format!(
+        "collect:\n  discover: false\n  journald: {{ mode: \"off\" }}\n  \
+         syslog: {{ udp: null, tcp: null }}\nintel:\n  feeds:\n    \
+         stranger: {{ url: 'https://127.0.0.1:{port}/list' }}\n    \
+         known: {{ url: 'https://127.0.0.1:{port}/list', ca_file: {0} }}\n    \
+         misnamed: {{ url: 'https://127.0.0.2:{port}/list', ca_file: {0} }}\n",
+        trusted.display()
+    ));
+    let server = Server::start(&setup.config);
+    for (name, expected) in [
+        ("stranger", "UnknownIssuer"),
+        ("known", "40"),
+        ("misnamed", "certificate not valid for name"),
+    ] {
+        let problem =
+            wait_for("the failure", || feed(&server, name)?["problem"].as_str().map(str::to_owned));
+        assert!(problem.contains(expected), "{name}: {problem}");
+        assert_eq!(problem.contains("certificate"), name != "known", "{name}: {problem}");
+    }
+}
+
 #[test]
 fn mistakes_in_feeds_are_told_before_the_start() {
     let table = [

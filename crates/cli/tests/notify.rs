@@ -107,4 +107,29 @@ async fn a_service_of_ones_own_is_checked_and_told() {
     );
     assert_eq!(request.body["urgent"], json!(false));
     assert!(request.body["what"].as_str().unwrap().contains("test: Test notice"));
+
+    // A running Tocsin takes edits over; one that is refused, or that wants what the channel does not
+    // give, changes nothing but what is said.
+    let server = Server::start(&setup.config);
+    let told = || {
+        let (status, answer) = server.ask("POST", "/api/v1/channels/duty/test", b"{}").unwrap();
+        assert_eq!(status, 200, "{answer}");
+        catcher.requests().last().unwrap().body.clone()
+    };
+    assert!(told()["what"].is_string());
+    let edited = DUTY.replace("\"what\":", "\"subject\":").replace("what:", "subject:");
+    std::fs::write(&file, &edited).unwrap();
+    wait_for("the edit", || told()["subject"].is_string().then_some(()));
+    for (text, expected) in [
+        (edited.replace("severity_number", "severity_numbr"), "duty.yml:7"),
+        (edited.replace("[url, token]", "[url, token, target]"), "target is missing"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let said = wait_for("what is wrong", || {
+            let said = server.get("/api/v1/rules")?["problems"].to_string();
+            said.contains(expected).then_some(said)
+        });
+        assert!(said.contains("the version before stays in force"), "{said}");
+        assert!(told()["subject"].is_string(), "{said}");
+    }
 }

@@ -56,6 +56,8 @@ pub struct Content {
     pub options: tocsin_detect::Options,
     /// Panels of the packs.
     pub dashboards: Vec<Dashboard>,
+    /// What services are sent.
+    pub services: Services,
     /// What was refused or looks wrong.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -88,8 +90,19 @@ impl Content {
         diagnostics.extend(found);
         let (dashboards, found) = dashboards::load(&packs);
         diagnostics.extend(found);
-        diagnostics.extend(Services::load(&packs).1);
-        Self { packs, parser, rules, rule_files, tables, options, dashboards, diagnostics }
+        let (services, found) = Services::load(&packs);
+        diagnostics.extend(found);
+        Self {
+            packs,
+            parser,
+            rules,
+            rule_files,
+            tables,
+            options,
+            dashboards,
+            services,
+            diagnostics,
+        }
     }
 
     /// For every rule what it reads, and whether one of some events is of that.

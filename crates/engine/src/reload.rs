@@ -1,7 +1,7 @@
 //! Takes edited content into use while running.
 //!
 //! In: changes of the configured packs and rules (the file system tells), or a request. Out: new
-//! rules and sources for the pipeline. An edit that is refused changes nothing: the version
+//! rules and sources for the pipeline, new requests of services for the channels. An edit that is refused changes nothing: the version
 //! before it stays in force, and that is said. Never touches the built-in packs, never stops the
 //! pipeline.
 
@@ -15,6 +15,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tocsin_content::{Diagnostic, Level, PackFile};
 use tocsin_detect::RuleSet;
 use tocsin_model::RuleMeta;
+use tocsin_notify::Notifier;
 use tocsin_parse::Parser;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +60,7 @@ pub struct Reloader {
     /// The newest version of each file that was not refused.
     good: BTreeMap<String, PackFile>,
     in_force: Arc<ArcSwap<InForce>>,
+    notifier: Arc<Notifier>,
     control: mpsc::Sender<Control>,
 }
 
@@ -70,10 +72,11 @@ impl Reloader {
         cooldown: Duration,
         loaded: &Content,
         in_force: Arc<ArcSwap<InForce>>,
+        notifier: Arc<Notifier>,
         control: mpsc::Sender<Control>,
     ) -> Self {
         let good = good_files(loaded);
-        Self { content, detect, cooldown, good, in_force, control }
+        Self { content, detect, cooldown, good, in_force, notifier, control }
     }
 
     /// Reloads after every change and every message of `asked`, until `shutdown`.
@@ -131,6 +134,7 @@ impl Reloader {
             }
         }
         self.good = good_files(&read);
+        about.extend(self.renew_channels(&read));
         let mut in_force = InForce::of(&read);
         in_force.diagnostics.splice(0..0, about.iter().cloned());
         let before = self.in_force.load();
@@ -150,6 +154,16 @@ impl Reloader {
             worker: read.parser.worker(),
             longest_cooldown: read.longest_cooldown(self.cooldown),
         })
+    }
+
+    /// Lets channels go on with the services' files as they are now; what is wrong with those that cannot.
+    fn renew_channels(&self, read: &Content) -> Vec<Diagnostic> {
+        let (renewed, kept) = self.notifier.renew(&read.services);
+        if !renewed.is_empty() {
+            tracing::info!("services read again: of channels {}", renewed.join(", "));
+        }
+        let told = |error| format!("{error}; the version before stays in force");
+        kept.iter().map(|error| Diagnostic::error("notify.channels", 0, 0, told(error))).collect()
     }
 
     /// Says what was refused, while the rules stay.

@@ -163,8 +163,9 @@ impl Engine {
         .map_err(no_thread)?;
         let pipeline = thread_of(pipeline, batches, controls)?;
         let in_force = Arc::new(ArcSwap::from_pointee(InForce::of(&content)));
+        let told = opened.notifier.clone();
         let reload =
-            watch_content(&config, &content, &in_force, control, &mut background, &shutdown);
+            watch_content(&config, &content, &in_force, told, control, &mut background, &shutdown);
         let stop_max = Duration::from_secs(config.server.stop_seconds_max);
         let handle = Handle {
             config: Arc::new(config),
@@ -310,6 +311,7 @@ fn watch_content(
     config: &Config,
     content: &Content,
     in_force: &Arc<ArcSwap<InForce>>,
+    notifier: Arc<Notifier>,
     control: mpsc::Sender<Control>,
     background: &mut JoinSet<()>,
     shutdown: &CancellationToken,
@@ -321,6 +323,7 @@ fn watch_content(
         config.alerts.cooldown(),
         content,
         in_force.clone(),
+        notifier,
         control,
     );
     background.spawn(reloader.run(asked, shutdown.clone()));

@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::config::{ChannelConfig, NotifyConfig};
 use crate::error::NotifyError;
 use crate::secret::MASK;
+use crate::services::Services;
 use crate::view::Message;
 
 pub(crate) use http::{Answers, RETRY_AFTER_MAX};
@@ -116,6 +117,14 @@ impl Channel {
         match self {
             Self::Log(channel) => Some(channel.path()),
             _ => None,
+        }
+    }
+
+    /// Takes the files of services as they are now; whether this channel's is another.
+    pub(crate) fn renew(&self, services: &Services) -> Result<bool, NotifyError> {
+        match self {
+            Self::Service(channel) => channel.renew(services),
+            _ => Ok(false),
         }
     }
 

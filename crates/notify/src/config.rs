@@ -150,6 +150,11 @@ impl ChannelConfig {
         }
     }
 
+    /// Whether a file of a pack says what it sends.
+    pub fn needs_services(&self) -> bool {
+        !matches!(self.service(), Ok(None))
+    }
+
     /// The service that it tells, if it is one, and what it says to it.
     pub(crate) fn service(&self) -> Result<Option<(&str, &ServiceConfig)>, NotifyError> {
         let wrong = |why: String| Err(NotifyError::Config(why));

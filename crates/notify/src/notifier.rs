@@ -17,6 +17,7 @@ use crate::error::NotifyError;
 use crate::escalation::Escalation;
 use crate::outbox::Outbox;
 use crate::route::Route;
+use crate::services::Services;
 use crate::view::{AlertView, Message};
 use crate::worker::{ChannelStats, Patience, Worker};
 
@@ -115,6 +116,20 @@ impl Notifier {
         for worker in self.workers.values() {
             worker.wake();
         }
+    }
+
+    /// Takes the files of services as they are now: which channels go on with another one, and which keep
+    /// the one before, with what is wrong.
+    pub fn renew(&self, services: &Services) -> (Vec<&str>, Vec<NotifyError>) {
+        let (mut renewed, mut kept) = (Vec::new(), Vec::new());
+        for (name, worker) in &self.workers {
+            match worker.renew(services) {
+                Ok(true) => renewed.push(name.as_str()),
+                Ok(false) => {}
+                Err(error) => kept.push(error.in_channel(name)),
+            }
+        }
+        (renewed, kept)
     }
 
     /// Delivers until `shutdown`. What is not delivered then stays in the outbox.

@@ -32,7 +32,7 @@ const NAME_CHARS_MAX: usize = 64;
 pub struct Services(Arc<BTreeMap<String, Definition>>);
 
 /// What a service's file says.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Definition {
     /// What it is for.

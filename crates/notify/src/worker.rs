@@ -18,6 +18,7 @@ use crate::config::{ChannelConfig, Each};
 use crate::limit::Limiter;
 use crate::outbox::{Due, Outbox, OutboxError};
 use crate::route::Route;
+use crate::services::Services;
 use crate::view::{AlertView, Message};
 
 mod clock;
@@ -150,6 +151,10 @@ impl Worker {
 
     pub(crate) fn stats(&self) -> ChannelStats {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn renew(&self, services: &Services) -> Result<bool, crate::NotifyError> {
+        self.channel.renew(services)
     }
 
     pub(crate) async fn send_now(&self, message: &Message) -> Result<String, SendError> {

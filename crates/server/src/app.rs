@@ -26,7 +26,8 @@ use crate::error::ApiError;
 use crate::guard::Hosts;
 use crate::known::Known;
 use crate::limits::{
-    INGEST_MEMORY_KIB_MAX, INGEST_REQUESTS_MAX, INGEST_WAIT_MAX, REQUESTS_MAX, STREAMS_MAX,
+    EXPORTS_MAX, INGEST_MEMORY_KIB_MAX, INGEST_REQUESTS_MAX, INGEST_WAIT_MAX, REQUESTS_MAX,
+    STREAMS_MAX,
 };
 use crate::memory::Memory;
 use crate::query::Params;
@@ -63,6 +64,8 @@ pub struct App {
     pub acknowledged: AtomicU64,
     /// Streams that may still be opened.
     pub streams: Arc<Semaphore>,
+    /// Exports that may still be begun.
+    pub exports: Arc<Semaphore>,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
 }
@@ -88,6 +91,7 @@ impl App {
             ingest_memory: Memory::new(INGEST_MEMORY_KIB_MAX, INGEST_WAIT_MAX),
             acknowledged: AtomicU64::new(0),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             stop,
         }
     }
@@ -273,6 +277,7 @@ fn described() -> (Router<Shared>, Document) {
         .routes(routes!(events::search))
         .routes(routes!(events::one))
         .routes(routes!(history::search::search))
+        .routes(routes!(history::export::export))
         .routes(routes!(searches::list, searches::save))
         .routes(routes!(searches::remove))
         .routes(routes!(history::fields::list))

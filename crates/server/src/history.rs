@@ -6,6 +6,7 @@
 pub mod backtests;
 pub mod documents;
 pub mod elastic;
+pub mod export;
 pub mod fields;
 pub mod search;
 

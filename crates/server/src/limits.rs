@@ -51,6 +51,10 @@ pub const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 pub const ALERTS_MAX: usize = 1000;
 /// Silent sources that the status names.
 pub const SILENT_LISTED_MAX: usize = 20;
+/// Exports that are written at the same time.
+pub const EXPORTS_MAX: usize = 4;
+/// Columns that an export may be asked for.
+pub const EXPORT_FIELDS_MAX: usize = 500;
 /// Events of one page.
 pub const EVENTS_MAX: usize = 1000;
 /// Rows of a page when the request does not say.

@@ -358,6 +358,7 @@ const PATHS: &[&str] = &[
     "/api/v1/rules/noise",
     "/api/v1/rules/{id}",
     "/api/v1/search",
+    "/api/v1/search/export",
     "/api/v1/searches",
     "/api/v1/searches/{id}",
     "/api/v1/session",

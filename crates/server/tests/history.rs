@@ -359,6 +359,78 @@ async fn a_search_gives_events_pages_and_numbers() {
 const RULE: &str = "title: Many failures\nid: 5d5a5f64-8f0f-4a4e-9f3c-111111111111\nlogsource: { category: authentication }\n\
     detection: { s: { event.outcome: failure }, condition: s }\nlevel: high\n";
 
+/// The body of an answer that came in chunks.
+fn joined(answer: &Answer) -> String {
+    assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
+    let (mut rest, mut whole) = (&answer.body[..], Vec::new());
+    loop {
+        let end = rest.windows(2).position(|part| part == b"\r\n").unwrap();
+        let size = std::str::from_utf8(&rest[..end]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        if size == 0 {
+            return String::from_utf8(whole).unwrap();
+        }
+        whole.extend_from_slice(&rest[end + 2..end + 2 + size]);
+        rest = &rest[end + size + 4..];
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_everything_that_a_search_finds() {
+    let rig = Rig::new().await;
+    let at = now();
+    let names = ["=HYPERLINK(\"x\")", "ana", "a,b"];
+    let events: Vec<_> = (0..2500_u64)
+        .map(|number| {
+            let time = at.minus(Duration::from_millis(10 * (number + 1)));
+            let mut event = login(number, time, "192.0.2.1", "failure", None);
+            let name = names[usize::try_from(number % 3).unwrap()];
+            event.push_str(FieldId::intern("user.full_name").unwrap(), name);
+            event
+        })
+        .collect();
+    rig.handle.store.append(&events).unwrap();
+    rig.handle.store.commit("{}").unwrap();
+    let get = async |query: &str| {
+        rig.ask("GET", &format!("/api/v1/search/export?{query}"), &[], b"").await
+    };
+    let answer = get("q=event.outcome%3A%20failure").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/x-ndjson")));
+    let text = joined(&answer);
+    let ids: std::collections::BTreeSet<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Json>(line).unwrap()["event"]["id"].to_string())
+        .collect();
+    assert_eq!((text.lines().count(), ids.len()), (2500, 2500), "each once, over all pages");
+
+    let answer = get("format=csv&fields=user.full_name,source.ip&order=asc&last=1h").await;
+    assert!(answer.header("content-disposition").unwrap().ends_with(".csv\""), "a file to keep");
+    let text = joined(&answer);
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("'@timestamp,user.full_name,source.ip"));
+    let rest: Vec<&str> = lines.collect();
+    assert_eq!(rest.len(), 2500);
+    for (at, part) in [(0, ",\"'=HYPERLINK(\"\"x\"\")\","), (1, ",ana,"), (2, ",\"a,b\",")] {
+        // The oldest comes first: number 2499, which has the first name.
+        let line = rest[(3 - at) % 3];
+        assert!(line.contains(part), "{line} {part}");
+    }
+    let text = joined(&get("format=csv").await);
+    let header = text.lines().next().unwrap();
+    assert!(header.starts_with("'@timestamp,") && header.contains("user.full_name"), "{header}");
+
+    for (query, part) in [
+        ("format=xml", "ndjson or csv"),
+        ("q=foo%20and", "a value is missing"),
+        ("last=soon", "last"),
+        ("order=up", "asc or desc"),
+        ("limit=3", "limit"),
+    ] {
+        let answer = get(query).await;
+        assert!(answer.status == 400 && answer.text().contains(part), "{query}: {}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn a_backtest_says_what_a_rule_would_have_found() {
     let rig = busy_rig().await;

@@ -1,5 +1,5 @@
 /** Events as files. CSV cells that a spreadsheet would take for a formula are made text. Pure. */
-import { flat, valuesAt, type EcsEvent } from './event';
+import { valuesAt, type EcsEvent } from './event';
 
 /** What starts a formula in some spreadsheet; also tab and line breaks, which hide what follows. */
 const FORMULA = /^[=+\-@\t\r\n|%]/;
@@ -19,24 +19,28 @@ export function csv(events: readonly EcsEvent[], columns: readonly string[]): st
   return `${lines.join('\r\n')}\r\n`;
 }
 
-export const ndjson = (events: readonly EcsEvent[]) => events.map((event) => `${JSON.stringify(event)}\n`).join('');
-
-/** The fields of some events, the time first: columns when none are chosen. */
-export function columnsOf(events: readonly EcsEvent[]): string[] {
-  const names = new Set<string>();
-  for (const event of events) for (const [name] of flat(event)) names.add(name);
-  names.delete('@timestamp');
-  return ['@timestamp', ...[...names].toSorted()];
+function click(set: (link: HTMLAnchorElement) => void) {
+  const link = document.createElement('a');
+  set(link);
+  document.body.append(link);
+  link.click();
+  link.remove();
 }
 
 /** Hands a text to the browser as a file. */
 export function download(name: string, kind: string, text: string) {
   const url = URL.createObjectURL(new Blob([text], { type: kind }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  document.body.append(link);
-  link.click();
-  link.remove();
+  click((link) => {
+    link.href = url;
+    link.download = name;
+  });
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** Lets the browser write what the server sends, however much it is, under the name that the server gives. */
+export function downloadFrom(path: string) {
+  click((link) => {
+    link.href = path;
+    link.download = '';
+  });
 }

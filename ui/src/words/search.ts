@@ -137,9 +137,6 @@ export const w = {
     ndjson: 'Export as NDJSON',
     curl: 'Copy as curl',
     link: 'Copy link',
-    exporting: (count: number) => `Exporting: ${n(count)} events so far`,
-    exported: (count: number) => `Exported ${many(count, 'event', 'events')}`,
-    exportedCut: (count: number, total: number) => `Exported the first ${n(count)} of ${n(total)} events`,
-    failed: (why: string) => `The export failed: ${why}`,
+    exporting: (count: number) => `The browser writes ${many(count, 'event', 'events')}`,
   },
 } as const;

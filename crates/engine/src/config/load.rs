@@ -133,7 +133,10 @@ pub fn read(
     let mut config = decode(&mut root, &mut |error| errors.push(locate(&error, &name, &used)));
     let settings = settings(&config, &root, &used);
     config.read_own_rules();
-    config.notify.services = crate::content::services(&config.content);
+    // Content reads the packs itself; only channels that need them are worth the second look.
+    if config.notify.channels.values().any(|channel| channel.needs_services()) {
+        config.notify.services = crate::content::services(&config.content);
+    }
     let written = Written { file: name, root, variables: used };
     (Loaded { config, settings, written }, errors)
 }

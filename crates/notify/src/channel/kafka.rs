@@ -6,6 +6,7 @@ mod partition;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,15 +76,24 @@ impl KafkaChannel {
             config.password_file.as_ref(),
             config.password_env.as_deref(),
         )?;
-        let encrypted = match (config.tls, &config.user) {
-            (Some(MailTls::Tls), _) | (None, Some(_)) => true,
-            (Some(MailTls::None) | None, _) => false,
-            (Some(MailTls::Starttls), _) => {
+        let identity = identity(config).map_err(wrong)?;
+        let encrypted = match config.tls {
+            Some(MailTls::Tls) => true,
+            None => config.user.is_some() || identity.is_some(),
+            Some(MailTls::None) if identity.is_some() => {
+                let why = "certificate_file: a certificate is shown over TLS only; set tls: tls";
+                return Err(wrong(why.to_owned()));
+            }
+            Some(MailTls::None) => false,
+            Some(MailTls::Starttls) => {
                 return Err(wrong("tls: Kafka knows no starttls; give tls or none".to_owned()));
             }
         };
         let tls = match encrypted {
-            true => Some(Arc::new(tls::client_config(config.ca_file.as_deref())?)),
+            true => {
+                let config = tls::client_config_as(config.ca_file.as_deref(), identity)?;
+                Some(Arc::new(config))
+            }
             false => None,
         };
         let secrets = password.iter().map(|secret| secret.reveal().to_owned()).collect();
@@ -234,6 +244,16 @@ fn address(broker: &str) -> Result<String, String> {
         "" => Ok(format!("{host}:{PORT}")),
         port if port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(format!("{host}:{port}")),
         port => Err(format!("brokers: {broker:?}: {port:?} is no port")),
+    }
+}
+
+/// The files of the certificate that is shown to the broker, and of its key.
+fn identity(config: &KafkaConfig) -> Result<Option<(&Path, &Path)>, String> {
+    match (config.certificate_file.as_deref(), config.key_file.as_deref()) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (Some(_), None) => Err("key_file is missing: the key of certificate_file".to_owned()),
+        (None, Some(_)) => Err("certificate_file is missing: the one of key_file".to_owned()),
     }
 }
 

@@ -2,6 +2,8 @@
 //! ntfy, Alertmanager, and what packs of one's own bring. What tells them apart is in their files
 //! ([`crate::services`]); here it is only sent.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -15,6 +17,14 @@ use crate::template::{Settings, Template};
 use crate::view::Message;
 
 pub(crate) struct ServiceChannel {
+    name: String,
+    service: String,
+    config: ServiceConfig,
+    ready: RwLock<Arc<Ready>>,
+}
+
+/// What the service's file and the configuration make together.
+struct Ready {
     definition: Definition,
     template: Template,
     post: HttpPost,
@@ -34,7 +44,46 @@ impl ServiceChannel {
         config: &ServiceConfig,
         services: &Services,
     ) -> Result<Self, NotifyError> {
-        let definition = services.get(service)?.clone();
+        let ready = Ready::new(name, service, config, services.get(service)?)?;
+        Ok(Self {
+            name: name.to_owned(),
+            service: service.to_owned(),
+            config: config.clone(),
+            ready: RwLock::new(Arc::new(ready)),
+        })
+    }
+
+    /// Takes the service's file as it is now; whether it is another. What is under way ends as it began.
+    pub(crate) fn renew(&self, services: &Services) -> Result<bool, NotifyError> {
+        let definition = services.get(&self.service)?;
+        if self.ready().definition == *definition {
+            return Ok(false);
+        }
+        let ready = Ready::new(&self.name, &self.service, &self.config, definition)?;
+        *self.ready.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ready);
+        Ok(true)
+    }
+
+    fn ready(&self) -> Arc<Ready> {
+        self.ready.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) async fn send(&self, message: &Message) -> Result<String, SendError> {
+        let ready = self.ready();
+        let body = ready.template.render(message).and_then(|body| ready.definition.write(&body));
+        let body = body.map_err(|answer| SendError { kind: Failure::Message, answer })?;
+        ready.post.post(body, HeaderMap::new()).await
+    }
+}
+
+impl Ready {
+    fn new(
+        name: &str,
+        service: &str,
+        config: &ServiceConfig,
+        definition: &Definition,
+    ) -> Result<Self, NotifyError> {
+        let definition = definition.clone();
         let url = Secret::resolve(
             "url",
             config.url.as_ref(),
@@ -56,12 +105,6 @@ impl ServiceChannel {
         let mut post = post.speaking(definition.content_type(), definition.answers());
         post.hide(&hidden);
         Ok(Self { definition, template, post })
-    }
-
-    pub(crate) async fn send(&self, message: &Message) -> Result<String, SendError> {
-        let body = self.template.render(message).and_then(|body| self.definition.write(&body));
-        let body = body.map_err(|answer| SendError { kind: Failure::Message, answer })?;
-        self.post.post(body, HeaderMap::new()).await
     }
 }
 

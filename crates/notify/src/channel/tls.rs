@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::NotifyError;
@@ -42,11 +42,36 @@ pub(crate) fn extra_roots(
 
 /// TLS for HTTP. The provider is named here, so nothing depends on a process-wide default.
 pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, NotifyError> {
+    client_config_as(ca_file, None)
+}
+
+/// The same for one who shows a certificate: PEM files of it, with those that signed it, and of its key.
+pub(crate) fn client_config_as(
+    ca_file: Option<&Path>,
+    identity: Option<(&Path, &Path)>,
+) -> Result<ClientConfig, NotifyError> {
     let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     store.add_parsable_certificates(extra_roots(ca_file)?);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| NotifyError::Config(format!("tls cannot be set up: {error}")))?;
-    Ok(builder.with_root_certificates(store).with_no_client_auth())
+    let builder = builder.with_root_certificates(store);
+    let Some((certificate_file, key_file)) = identity else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let fail = |key: &str, path: &Path, why: String| {
+        NotifyError::Config(format!("{key} {}: {why}", path.display()))
+    };
+    let chain = CertificateDer::pem_file_iter(certificate_file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| fail("certificate_file", certificate_file, error.to_string()))?;
+    if chain.is_empty() {
+        let why = "holds no PEM certificate".to_owned();
+        return Err(fail("certificate_file", certificate_file, why));
+    }
+    let key = PrivateKeyDer::from_pem_file(key_file)
+        .map_err(|error| fail("key_file", key_file, error.to_string()))?;
+    let fits = builder.with_client_auth_cert(chain, key);
+    fits.map_err(|error| fail("key_file", key_file, format!("not of the certificate: {error}")))
 }

@@ -17,12 +17,18 @@ pub struct KafkaConfig {
     pub brokers: Vec<String>,
     /// The topic; it has to be there. Needed.
     pub topic: String,
-    /// Encryption: `tls` or `none`. Default none, and tls where a user is given.
+    /// Encryption: `tls` or `none`. Default none, and tls where a user or a certificate is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<MailTls>,
     /// PEM file with certificates to trust beside the usual ones. Default none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// PEM file with the certificate to show to the broker, and those that signed it. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file with its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
     /// User to log in as (SASL). Default none: no login.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -54,6 +60,8 @@ impl Default for KafkaConfig {
             topic: String::new(),
             tls: None,
             ca_file: None,
+            certificate_file: None,
+            key_file: None,
             user: None,
             password: None,
             password_file: None,

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::view::{AlertView, Message, SummaryView};
 
 /// A test as it is written.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceTest {
     /// For people.
@@ -30,7 +30,7 @@ pub struct ServiceTest {
 }
 
 /// The messages that tests can send.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Told {
     /// Five failed logins from 192.0.2.1 on web-1, severity high.
@@ -43,7 +43,7 @@ enum Told {
 }
 
 /// A request, as far as a test says.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Expected {
     /// The whole address.

@@ -255,6 +255,16 @@ fn what_is_wrong_is_told_by_its_key() {
             "set tls: tls",
         ),
         (json!({"ca_file": "/no/such", "tls": "tls"}), "ca_file /no/such"),
+        (json!({"certificate_file": "/no/such"}), "key_file is missing"),
+        (json!({"key_file": "/no/such"}), "certificate_file is missing"),
+        (
+            json!({"certificate_file": "/no/such", "key_file": "/no/such"}),
+            "certificate_file /no/such",
+        ),
+        (
+            json!({"certificate_file": "/no/such", "key_file": "/no/such", "tls": "none"}),
+            "over TLS only",
+        ),
     ] {
         let found = faults(&channel(&base, &rest), dir.path());
         let [(_, fault)] = &found[..] else { panic!("{rest}: {found:?}") };

@@ -50,6 +50,19 @@ pub struct SearchBody {
     timeout_ms: Option<u64>,
 }
 
+impl SearchBody {
+    /// Only which events.
+    pub(super) fn of(
+        q: Option<String>,
+        last: Option<String>,
+        from: Option<String>,
+        to: Option<String>,
+        order: Option<String>,
+    ) -> Self {
+        Self { q: q.unwrap_or_default(), last, from, to, order, ..Self::default() }
+    }
+}
+
 /// The answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Found {
@@ -120,7 +133,10 @@ pub async fn search(State(app): State<Shared>, body: Bytes) -> Result<Json<Found
     found
 }
 
-fn read(body: &SearchBody, now: tocsin_model::Timestamp) -> Result<SearchRequest, ApiError> {
+pub(super) fn read(
+    body: &SearchBody,
+    now: tocsin_model::Timestamp,
+) -> Result<SearchRequest, ApiError> {
     if body.q.len() > QUERY_BYTES_MAX {
         return Err(ApiError::bad_request(format!("q is longer than {QUERY_BYTES_MAX} bytes")));
     }

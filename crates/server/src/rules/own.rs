@@ -348,6 +348,7 @@ fn without(content: &Content, path: &Option<PathBuf>) -> Content {
         tables: content.tables.clone(),
         options: content.options.clone(),
         dashboards: Vec::new(),
+        services: content.services.clone(),
         diagnostics: Vec::new(),
     }
 }
