@@ -231,9 +231,8 @@ pub async fn remove(
         let content = app.known.content(&app.handle);
         let found = content.rules.get(&id).filter(|meta| is_own(&app, &meta.path));
         let Some(meta) = found else {
-            let message = format!(
-                "no rule {id:?} was saved on the page; others are switched off by alerts.disabled_rules"
-            );
+            let message =
+                format!("no rule {id:?} was saved on the page; others can be switched off");
             return Err(ApiError::not_found(message));
         };
         let gone = |error| ApiError::not_found(format!("{}: {error}", meta.path));
