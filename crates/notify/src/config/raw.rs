@@ -77,6 +77,7 @@ macro_rules! raw_channel {
 raw_channel! {
     brokers: Vec<String>,
     ca_file: PathBuf,
+    certificate_file: PathBuf,
     digest_at: String,
     digest_zone: String,
     endpoint: String,

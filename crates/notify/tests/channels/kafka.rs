@@ -22,8 +22,8 @@ struct Broker {
     dir: TempDir,
     jars: String,
     python: PathBuf,
-    /// For everybody, for users over TLS, for the broker itself.
-    ports: [u16; 3],
+    /// For everybody, for users over TLS, for the broker itself, for those with a certificate.
+    ports: [u16; 4],
     child: Option<Child>,
 }
 
@@ -46,7 +46,7 @@ impl Broker {
             let _ = writeln!(std::io::stdout(), "{why}");
             return None;
         }
-        let free: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let free: Vec<_> = (0..4).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports = std::array::from_fn(|at| free[at].local_addr().unwrap().port());
         let jars = format!("{}/*", home.display());
         let dir = tempfile::tempdir().unwrap();
@@ -74,15 +74,22 @@ impl Broker {
         std::fs::write(self.path("ca.pem"), &certificate).unwrap();
         let store = self.path("store.pem");
         std::fs::write(&store, format!("{}{certificate}", key.serialize_pem())).unwrap();
-        let [open, secure, own] = self.ports;
+        self.certificate("known");
+        self.certificate("unknown");
+        let [open, secure, own, mutual] = self.ports;
         let module = "org.apache.kafka.common.security";
         let scram = format!("{module}.scram.ScramLoginModule required;");
         let text = format!(
             "process.roles=broker,controller\nnode.id=1\n\
              controller.quorum.voters=1@127.0.0.1:{own}\ncontroller.listener.names=OWN\n\
-             listeners=OPEN://127.0.0.1:{open},SECURE://127.0.0.1:{secure},OWN://127.0.0.1:{own}\n\
-             advertised.listeners=OPEN://127.0.0.1:{open},SECURE://localhost:{secure}\n\
-             listener.security.protocol.map=OPEN:PLAINTEXT,OWN:PLAINTEXT,SECURE:SASL_SSL\n\
+             listeners=OPEN://127.0.0.1:{open},SECURE://127.0.0.1:{secure},OWN://127.0.0.1:{own},\
+             MUTUAL://127.0.0.1:{mutual}\n\
+             advertised.listeners=OPEN://127.0.0.1:{open},SECURE://localhost:{secure},\
+             MUTUAL://localhost:{mutual}\n\
+             listener.security.protocol.map=OPEN:PLAINTEXT,OWN:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL\n\
+             listener.name.mutual.ssl.client.auth=required\n\
+             listener.name.mutual.ssl.truststore.type=PEM\n\
+             listener.name.mutual.ssl.truststore.location={}\n\
              inter.broker.listener.name=OPEN\nlog.dirs={}\n\
              offsets.topic.replication.factor=1\nauto.create.topics.enable=false\n\
              ssl.keystore.type=PEM\nssl.keystore.location={}\n\
@@ -91,10 +98,33 @@ impl Broker {
              listener.name.secure.scram-sha-512.sasl.jaas.config={scram}\n\
              listener.name.secure.plain.sasl.jaas.config={module}.plain.PlainLoginModule required \
              user_tocsin=\"{PASSWORD}\";\n",
+            self.path("known.pem").display(),
             self.path("data").display(),
             store.display(),
         );
         std::fs::write(self.path("broker"), text).unwrap();
+    }
+
+    /// One to come in with, and its key: `NAME.pem`, `NAME.key`.
+    fn certificate(&self, name: &str) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec![format!("{name}.example")]).unwrap();
+        let certificate = certificate.self_signed(&key).unwrap().pem();
+        std::fs::write(self.path(&format!("{name}.pem")), certificate).unwrap();
+        std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+
+    /// By the listener for those with a certificate.
+    fn mutual(&self, name: &str) -> NotifyConfig {
+        let mutual = format!("localhost:{}", self.ports[3]);
+        let keys = json!({"brokers": [mutual], "ca_file": self.path("ca.pem"), "tls": "tls"});
+        let (certificate, key) =
+            (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
+        let rest = match name {
+            "" => json!({}),
+            _ => json!({"certificate_file": certificate, "key_file": key}),
+        };
+        channel(&keys, &rest)
     }
 
     fn java(&self, class: &str) -> Command {
@@ -221,6 +251,13 @@ async fn who_may_come_in(broker: &Broker) {
         let config = broker.secure(&json!({"mechanism": mechanism}));
         let told = try_out(&config, "ops", dir.path()).await;
         assert!(told.as_ref().is_ok_and(|told| told.contains("taken by")), "{mechanism}: {told:?}");
+    }
+    let told = try_out(&broker.mutual("known"), "ops", dir.path()).await;
+    assert!(told.as_ref().is_ok_and(|told| told.contains("taken by")), "{told:?}");
+    for stranger in ["unknown", ""] {
+        let told = try_out(&broker.mutual(stranger), "ops", dir.path()).await.unwrap_err();
+        let told = told.to_string().to_lowercase();
+        assert!(told.contains("certificate"), "{stranger:?}: {told}");
     }
     let address = format!("127.0.0.1:{}", broker.ports[1]);
     for (rest, expected) in [
