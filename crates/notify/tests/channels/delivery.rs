@@ -1,7 +1,7 @@
 //! Dead endpoints, recovery and restarts: everything arrives, once, and nobody waits for it.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 use tocsin_model::Severity;
