@@ -138,10 +138,10 @@ fn cookie(answer: &Answer, name: &str) -> Option<String> {
 
 /// A server that takes people of the provider, with a first account.
 async fn rig(issuer: &str) -> (Rig, String) {
-    let secret = std::env::temp_dir().join(format!("tocsin-oidc-{}", std::process::id()));
-    std::fs::write(&secret, "s:cret\n").unwrap();
     let issuer = issuer.to_owned();
     let rig = Rig::with(move |config| {
+        let secret = config.server.data_dir.join("client-secret");
+        std::fs::write(&secret, "s:cret\n").unwrap();
         let oidc = &mut config.server.oidc;
         oidc.issuer = Some(issuer);
         oidc.client_id = "tocsin".to_owned();
