@@ -182,25 +182,21 @@ impl Router {
         }
         // What a known program says is its own, whatever words its clients put into it.
         let named = !found.is_empty() && look.hint.is_none();
-        if !named {
-            self.by_words(look.body, |number| found.push(whole(&number)));
+        if !named && self.may_be_loose(look.body) {
+            found.extend(self.loose.iter().map(whole));
         }
         self.by_beginning(look, memories, |candidate| found.push(candidate));
         found.sort_unstable();
         found.dedup();
     }
 
-    /// Calls `each` with the routes one of whose words the text may hold.
-    fn by_words(&self, body: &str, mut each: impl FnMut(u16)) {
-        let asked = |number: &u16| {
-            let words = self.routes.get(usize::from(*number)).map(|route| &route.contains);
-            let number = *number;
-            words.into_iter().flatten().map(move |word| (word.needle(), number))
-        };
-        match self.words.get_or_init(|| Words::of(self.loose.iter().flat_map(asked))) {
-            Some(words) => words.in_text(body, each),
-            None => self.loose.iter().for_each(|number| each(*number)),
-        }
+    /// Whether the text may hold a word of a route that is told by words anywhere.
+    fn may_be_loose(&self, body: &str) -> bool {
+        let words = self.words.get_or_init(|| {
+            let routes = self.loose.iter().filter_map(|at| self.routes.get(usize::from(*at)));
+            Words::of(routes.flat_map(|route| &route.contains).map(Finder::needle))
+        });
+        words.as_ref().is_none_or(|words| words.any_in(body))
     }
 
     /// Calls `each` with the routes whose lines or prefixes the text may have.

@@ -1,38 +1,36 @@
-//! [`Words`]: the routes that are told by words anywhere in a text, all looked for at once.
+//! [`Words`]: whether a text holds any of the words that routes look for anywhere, all looked for
+//! at once.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::AhoCorasick;
+use aho_corasick::packed::{Config, Searcher};
 
-/// The words of routes as one automaton.
+/// The words of routes.
 #[derive(Debug)]
-pub(crate) struct Words {
-    finder: AhoCorasick,
-    /// For each word the routes that ask for it.
-    routes: Vec<Vec<u16>>,
+pub(crate) enum Words {
+    /// As the processor looks for many of them in one step.
+    Packed(Searcher),
+    /// As an automaton, where it cannot or they are too many.
+    Automaton(AhoCorasick),
 }
 
 impl Words {
-    /// Of each word and the route that asks for it; `None` when they are too many for an automaton.
-    pub(crate) fn of<'w>(asked: impl Iterator<Item = (&'w [u8], u16)>) -> Option<Self> {
-        let (mut words, mut routes): (Vec<&[u8]>, Vec<Vec<u16>>) = (Vec::new(), Vec::new());
-        for (word, route) in asked {
-            match words.iter().position(|known| *known == word) {
-                Some(at) => routes[at].push(route),
-                None => {
-                    words.push(word);
-                    routes.push(vec![route]);
-                }
-            }
+    /// Of these words; `None` when they are too many for an automaton.
+    pub(crate) fn of<'w>(words: impl Iterator<Item = &'w [u8]>) -> Option<Self> {
+        let mut words: Vec<&[u8]> = words.collect();
+        words.sort_unstable();
+        words.dedup();
+        let packed = Config::new().heuristic_pattern_limits(false).builder().extend(&words).build();
+        match packed {
+            Some(packed) => Some(Self::Packed(packed)),
+            None => AhoCorasick::new(words).ok().map(Self::Automaton),
         }
-        let finder = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(words).ok()?;
-        Some(Self { finder, routes })
     }
 
-    /// Calls `each` with the routes one of whose words a text holds, some perhaps more than once.
-    pub(crate) fn in_text(&self, text: &str, mut each: impl FnMut(u16)) {
-        for found in self.finder.find_overlapping_iter(text) {
-            for route in self.routes.get(found.pattern().as_usize()).into_iter().flatten() {
-                each(*route);
-            }
+    /// Whether a text holds any of them.
+    pub(crate) fn any_in(&self, text: &str) -> bool {
+        match self {
+            Self::Packed(searcher) => searcher.find(text).is_some(),
+            Self::Automaton(automaton) => automaton.is_match(text),
         }
     }
 }
@@ -42,20 +40,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_that_overlap_are_all_found() {
-        let asked: [(&[u8], u16); 5] =
-            [(b" CEF:0|", 1), (b"login", 2), (b"failed login", 3), (b"login", 4), (b"in", 5)];
-        let words = Words::of(asked.into_iter()).unwrap();
-        let found = |text: &str| {
-            let mut found = Vec::new();
-            words.in_text(text, |route| found.push(route));
-            found.sort_unstable();
-            found.dedup();
-            found
-        };
-        assert_eq!(found("a failed login of x"), [2, 3, 4, 5]);
-        assert_eq!(found("host CEF:0|x"), [1]);
-        assert_eq!(found("Login"), [5]);
-        assert_eq!(found(""), [0u16; 0]);
+    fn any_word_is_found_anywhere() {
+        let some: Vec<Vec<u8>> = [" CEF:0|", "login", "failed login", "in:", "] TCP "]
+            .map(|word| word.as_bytes().to_vec())
+            .into();
+        let many: Vec<Vec<u8>> =
+            (0..300).map(|number| format!("word{number};").into_bytes()).collect();
+        for words in [some.clone(), [some, many].concat()] {
+            let words = Words::of(words.iter().map(Vec::as_slice)).unwrap();
+            for text in ["a failed login of x", "host CEF:0|x", "login", "xin:", "[1] TCP x"] {
+                assert!(words.any_in(text), "{text}");
+            }
+            for text in ["", "Login", "logi", "CEF:0|", "in", "word300"] {
+                assert!(!words.any_in(text), "{text}");
+            }
+        }
+        assert!(!Words::of([].into_iter()).is_some_and(|words| words.any_in("text")));
     }
 }
