@@ -32,7 +32,7 @@ use crate::under_way::UnderWay;
 use crate::watch::Watch;
 
 /// Events after which an epoch is committed though its time is not over.
-const EPOCH_EVENTS_MAX: usize = 20_000;
+const EPOCH_EVENTS_MAX: usize = 30_000;
 /// Bytes of raw lines after which it is, too: the epoch is in memory until the commit, and beside
 /// it the next one.
 const EPOCH_BYTES_MAX: usize = 16 * 1024 * 1024;

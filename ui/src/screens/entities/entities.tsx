@@ -1,7 +1,7 @@
 /** Entities: what history knows of an address, a user or a host. */
 import { useEffect, useMemo, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
-import { Link, useLocation } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
 import { isHeld, useBans } from '../../api/bans';
 import { search, type Question } from '../../api/history';
 import { useRelated } from '../../api/queries';
@@ -9,12 +9,14 @@ import { timeOf } from '../../lib/event';
 import { printFilter } from '../../lib/filter';
 import { clause } from '../../lib/kql';
 import { nowMs } from '../../lib/now';
+import { ALL_TIME, resolved, type TimeRange } from '../../lib/range';
 import { searchPath } from '../../lib/search';
 import { number } from '../../lib/time';
 import { Block, heldOf, type Whom } from '../../parts/ban';
 import { Icon, SeverityMark } from '../../parts/icons';
 import { Failure, Panel, Skeleton } from '../../parts/panel';
 import { Text } from '../../parts/text';
+import { TimeRangePicker } from '../../parts/timerange';
 import { Ago, Clock, FullTime } from '../../parts/time';
 import { Value } from '../../parts/value';
 import { t } from '../../strings';
@@ -36,11 +38,31 @@ const FIELDS: Record<Kind, readonly string[]> = {
   host: ['host.name'],
 };
 
+/** Where the address names no range. */
 const LAST = '7d';
-const WEEK_MS = 7 * 86_400_000;
 const LISTED = 12;
 const PEERS = 6;
 const ALERTS = 8;
+
+/** The range in the address, and the way to another. */
+function useRange(): [TimeRange, (range: TimeRange) => void] {
+  const [path, navigate] = useLocation();
+  const text = useSearch();
+  const range = useMemo((): TimeRange => {
+    const asked = new URLSearchParams(text);
+    const [last, from, to] = ['last', 'from', 'to'].map((key) => asked.get(key) ?? '') as [string, string, string];
+    if (last === 'all') return ALL_TIME;
+    return last === '' && from === '' && to === '' ? { last: LAST, from: '', to: '' } : { last, from, to };
+  }, [text]);
+  const set = (next: TimeRange) => {
+    const pairs = Object.entries(next).filter(([, value]) => value !== '');
+    navigate(`${path}?${new URLSearchParams(pairs.length === 0 ? { last: 'all' } : Object.fromEntries(pairs)).toString()}`);
+  };
+  return [range, set];
+}
+
+/** What a search is asked for the range. */
+const within = ({ last, from, to }: TimeRange) => ({ ...(last !== '' && { last }), ...(from !== '' && { from }), ...(to !== '' && { to }) });
 
 const queryOf = (kind: Kind, value: string) => FIELDS[kind].map((field) => clause(field, value)).join(' or ');
 
@@ -51,6 +73,7 @@ export function Entities({ kind, value }: { kind: string | undefined; value: str
 
 function Start() {
   const [, navigate] = useLocation();
+  const [range, setRange] = useRange();
   const [kind, setKind] = useState<Kind>('address');
   const [value, setValue] = useState('');
   useEffect(() => {
@@ -58,7 +81,7 @@ function Start() {
   }, []);
   return (
     <div className="entities-screen">
-      <header className="screen-head"><h1>{w.title}</h1></header>
+      <header className="screen-head"><h1>{w.title}</h1><TimeRangePicker range={range} set={setRange} /></header>
       <form
         className="line"
         aria-label={w.open}
@@ -74,7 +97,7 @@ function Start() {
         <button type="submit" className="button">{w.go}</button>
       </form>
       <AtRisk />
-      <div className="entity-lists">{KINDS.map((each) => <Top key={each} kind={each} />)}</div>
+      <div className="entity-lists">{KINDS.map((each) => <Top key={each} kind={each} range={range} />)}</div>
     </div>
   );
 }
@@ -86,16 +109,16 @@ interface Counted {
 
 const terms = (field: string, size: number) => ({ terms: { field, size } });
 
-function Top({ kind }: { kind: Kind }) {
+function Top({ kind, range }: { kind: Kind; range: TimeRange }) {
   const field = FIELDS[kind][0] ?? '';
   const query = useQuery({
-    queryKey: ['entities', kind],
-    queryFn: ({ signal }) => search({ last: LAST, limit: 0, aggs: { top: terms(field, LISTED) } }, signal),
+    queryKey: ['entities', kind, range],
+    queryFn: ({ signal }) => search({ ...within(range), limit: 0, aggs: { top: terms(field, LISTED) } }, signal),
     refetchInterval: 30_000,
   });
   const rows = query.data?.aggregations['top']?.buckets ?? [];
   return (
-    <Panel title={w.lists[kind]} className="entity-top" asked={query} skeletonRows={8} tools={<span className="note">{w.lastWeek}</span>}>
+    <Panel title={w.lists[kind]} className="entity-top" asked={query} skeletonRows={8} tools={<span className="note">{w.most}</span>}>
       {query.data && rows.length === 0 && <p className="quiet">{w.none}</p>}
       <Counts rows={rows} link={(value) => `/entities/${kind}/${encodeURIComponent(value)}`} />
     </Panel>
@@ -122,34 +145,35 @@ function Counts({ rows, link, field }: { rows: readonly Counted[]; link?: (value
 }
 
 /** When it was seen, how often with which outcome, and with what. */
-function useEntity(kind: Kind, value: string) {
+function useEntity(kind: Kind, value: string, range: TimeRange) {
   const q = queryOf(kind, value);
   return useQuery({
-    queryKey: ['entity', kind, value],
+    queryKey: ['entity', kind, value, range],
     queryFn: async ({ signal }) => {
       const own = new Set(FIELDS[kind]);
       const fields = Object.keys(w.fields).filter((field) => kind === 'address' || !own.has(field));
       const aggs = Object.fromEntries([...fields, 'event.outcome'].map((field) => [field, terms(field, PEERS + 1)]));
-      const [oldest, newest, week] = await Promise.all([
+      const [oldest, newest, ranged] = await Promise.all([
         search({ q, limit: 1, order: 'asc', fields: ['@timestamp'] }, signal),
         search({ q, limit: 1, fields: ['@timestamp'] }, signal),
-        search({ q, last: LAST, limit: 0, aggs }, signal),
+        search({ q, ...within(range), limit: 0, aggs }, signal),
       ]);
       const at = (found: typeof oldest) => timeOf(found.events[0] ?? {});
-      return { first: at(oldest), last: at(newest), total: week.total, aggs: week.aggregations, fields };
+      return { first: at(oldest), last: at(newest), total: ranged.total, aggs: ranged.aggregations, fields };
     },
     refetchInterval: 20_000,
   });
 }
 
 function Entity({ kind, value }: { kind: Kind; value: string }) {
-  const query = useEntity(kind, value);
+  const [range, setRange] = useRange();
+  const query = useEntity(kind, value, range);
   const [, navigate] = useLocation();
   const q = queryOf(kind, value);
   const question = useMemo((): Question => {
     const run = nowMs();
-    return { q, from: new Date(run - WEEK_MS).toISOString(), to: '', order: 'desc', run, round: 0 };
-  }, [q]);
+    return { q, ...resolved(range, run), order: 'desc', run, round: 0 };
+  }, [q, range]);
   useEffect(() => {
     document.title = t.title(value);
   }, [value]);
@@ -159,7 +183,8 @@ function Entity({ kind, value }: { kind: Kind; value: string }) {
       <header className="screen-head">
         <h1><span className="note">{w.kinds[kind]}</span> <span className="mono"><Text text={value} /></span></h1>
         {kind !== 'host' && <Kept whom={kind === 'address' ? { address: value } : { user: value }} />}
-        <Link className="button" href={searchPath({ q, last: LAST })}><Icon name="search" size={13} />{w.search}</Link>
+        <TimeRangePicker range={range} set={setRange} />
+        <Link className="button" href={searchPath({ q, ...range })}><Icon name="search" size={13} />{w.search}</Link>
       </header>
       {!data && query.error && <Failure error={query.error} retry={query.refetch} />}
       {data && query.error && <Failure still error={query.error} retry={query.refetch} />}
