@@ -95,7 +95,7 @@ async fn walk(pattern: &str, steps: &[Step]) {
             Step::ReceiveAll => machine.receive(&mut run, written).await,
             Step::Commit => {
                 machine.commit(&run);
-                rotated &= machine.stored.len() < written;
+                rotated &= machine.safe.len() < written;
             }
             Step::Restart => {
                 machine.kill(run).await;
@@ -121,6 +121,23 @@ async fn walk(pattern: &str, steps: &[Step]) {
     }
     machine.expect_exactly(run, &texts(0..written)).await;
     assert!(machine.arrived[5..].iter().all(|(historical, _)| !historical));
+}
+
+/// Line 5 is received, and then only its receiver is ended: the commit after the start does not
+/// know of it.
+#[tokio::test]
+async fn a_commit_holds_what_its_run_received() {
+    let steps = [
+        Step::RotateWhileDown(Rotation::Rename),
+        Step::Commit,
+        Step::Append(1),
+        Step::ReceiveAll,
+        Step::Restart,
+        Step::Commit,
+        Step::RotateWhileDown(Rotation::RenameAndCompress),
+        Step::Append(1),
+    ];
+    walk("a.log", &steps).await;
 }
 
 proptest! {

@@ -29,8 +29,8 @@ pub struct Machine {
     pub committed: Checkpoints,
     /// Records by id (stream and offset), as a store keeps them: one id is stored once.
     pub stored: BTreeMap<(u64, u64), String>,
-    /// What of it was stored at the last commit.
-    safe: BTreeMap<(u64, u64), String>,
+    /// What of it was committed.
+    pub safe: BTreeMap<(u64, u64), String>,
     /// Every record in the order it arrived first: whether historical, and its text.
     pub arrived: Vec<(bool, String)>,
     pub stats: Arc<Stats>,
@@ -44,6 +44,8 @@ pub struct Run {
     pub shutdown: CancellationToken,
     /// Checkpoints of everything received.
     pub reached: Checkpoints,
+    /// Ids of the records received since the start.
+    received: Vec<(u64, u64)>,
 }
 
 /// A configuration that touches nothing of the real machine.
@@ -127,11 +129,11 @@ impl Machine {
         );
         let collector = collector.await.unwrap();
         let reached = self.committed.clone();
-        Run { collector, journal, batches, shutdown, reached }
+        Run { collector, journal, batches, shutdown, reached, received: Vec::new() }
     }
 
     /// Stores a record; the same id must always be the same text.
-    fn store(&mut self, record: &Record, historical: bool) {
+    fn store(&mut self, record: &Record, historical: bool) -> (u64, u64) {
         let text = String::from_utf8_lossy(&record.bytes).into_owned();
         let id = (record.position.stream, record.position.offset);
         match self.stored.get(&id) {
@@ -141,6 +143,7 @@ impl Machine {
                 self.stored.insert(id, text);
             }
         }
+        id
     }
 
     /// Receives until so many different records are stored.
@@ -152,15 +155,17 @@ impl Machine {
                 panic!("{} of {count} records after {PATIENCE:?}: {shown:?}", self.stored.len());
             };
             let batch = batch.expect("the collector runs");
-            batch.records.iter().for_each(|record| self.store(record, batch.historical));
+            let stored = batch.records.iter().map(|record| self.store(record, batch.historical));
+            run.received.extend(stored);
             run.reached.extend(batch.checkpoints);
         }
     }
 
-    /// Stores all that was received; a restart goes on behind it.
+    /// Stores all that this run received; a restart goes on behind it.
     pub fn commit(&mut self, run: &Run) {
         self.committed = run.reached.clone();
-        self.safe = self.stored.clone();
+        let received = run.received.iter().filter_map(|id| self.stored.get_key_value(id));
+        self.safe.extend(received.map(|(id, text)| (*id, text.clone())));
         for (key, state) in self.committed.iter() {
             let (key, state) = (key.to_owned(), state.to_owned());
             run.journal.release(&tocsin_collect::Checkpoint { key, state });
@@ -184,7 +189,9 @@ impl Machine {
         self.receive(&mut run, expected.len()).await;
         run.shutdown.cancel();
         while let Some(batch) = run.batches.recv().await {
-            batch.records.iter().for_each(|record| self.store(record, batch.historical));
+            batch.records.iter().for_each(|record| {
+                self.store(record, batch.historical);
+            });
             run.reached.extend(batch.checkpoints);
         }
         run.collector.join().await;
