@@ -151,14 +151,20 @@ async function hostileEventsStayText({ base, browser }) {
   await done(page);
 }
 
-/** By keys: an exception made from an alert, tried before it is saved. */
-async function alertIsExcepted({ base, browser }) {
+/** The page of a new alert. */
+async function alertAtHand(base, browser) {
   const ip = freshAddress();
   await attack(base, ip, ['ann', 'ben', 'cem', 'dan', 'eve', 'fay']);
   const { id } = (await alertOf(base, ip)).tocsin.alert;
   const page = await open(browser);
   await page.goto(`${base}/alerts/${id}`);
   await page.getByTestId('status').filter({ hasText: 'new' }).waitFor();
+  return { ip, id, page };
+}
+
+/** By keys: an exception made from an alert, tried before it is saved. */
+async function alertIsExcepted({ base, browser }) {
+  const { ip, page } = await alertAtHand(base, browser);
   await page.keyboard.press('t');
   await page.getByTestId('tried-exception').waitFor();
   none(await axe(page), 'axe on the exception');
@@ -179,12 +185,7 @@ async function alertIsExcepted({ base, browser }) {
 
 /** By keys: the address is blocked (here, in a dry run, that is recorded) and let in again. */
 async function addressIsBlocked({ base, browser }) {
-  const ip = freshAddress();
-  await attack(base, ip, ['ann', 'ben', 'cem', 'dan', 'eve', 'fay']);
-  const { id } = (await alertOf(base, ip)).tocsin.alert;
-  const page = await open(browser);
-  await page.goto(`${base}/alerts/${id}`);
-  await page.getByTestId('status').filter({ hasText: 'new' }).waitFor();
+  const { ip, page } = await alertAtHand(base, browser);
   await page.keyboard.press('b');
   // A rule does so too, soon after its alert: whoever is first.
   const held = page.getByTestId('ban');
@@ -212,7 +213,6 @@ async function addressIsBlocked({ base, browser }) {
 /** Who is kept out: made, told on its own page, undone with its history; what guard rails forbid is told. */
 async function bansAreListed({ base, browser }) {
   const ip = freshAddress();
-  await attack(base, ip, ['ann']);
   const page = await open(browser);
   await page.goto(`${base}/settings/bans`);
   const add = page.getByRole('region', { name: 'Keep somebody out' });
@@ -226,6 +226,7 @@ async function bansAreListed({ base, browser }) {
   await row.waitFor();
   const told = await row.innerText();
   ensure(told.includes('planned') && told.includes(HOSTILE), `state and reason are told: ${told}`);
+  await attack(base, ip, ['ann']);
   await row.getByText('What happened').click();
   await row.locator('.steps li').first().waitFor();
   none(await axe(page), 'axe on who is kept out');
@@ -244,12 +245,7 @@ async function bansAreListed({ base, browser }) {
 
 /** By keys: an alert is given to somebody else and tagged, and that is taken back. */
 async function alertIsAssigned({ base, browser }) {
-  const ip = freshAddress();
-  await attack(base, ip, ['ann', 'ben', 'cem', 'dan', 'eve', 'fay']);
-  const { id } = (await alertOf(base, ip)).tocsin.alert;
-  const page = await open(browser);
-  await page.goto(`${base}/alerts/${id}`);
-  await page.getByTestId('status').filter({ hasText: 'new' }).waitFor();
+  const { id, page } = await alertAtHand(base, browser);
   await page.keyboard.press('I');
   const dialog = page.getByRole('dialog', { name: 'Who has it' });
   await dialog.getByLabel('Owner').fill('cleo');

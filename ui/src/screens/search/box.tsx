@@ -1,5 +1,5 @@
 /** The query: a growing text field with completion, and the wrong part underlined where it is. */
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { fieldValues, useFields, type Field } from '../../api/history';
 import type { ApiError } from '../../api/client';
 import { complete, completionAt, type Completion } from '../../lib/kql';
@@ -76,6 +76,8 @@ function useTyping({ q, last, run }: Omit<Props, 'error'>) {
   const [caret, setCaret] = useState<number | null>(null);
   const [chosen, setChosen] = useState(-1);
   const area = useRef<HTMLTextAreaElement>(null);
+  /** Where the caret goes with the text that is set. */
+  const moveTo = useRef<number | null>(null);
   if (base !== q) {
     setBase(q);
     setText(q);
@@ -92,8 +94,13 @@ function useTyping({ q, last, run }: Omit<Props, 'error'>) {
     if (!at) return;
     const done = complete(text, at, choice.text);
     type(done.text, done.caret);
-    requestAnimationFrame(() => area.current?.setSelectionRange(done.caret, done.caret));
+    moveTo.current = done.caret;
   };
+  // With the text, before the next key: a frame later it would go back behind what was typed since.
+  useLayoutEffect(() => {
+    if (moveTo.current !== null) area.current?.setSelectionRange(moveTo.current, moveTo.current);
+    moveTo.current = null;
+  });
   const onKeyDown = (event: KeyboardEvent) => {
     const choice = choices[chosen];
     if (open && event.key === 'ArrowDown') setChosen((chosen + 1) % choices.length);
