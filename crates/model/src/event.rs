@@ -8,8 +8,9 @@ use std::ops::Range;
 use serde_json::{Map, Value as Json};
 
 use crate::field::{self, FieldId};
+use crate::stored::{Bits, Stored};
 use crate::time::Timestamp;
-use crate::value::{List, OwnedValue, Value};
+use crate::value::{OwnedValue, Value};
 
 /// Identity of an event, derived from where its record stands, so that reading a record again
 /// gives the same id.
@@ -38,40 +39,6 @@ impl EventId {
             stream: u64::from_str_radix(stream, 16).ok()?,
             offset: u64::from_str_radix(offset, 16).ok()?,
         })
-    }
-}
-
-/// How a value is kept: text by its place in the event's buffer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Stored {
-    Null,
-    Bool(bool),
-    Int(i64),
-    UInt(u64),
-    Float(f64),
-    Str { start: u32, len: u32 },
-    List { start: u32, len: u32 },
-    Object,
-}
-
-impl Stored {
-    pub(crate) fn view<'a>(&self, text: &'a str, items: &'a [Stored]) -> Value<'a> {
-        match *self {
-            Self::Null => Value::Null,
-            Self::Bool(flag) => Value::Bool(flag),
-            Self::Int(number) => Value::Int(number),
-            Self::UInt(number) => Value::UInt(number),
-            Self::Float(number) => Value::Float(number),
-            Self::Str { start, len } => {
-                Value::Str(text.get(start as usize..(start + len) as usize).unwrap_or(""))
-            }
-            Self::List { start, len } => Value::List(List {
-                text,
-                items: items.get(start as usize..(start + len) as usize).unwrap_or(&[]),
-                all: items,
-            }),
-            Self::Object => Value::Object,
-        }
     }
 }
 
@@ -130,6 +97,24 @@ impl Event {
         self.items.clear();
         self.text.push_str(line);
         self.original_len = line.len() as u32;
+    }
+
+    /// A copy that takes no more memory than it needs, with room for what is still to be added.
+    pub fn copy_with_room(&self, fields: usize, text_bytes: usize) -> Self {
+        let mut copy = Self {
+            id: self.id,
+            time: self.time,
+            received: self.received,
+            original_len: self.original_len,
+            text: String::with_capacity(self.text.len() + text_bytes),
+            ids: Vec::with_capacity(self.ids.len() + fields),
+            values: Vec::with_capacity(self.values.len() + fields),
+            items: self.items.clone(),
+        };
+        copy.text.push_str(&self.text);
+        copy.ids.extend_from_slice(&self.ids);
+        copy.values.extend_from_slice(&self.values);
+        copy
     }
 
     /// Sets all text of the event, as [`Event::text`] gave it: its first `original_len` bytes are
@@ -194,7 +179,7 @@ impl Event {
 
     /// Adds a number.
     pub fn push_int(&mut self, field: FieldId, number: i64) {
-        self.add(field, Stored::Int(number));
+        self.add(field, Stored::Int(Bits::of(number as u64)));
     }
 
     /// Adds any scalar; lists and objects are copied too.
@@ -391,9 +376,9 @@ impl Event {
         match value {
             Value::Null => Stored::Null,
             Value::Bool(flag) => Stored::Bool(flag),
-            Value::Int(number) => Stored::Int(number),
-            Value::UInt(number) => Stored::UInt(number),
-            Value::Float(number) => Stored::Float(number),
+            Value::Int(number) => Stored::Int(Bits::of(number as u64)),
+            Value::UInt(number) => Stored::UInt(Bits::of(number)),
+            Value::Float(number) => Stored::Float(Bits::of(number.to_bits())),
             Value::Str(text) => self.store_str(text),
             Value::Object => Stored::Object,
             Value::List(list) => {
@@ -407,9 +392,9 @@ impl Event {
         match value {
             OwnedValue::Null => Stored::Null,
             OwnedValue::Bool(flag) => Stored::Bool(*flag),
-            OwnedValue::Int(number) => Stored::Int(*number),
-            OwnedValue::UInt(number) => Stored::UInt(*number),
-            OwnedValue::Float(number) => Stored::Float(*number),
+            OwnedValue::Int(number) => Stored::Int(Bits::of(*number as u64)),
+            OwnedValue::UInt(number) => Stored::UInt(Bits::of(*number)),
+            OwnedValue::Float(number) => Stored::Float(Bits::of(number.to_bits())),
             OwnedValue::Str(text) => self.store_str(text),
             OwnedValue::List(list) => {
                 // Lists in lists put their own items first.

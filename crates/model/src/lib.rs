@@ -5,6 +5,7 @@
 //! In: nothing. Out: types that every other crate shares. Never does I/O, never reads a clock.
 
 pub mod alert;
+pub mod csv;
 pub mod error;
 pub mod event;
 pub mod field;
@@ -14,6 +15,7 @@ pub mod notice;
 pub mod record;
 pub mod rule;
 pub mod severity;
+mod stored;
 pub mod time;
 pub mod triage;
 pub mod value;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::event::Stored;
+use crate::stored::Stored;
 
 /// A field's value, borrowed from its [`crate::Event`].
 #[derive(Debug, Clone, Copy)]
