@@ -261,13 +261,24 @@ fn feed(detector: &mut Detector, seconds: std::ops::Range<i64>) {
 fn state_seeds() -> Vec<Vec<u8>> {
     let mut detector = detector();
     feed(&mut detector, 0..8);
-    vec![detector.snapshot(), detector.snapshot_by_id()]
+    let whole = detector.next_piece(0).bytes;
+    feed(&mut detector, 8..12);
+    vec![detector.snapshot(), whole, detector.next_piece(0).bytes]
 }
 
 /// Takes over damaged state, then goes on.
 fn state(input: &[u8]) -> Result<(), String> {
     let mut detector = detector();
     if detector.restore(input).is_ok() {
+        feed(&mut detector, 6..30);
+        detector.finish(&mut Vec::new());
+    }
+    // What is no whole may follow one.
+    let mut before = self::detector();
+    feed(&mut before, 0..8);
+    let whole = before.next_piece(0).bytes;
+    let mut detector = self::detector();
+    if detector.restore_pieces(&[&whole, input], &mut |_, _| Vec::new()).is_ok() {
         feed(&mut detector, 6..30);
         detector.finish(&mut Vec::new());
     }

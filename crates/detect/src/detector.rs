@@ -8,7 +8,7 @@ use serde::Serialize;
 use tocsin_model::{Event, EventId, Finding, Timestamp};
 
 use crate::compile::Compiled;
-use crate::correlate::Correlator;
+use crate::correlate::{Correlator, Piece};
 use crate::cost::Clock;
 use crate::matcher::Matcher;
 use crate::options::Options;
@@ -84,11 +84,25 @@ impl Detector {
 
     /// Matches one event; findings are appended to `out`.
     pub fn process(&mut self, event: &Event, out: &mut Vec<Finding>) {
+        self.match_and_correlate(event, None, out);
+    }
+
+    /// Like [`Detector::process`] for an event that is kept elsewhere, too: windows share it.
+    pub fn process_shared(&mut self, event: &Arc<Event>, out: &mut Vec<Finding>) {
+        self.match_and_correlate(event, Some(event), out);
+    }
+
+    fn match_and_correlate(
+        &mut self,
+        event: &Event,
+        shared: Option<&Arc<Event>>,
+        out: &mut Vec<Finding>,
+    ) {
         let started = self.matcher.begin();
         let mut matched = std::mem::take(&mut self.matched);
         matched.clear();
         self.matcher.run(event, &mut matched);
-        self.correlate(event, &matched, out);
+        self.correlate(event, shared, &matched, out);
         self.matched = matched;
         self.matcher.end(started);
     }
@@ -99,14 +113,23 @@ impl Detector {
         if !matched.is_empty() {
             self.matcher.open(event);
         }
-        self.correlate(event, matched, out);
+        self.correlate(event, None, matched, out);
     }
 
-    fn correlate(&mut self, event: &Event, matched: &[u32], out: &mut Vec<Finding>) {
+    fn correlate(
+        &mut self,
+        event: &Event,
+        shared: Option<&Arc<Event>>,
+        matched: &[u32],
+        out: &mut Vec<Finding>,
+    ) {
         let first = out.len();
         self.events += 1;
         let rules = Arc::clone(self.matcher.rules());
         self.correlator.open(event, &mut self.matcher, out);
+        if let (Some(shared), false) = (shared, matched.is_empty()) {
+            self.correlator.share(shared);
+        }
         for number in matched {
             let Some(rule) = rules.rules.get(*number as usize) else { continue };
             if rule.emits || self.matcher.all_emit {
@@ -172,26 +195,27 @@ impl Detector {
     }
 
     /// The same in few bytes, with the ids of events in place of the events, for who can find them
-    /// again.
-    pub fn snapshot_by_id(&self) -> Vec<u8> {
-        self.correlator.snapshot_by_id()
+    /// again; after the first one mostly what changed since the one before. `beside` are bytes that
+    /// the caller saves with each piece: the more, the sooner there is a whole again.
+    pub fn next_piece(&mut self, beside: usize) -> Piece {
+        self.correlator.next_piece(beside)
     }
 
     /// Takes over the state that [`Detector::snapshot`] gave; windows of rules that have changed
     /// or are gone are dropped.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.restore_with(bytes, &mut |_, _| Vec::new())
+        self.restore_pieces(&[bytes], &mut |_, _| Vec::new())
     }
 
-    /// Takes over the state that [`Detector::snapshot_by_id`] gave. `find` gives events by their
-    /// ids; all of them were received at the time beside them or later. An event that is not
-    /// found counts, and is shown by its id and times alone.
-    pub fn restore_with(
+    /// Takes over the state that [`Detector::next_piece`] gave: a whole and all that followed it,
+    /// oldest first. `find` gives events by their ids; all of them were received at the time beside
+    /// them or later. An event that is not found counts, and is shown by its id and times alone.
+    pub fn restore_pieces(
         &mut self,
-        bytes: &[u8],
+        pieces: &[&[u8]],
         find: &mut dyn FnMut(&HashSet<EventId>, Timestamp) -> Vec<Event>,
     ) -> Result<(), Error> {
-        self.correlator.restore(bytes, find).map_err(Error::Snapshot)
+        self.correlator.restore(pieces, find).map_err(Error::Snapshot)
     }
 
     /// Takes new rules; windows of unchanged rules stay.

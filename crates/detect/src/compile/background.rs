@@ -2,6 +2,7 @@
 //! matching from, because every other event has it.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::fold::fold;
 
@@ -42,8 +43,14 @@ pub(crate) struct Background {
 }
 
 impl Background {
+    /// The one that all share.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: LazyLock<Background> = LazyLock::new(Background::new);
+        &SHARED
+    }
+
     /// Reads the ordinary lines.
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let text = fold(&ORDINARY.join("\n"));
         let mut grams: HashMap<u32, u32, ahash::RandomState> = HashMap::default();
         for width in 1..=4 {

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use ahash::AHashSet;
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use ipnet::IpNet;
 use regex_automata::meta::Regex;
 use tocsin_model::Value;
 
+use super::background::Background;
+use super::scan::{Needle, Scanner};
 use crate::number::{Number, Operator};
 use crate::pattern::Pattern;
 use crate::rule::{ItemTest, Part, TimePart};
@@ -45,7 +46,7 @@ struct ManyTexts {
     others: Vec<Pattern>,
     /// Places in `others` without such a text.
     open: Vec<usize>,
-    finder: OnceLock<Option<AhoCorasick>>,
+    finder: OnceLock<Scanner>,
     finder_places: Vec<usize>,
 }
 
@@ -193,18 +194,19 @@ impl ManyTexts {
         if self.finder_places.len() <= FEW_MAX {
             return self.finder_places.iter().any(|place| self.others[*place].matches(text));
         }
-        let Some(finder) = self.finder.get_or_init(|| self.build()) else {
-            return self.others.iter().any(|pattern| pattern.matches(text));
-        };
-        finder.find_overlapping_iter(text).any(|found| {
-            let place = self.finder_places[found.pattern().as_usize()];
-            self.others[place].matches(text)
-        })
+        let finder = self.finder.get_or_init(|| self.build());
+        let mut matches = false;
+        finder.scan(text.as_bytes(), |found| {
+            let place = self.finder_places[found as usize];
+            matches = matches || self.others[place].matches(text);
+        });
+        matches
     }
 
-    fn build(&self) -> Option<AhoCorasick> {
+    fn build(&self) -> Scanner {
         let texts = self.finder_places.iter().filter_map(|place| self.others[*place].required());
-        AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(texts).ok()
+        let needles = texts.map(|text| Needle { text: text.into(), start: false, end: false });
+        Scanner::new(&needles.collect::<Vec<_>>(), Background::shared())
     }
 }
 

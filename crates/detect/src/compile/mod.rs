@@ -257,14 +257,14 @@ impl Loader {
             })
             .collect();
         let Builder { arena, slots, .. } = self.builder;
-        let background = Background::new();
-        let mut coverer = Coverer::new(&arena, &background);
+        let background = Background::shared();
+        let mut coverer = Coverer::new(&arena, background);
         let mut grouped: Vec<Vec<Target>> = vec![Vec::new(); classes.sources.len().max(1)];
         for (number, rule) in rules.iter().enumerate() {
             let class = if options.route { rule.class } else { 0 };
             grouped[class].push(Target { node: rule.node, number: number as u32 });
         }
-        let mut make = |targets| Class::new(targets, &arena, &mut coverer, &background);
+        let mut make = |targets| Class::new(targets, &arena, &mut coverer, background);
         let mut compiled_classes: Vec<Class> = grouped.into_iter().map(&mut make).collect();
         let mut router = options.route.then(|| make(routes(&source_nodes)));
         let mut number = 0;

@@ -263,7 +263,7 @@ mod tests {
                 needles.push(Needle { text: text.into(), start, end });
             }
         }
-        let scanner = Scanner::new(&needles, &Background::new());
+        let scanner = Scanner::new(&needles, Background::shared());
         let inputs = ["", "a", "xab", "abcde", "c:\\cmd.exe", "cmd.exe -enc x", "äéa", "abcdabcd"];
         for input in inputs {
             let mut found = Vec::new();

@@ -1,5 +1,6 @@
 //! Windows as few bytes, for who saves them every second: events by their ids, nothing in an order
 //! of its own. In: a [`Correlator`]. Out: bytes; and from them the [`Saved`] that JSON gives, too.
+//! All windows, or those that changed with the keys of those that are gone.
 
 use std::sync::Arc;
 
@@ -7,11 +8,14 @@ use serde::{Deserialize, Serialize};
 use tocsin_model::{Event, EventId, RuleMeta};
 
 use super::entry::{Entry, Key};
+use super::group;
 use super::saved::{Saved, SavedCorrelation, SavedEntry, SavedEvent, SavedGroup, SavedRule};
 use super::{Correlator, identity};
 
 /// The first byte; in its place JSON has a brace.
 const VERSION: u8 = 3;
+/// The same of what follows on a whole.
+const VERSION_FOLLOWING: u8 = 4;
 const RESET: u8 = 1;
 const FIRED: u8 = 2;
 
@@ -56,13 +60,22 @@ struct Correlation {
     groups: Vec<Group<Key, Vec<Reading>>>,
 }
 
+/// What became of a correlation's groups.
+#[derive(Deserialize)]
+struct Following {
+    id: String,
+    fingerprint: u64,
+    gone: Vec<Key>,
+    groups: Vec<Group<Key, Vec<Reading>>>,
+}
+
 /// Stream, offset, time, when received.
 type EventPlace = (u64, u64, i64, i64);
 
 #[derive(Deserialize)]
-struct All {
+struct All<C> {
     newest: i64,
-    correlations: Vec<Correlation>,
+    correlations: Vec<C>,
     rules: Vec<String>,
     events: Vec<EventPlace>,
 }
@@ -76,20 +89,33 @@ struct Shared<'a> {
     rule_places: ahash::HashMap<*const RuleMeta, usize>,
 }
 
-pub(super) fn save(correlator: &Correlator) -> Vec<u8> {
+/// All groups; or with the keys that are `gone`, by correlation, those that changed.
+pub(super) fn save(correlator: &Correlator, gone: Option<&Vec<Vec<Key>>>) -> Vec<u8> {
     // Nothing that is written can be refused.
-    write(correlator).unwrap_or_default()
+    write(correlator, gone).unwrap_or_default()
 }
 
-fn write(correlator: &Correlator) -> postcard::Result<Vec<u8>> {
+fn write(correlator: &Correlator, gone: Option<&Vec<Vec<Key>>>) -> postcard::Result<Vec<u8>> {
     let mut shared = Shared::default();
-    let mut out = vec![VERSION];
+    let mut out = vec![if gone.is_some() { VERSION_FOLLOWING } else { VERSION }];
     out = postcard::to_extend(&correlator.newest, out)?;
+    let mut told = Vec::new();
     let all = correlator.rules.correlations.iter().zip(&correlator.groups);
-    let full = all.filter(|(_, groups)| !groups.is_empty());
-    out = postcard::to_extend(&full.clone().count(), out)?;
-    for (correlation, groups) in full {
-        out = postcard::to_extend(&(identity(correlation), groups.len()), out)?;
+    for (place, (correlation, groups)) in all.enumerate() {
+        let gone = gone.map(|gone| gone.get(place).map_or(&[][..], Vec::as_slice));
+        let groups = groups.iter().filter(|(_, group)| gone.is_none() || group.changed);
+        let groups: Vec<(&Key, &Box<group::Group>)> = groups.collect();
+        if !groups.is_empty() || gone.is_some_and(|gone| !gone.is_empty()) {
+            told.push((correlation, gone, groups));
+        }
+    }
+    out = postcard::to_extend(&told.len(), out)?;
+    for (correlation, gone, groups) in told {
+        out = postcard::to_extend(&identity(correlation), out)?;
+        if let Some(gone) = gone {
+            out = postcard::to_extend(gone, out)?;
+        }
+        out = postcard::to_extend(&groups.len(), out)?;
         for (key, group) in groups {
             let (decided, touched) = (group.decided, group.touched);
             // The length stands where a list's own would.
@@ -134,15 +160,29 @@ impl<'a> Shared<'a> {
 pub(super) fn read(bytes: &[u8]) -> Option<Result<Saved, String>> {
     match bytes {
         [] | [b'{', ..] => None,
-        [VERSION, rest @ ..] => {
-            Some(postcard::from_bytes(rest).map_err(|error| error.to_string()).and_then(All::saved))
-        }
+        [VERSION, rest @ ..] => Some(
+            postcard::from_bytes(rest)
+                .map_err(|error| error.to_string())
+                .and_then(|all: All<Correlation>| all.saved(false)),
+        ),
+        [VERSION_FOLLOWING, rest @ ..] => Some(
+            postcard::from_bytes(rest)
+                .map_err(|error| error.to_string())
+                .and_then(|all: All<Following>| all.saved(true)),
+        ),
         [other, ..] => Some(Err(format!("version {other} is not {VERSION}"))),
     }
 }
 
-impl All {
-    fn saved(self) -> Result<Saved, String> {
+impl From<Correlation> for Following {
+    fn from(whole: Correlation) -> Self {
+        let Correlation { id, fingerprint, groups } = whole;
+        Self { id, fingerprint, gone: Vec::new(), groups }
+    }
+}
+
+impl<C: Into<Following>> All<C> {
+    fn saved(self, follows: bool) -> Result<Saved, String> {
         let event = |(stream, offset, time, received)| SavedEvent {
             id: EventId { stream, offset }.to_string(),
             time,
@@ -151,7 +191,8 @@ impl All {
             fields: Vec::new(),
         };
         let correlations = self.correlations.into_iter().map(|one| {
-            let groups = one.groups.into_iter().map(|group| {
+            let Following { id, fingerprint, gone, groups } = one.into();
+            let groups = groups.into_iter().map(|group| {
                 let entries = group.entries.into_iter().map(Reading::saved);
                 Ok(SavedGroup {
                     key: group.key,
@@ -161,10 +202,11 @@ impl All {
                 })
             });
             let groups = groups.collect::<Result<_, String>>()?;
-            Ok(SavedCorrelation { id: one.id, fingerprint: one.fingerprint, groups })
+            Ok(SavedCorrelation { id, fingerprint, gone, groups })
         });
         Ok(Saved {
             version: u32::from(VERSION),
+            follows,
             newest: self.newest,
             correlations: correlations.collect::<Result<_, String>>()?,
             rules: self.rules,

@@ -25,6 +25,8 @@ pub(crate) struct Group {
     pub(crate) touched: i64,
     /// Rough size of the entries in memory, bytes.
     pub(crate) entry_bytes: usize,
+    /// Whether it is other than it was saved.
+    pub(super) changed: bool,
 }
 
 /// The condition of a correlation held.
@@ -85,6 +87,7 @@ impl Group {
     pub(crate) fn drop_oldest(&mut self, kind: CorrelationKind) -> usize {
         let Some(entry) = self.entries.pop_front() else { return 0 };
         self.measure.without_first(&entry, kind);
+        self.changed = true;
         let bytes = entry.bytes();
         self.entry_bytes = self.entry_bytes.saturating_sub(bytes);
         bytes
@@ -155,6 +158,7 @@ impl Group {
                 while self.entries.get(end).is_some_and(over) {
                     let entry = &self.entries[end];
                     self.decided = Some(entry.time.max(self.decided.unwrap_or(i64::MIN)));
+                    self.changed = true;
                     if entry.bits != 0 && !entry.fired {
                         self.ending_at(end, correlation, key, hits);
                     }
@@ -197,6 +201,7 @@ impl Group {
                 }
             }
             self.decided = Some(end);
+            self.changed = true;
         }
     }
 
@@ -222,6 +227,7 @@ impl Group {
         let count = measure.of(&self.entries, from..to, correlation, ending);
         if let Some(count) = count {
             self.entries[end].fired = true;
+            self.changed = true;
             let events = measure.events(&self.entries, from..to);
             hits.push(self.hit(from..to, end, time, (count, events), key, correlation));
         }

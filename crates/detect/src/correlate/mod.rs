@@ -9,6 +9,7 @@ mod compact;
 mod entry;
 mod group;
 mod measure;
+mod pieces;
 mod saved;
 
 use std::collections::VecDeque;
@@ -26,10 +27,16 @@ use crate::rule::correlation::CorrelationKind;
 use crate::spans::spans;
 use entry::{Entry, Key};
 use group::{Group, Hit};
+pub use pieces::Piece;
+use pieces::Pieces;
 pub(crate) use saved::Find;
 
 /// Matches between two looks for groups that nothing can come of any more.
 const SWEEP_EVERY: u64 = 8192;
+
+/// The part of the limit that is left when windows had to go, so that the next ones do not have
+/// to go with the next event.
+const ROOM: (usize, usize) = (7, 8);
 
 /// By how much time may run ahead of the clock before the clock is taken to have been set back.
 const CLOCK_STEP: i64 = 3600 * 1_000_000_000;
@@ -58,6 +65,7 @@ pub(crate) struct Correlator {
     groups_evicted: u64,
     entries_evicted: u64,
     late: u64,
+    pieces: Pieces,
 }
 
 #[derive(Debug)]
@@ -84,6 +92,7 @@ impl Correlator {
             groups_evicted: 0,
             entries_evicted: 0,
             late: 0,
+            pieces: Pieces::default(),
         }
     }
 
@@ -104,6 +113,11 @@ impl Correlator {
             self.newest = time;
             self.decide(self.complete(), matcher, out);
         }
+    }
+
+    /// Windows take the event at hand from here instead of copying it.
+    pub(crate) fn share(&mut self, event: &Arc<Event>) {
+        self.current = Some(Arc::clone(event));
     }
 
     /// A rule matched the event at hand.
@@ -223,6 +237,7 @@ impl Correlator {
             }
             let Some(state) = groups.get_mut(&group) else { continue };
             state.touched = self.arrived;
+            state.changed = true;
             let mut at = state.insert(entry);
             if state.entries.len() > self.limits.entries_per_group_max {
                 self.bytes = self.bytes.saturating_sub(state.drop_oldest(correlation.kind));
@@ -282,10 +297,12 @@ impl Correlator {
     fn sweep(&mut self) {
         self.since_sweep = 0;
         self.forget(true);
-        if self.bytes > self.limits.state_bytes_max {
-            self.forget(false);
+        if self.bytes <= self.limits.state_bytes_max {
+            return;
         }
-        while self.bytes > self.limits.state_bytes_max {
+        self.forget(false);
+        let enough = self.limits.state_bytes_max / ROOM.1 * ROOM.0;
+        while self.bytes > enough {
             let largest = (0..self.groups.len()).max_by_key(|place| self.groups[*place].len());
             match largest {
                 Some(place) if !self.groups[place].is_empty() => self.evict(place),
@@ -301,17 +318,24 @@ impl Correlator {
         let complete = self.complete();
         let rules = Arc::clone(&self.rules);
         self.bytes = 0;
-        for (groups, correlation) in self.groups.iter_mut().zip(&rules.correlations) {
+        let saved = self.pieces.are_saved();
+        let all = self.groups.iter_mut().zip(&rules.correlations);
+        for (place, (groups, correlation)) in all.enumerate() {
             let span = correlation.timespan.saturating_add(self.lateness);
             let active = self.arrived.saturating_sub(span);
-            groups.retain(|_, group| {
+            groups.retain(|key, group| {
                 let behind = group.last().saturating_sub(self.lateness);
                 let going_on = patient && self.arrived > 0 && group.touched >= active;
                 let over = if going_on { complete.min(behind) } else { complete };
                 group.forget(over.saturating_sub(correlation.timespan), correlation.kind);
-                !group.entries.is_empty()
+                let keep = !group.entries.is_empty();
+                if keep {
+                    self.bytes += group.bytes();
+                } else if saved {
+                    self.pieces.gone(place, key);
+                }
+                keep
             });
-            self.bytes += groups.values().map(|group| group.bytes()).sum::<usize>();
         }
     }
 
@@ -324,9 +348,15 @@ impl Correlator {
         let limit = *limit;
         let mut freed = 0;
         let before = groups.len();
-        groups.retain(|_, group| {
+        let saved = self.pieces.are_saved();
+        groups.retain(|key, group| {
             let keep = group.last() > limit;
-            freed += if keep { 0 } else { group.bytes() };
+            if !keep {
+                freed += group.bytes();
+                if saved {
+                    self.pieces.gone(place, key);
+                }
+            }
             keep
         });
         self.groups_evicted += (before - groups.len()) as u64;
@@ -337,12 +367,14 @@ impl Correlator {
         saved::save(self)
     }
 
-    pub(crate) fn snapshot_by_id(&self) -> Vec<u8> {
-        compact::save(self)
+    pub(crate) fn next_piece(&mut self, beside: usize) -> Piece {
+        pieces::next(self, beside)
     }
 
-    pub(crate) fn restore(&mut self, bytes: &[u8], find: &mut Find<'_>) -> Result<(), String> {
-        saved::restore(self, bytes, find)
+    /// From one snapshot, or from a whole and the pieces that follow it.
+    pub(crate) fn restore(&mut self, pieces: &[&[u8]], find: &mut Find<'_>) -> Result<(), String> {
+        self.pieces.start_again();
+        saved::restore(self, pieces, find)
     }
 
     /// Takes new rules; correlations that are the same keep their windows.
@@ -358,6 +390,7 @@ impl Correlator {
             .iter()
             .map(|correlation| kept.remove(&identity(correlation)).unwrap_or_default())
             .collect();
+        self.pieces.start_again();
         self.sweep();
     }
 
@@ -383,7 +416,12 @@ fn identity(correlation: &Correlation) -> (String, u64) {
 
 /// The texts of slots; `None` when one has none.
 fn texts(slots: &[u32], event: &Event, matcher: &Matcher) -> Option<Key> {
-    slots.iter().map(|slot| text(*slot, event, matcher)).collect()
+    // Most have a place or two, and a list that grows takes more room first.
+    let mut texts = Vec::with_capacity(slots.len());
+    for slot in slots {
+        texts.push(text(*slot, event, matcher)?);
+    }
+    Some(texts.into())
 }
 
 fn optional_texts(slots: &[u32], event: &Event, matcher: &Matcher) -> Box<[Option<Box<str>>]> {

@@ -72,6 +72,9 @@ fn is_empty<T>(list: &&[T]) -> bool {
 #[derive(Deserialize)]
 pub(super) struct Saved {
     pub(super) version: u32,
+    /// Whether it only says what changed since the piece before.
+    #[serde(skip)]
+    pub(super) follows: bool,
     pub(super) newest: i64,
     #[serde(default)]
     pub(super) rules: Vec<String>,
@@ -83,6 +86,9 @@ pub(super) struct Saved {
 pub(super) struct SavedCorrelation {
     pub(super) id: String,
     pub(super) fingerprint: u64,
+    /// Keys of groups that are gone, before those that are told.
+    #[serde(skip)]
+    pub(super) gone: Vec<Key>,
     pub(super) groups: Vec<SavedGroup>,
 }
 
@@ -198,41 +204,54 @@ impl<'a> Shared<'a> {
     }
 }
 
+/// A group as it was saved, and in which piece: that one has its events and rules.
+type Last = (usize, SavedGroup);
+
+/// Takes windows back from a snapshot, or from a whole and the pieces that follow it.
 pub(super) fn restore(
     correlator: &mut Correlator,
-    bytes: &[u8],
+    pieces: &[&[u8]],
     find: &mut Find<'_>,
 ) -> Result<(), String> {
-    let saved = match compact::read(bytes) {
-        Some(saved) => saved?,
-        None => {
-            let saved: Saved = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-            if ![VERSION, VERSION_WHOLE].contains(&saved.version) {
-                return Err(format!("version {} is not {VERSION}", saved.version));
-            }
-            saved
-        }
-    };
-    let events = events(&saved.events, find);
+    let mut pieces = pieces.iter().map(|bytes| read(bytes)).collect::<Result<Vec<_>, _>>()?;
+    if pieces.first().is_none_or(|first| first.follows)
+        || pieces.iter().skip(1).any(|piece| !piece.follows)
+    {
+        return Err("the pieces do not follow each other".to_owned());
+    }
     let rules = Arc::clone(&correlator.rules);
+    let mut last: Vec<ahash::HashMap<Key, Last>> = Vec::new();
+    last.resize_with(rules.correlations.len(), ahash::HashMap::default);
+    for (number, piece) in pieces.iter_mut().enumerate() {
+        correlator.newest = piece.newest;
+        for one in piece.correlations.drain(..) {
+            let wanted = (one.id, one.fingerprint);
+            let place = rules.correlations.iter().position(|known| identity(known) == wanted);
+            let Some(groups) = place.map(|place| &mut last[place]) else { continue };
+            for key in &one.gone {
+                groups.remove(key);
+            }
+            for group in one.groups {
+                groups.insert(group.key.clone(), (number, group));
+            }
+        }
+    }
+    let events = events(&mut pieces, last.iter().flat_map(|groups| groups.values()), find);
     let metas: HashMap<&str, &Arc<RuleMeta>> =
         rules.metas.iter().map(|meta| (meta.id.as_str(), meta)).collect();
-    correlator.newest = saved.newest;
-    let rule_ids = saved.rules;
-    for one in saved.correlations {
-        let wanted = (one.id, one.fingerprint);
-        let place = rules.correlations.iter().position(|known| identity(known) == wanted);
-        let Some(place) = place else { continue };
-        for saved in one.groups {
+    for (place, groups) in last.into_iter().enumerate() {
+        for (key, (number, saved)) in groups {
             let mut group =
                 Group { decided: saved.decided, touched: saved.touched, ..Group::default() };
+            let rule_ids = &pieces[number].rules;
             for saved in saved.entries {
                 let rule = match &saved.rule {
                     SavedRule::Place(place) => rule_ids.get(*place).map(String::as_str),
                     SavedRule::Id(id) => Some(id.as_str()),
                 };
                 let rule = rule.and_then(|id| metas.get(id));
-                let (Some(event), Some(rule)) = (events.get(saved.event), rule) else { continue };
+                let event = events[number].get(saved.event).and_then(Option::as_ref);
+                let (Some(event), Some(rule)) = (event, rule) else { continue };
                 group.insert(Entry {
                     time: saved.time,
                     bits: saved.bits,
@@ -246,11 +265,22 @@ pub(super) fn restore(
                     fired: saved.fired,
                 });
             }
-            correlator.groups[place].insert(saved.key, Box::new(group));
+            correlator.groups[place].insert(key, Box::new(group));
         }
     }
     correlator.sweep();
     Ok(())
+}
+
+fn read(bytes: &[u8]) -> Result<Saved, String> {
+    if let Some(saved) = compact::read(bytes) {
+        return saved;
+    }
+    let saved: Saved = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if ![VERSION, VERSION_WHOLE].contains(&saved.version) {
+        return Err(format!("version {} is not {VERSION}", saved.version));
+    }
+    Ok(saved)
 }
 
 fn save_event(event: &Event) -> SavedEvent {
@@ -260,21 +290,46 @@ fn save_event(event: &Event) -> SavedEvent {
     SavedEvent { id: event.id.to_string(), time, received, original, fields }
 }
 
-/// The events, in their order. One that is not found again is nothing but its id and times.
-fn events(saved: &[SavedEvent], find: &mut Find<'_>) -> Vec<Arc<Event>> {
-    let mut all: Vec<Event> = saved.iter().map(event).collect();
-    let bare = |event: &&Event| event.original().is_empty() && event.is_empty();
-    let wanted: HashSet<EventId> = all.iter().filter(bare).map(|event| event.id).collect();
-    if let Some(first) = all.iter().filter(bare).map(|event| event.received).min() {
-        let found = find(&wanted, first).into_iter().map(|event| (event.id, event));
-        let mut found: HashMap<EventId, Event> = found.collect();
-        for event in &mut all {
-            if let Some(found) = found.remove(&event.id) {
-                *event = found;
+/// Those events of each piece, by their places, that entries of `groups` have; each once though
+/// several pieces tell of it. One that is not found again is nothing but its id and times.
+fn events<'a>(
+    pieces: &mut [Saved],
+    groups: impl Iterator<Item = &'a Last>,
+    find: &mut Find<'_>,
+) -> Vec<Vec<Option<Arc<Event>>>> {
+    let mut wanted: Vec<Vec<bool>> =
+        pieces.iter().map(|piece| vec![false; piece.events.len()]).collect();
+    for (number, group) in groups {
+        for entry in &group.entries {
+            if let Some(wanted) = wanted[*number].get_mut(entry.event) {
+                *wanted = true;
             }
         }
     }
-    all.into_iter().map(Arc::new).collect()
+    let mut all: HashMap<EventId, Event> = HashMap::new();
+    let mut places = Vec::with_capacity(pieces.len());
+    for (piece, wanted) in pieces.iter_mut().zip(&wanted) {
+        let events = piece.events.drain(..).zip(wanted).map(|(saved, wanted)| {
+            let event = wanted.then(|| event(&saved))?;
+            let id = event.id;
+            all.insert(id, event);
+            Some(id)
+        });
+        places.push(events.collect::<Vec<_>>());
+    }
+    let bare = |event: &&Event| event.original().is_empty() && event.is_empty();
+    let missing: HashSet<EventId> = all.values().filter(bare).map(|event| event.id).collect();
+    if let Some(first) = all.values().filter(bare).map(|event| event.received).min() {
+        for event in find(&missing, first) {
+            if missing.contains(&event.id) {
+                all.insert(event.id, event);
+            }
+        }
+    }
+    let all: HashMap<EventId, Arc<Event>> =
+        all.into_iter().map(|(id, event)| (id, Arc::new(event))).collect();
+    let found = |id: Option<EventId>| id.and_then(|id| all.get(&id).cloned());
+    places.into_iter().map(|places| places.into_iter().map(found).collect()).collect()
 }
 
 fn event(saved: &SavedEvent) -> Event {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tocsin_content::yaml;
-use tocsin_detect::{Detector, Options};
-use tocsin_model::{Event, EventId, Finding, Timestamp};
+use tocsin_detect::{Detector, Needs, Options, Piece};
+use tocsin_model::{Event, EventId, FieldId, Finding, Timestamp};
 
 use super::generate::LISTS;
 use super::generate_streams::{LATENESS, Plan};
@@ -23,6 +23,27 @@ fn options() -> Options {
         options.placeholders.insert((*name).to_owned(), values);
     }
     options
+}
+
+/// Whether an event has what rules need.
+fn has(event: &Event, needs: &Needs) -> bool {
+    let fold = |text: &str| text.to_uppercase().to_lowercase();
+    match needs {
+        Needs::Nothing => true,
+        Needs::All(parts) => parts.iter().all(|part| has(event, part)),
+        Needs::Any(parts) => parts.iter().any(|part| has(event, part)),
+        Needs::Text { fields, texts } => fields.iter().any(|name| {
+            let mut found = matches!(name.as_str(), "@timestamp" | "event.original");
+            let value = FieldId::intern(name).and_then(|id| event.get(id));
+            value.into_iter().for_each(|value| {
+                value.for_each_scalar(|value| {
+                    let text = value.to_text().map(|text| fold(&text));
+                    found |= text.is_some_and(|text| texts.iter().any(|one| fold(one) == text));
+                });
+            });
+            found
+        }),
+    }
 }
 
 /// Loads all rules together and compares the titles found for each event; the number of rules
@@ -44,6 +65,14 @@ pub fn detections(detections: &[String], events: &[Json]) -> Result<usize, TestC
         prop_assert!(super::refused(&diagnostics));
     }
     let nodes = yaml::parse(&text).unwrap();
+    let made: Vec<Event> = events.iter().map(|json| super::event(json, Timestamp(0), 0)).collect();
+    let names: BTreeSet<&str> =
+        made.iter().flat_map(|event| event.iter().map(|(id, _)| id.name())).collect();
+    let needs = |document: &String| {
+        let names = names.iter().copied().chain(["@timestamp", "event.original"]);
+        super::load(document, &options).0.needs(names)
+    };
+    let needs: Vec<Needs> = documents.iter().map(needs).collect();
     let mut detector = Detector::new(Arc::new(rules), &options);
     // Again and again: what was remembered of a value has to be what would be found.
     let rounds = events.iter().chain(events).chain(events.iter().rev());
@@ -58,6 +87,15 @@ pub fn detections(detections: &[String], events: &[Json]) -> Result<usize, TestC
             let title = format!("r{number}");
             if !loaded.contains(&title) {
                 continue;
+            }
+            if got.contains(&title) {
+                let has = has(&event, &needs[number]);
+                prop_assert!(
+                    has,
+                    "{:?}\nrule {}\nevent {json}",
+                    needs[number],
+                    &detections[number]
+                );
             }
             let wanted = reference::matches(rule, json, LISTS);
             prop_assert_eq!(
@@ -95,6 +133,17 @@ fn items(plans: &[Plan]) -> Vec<(Item, i64)> {
         .collect()
 }
 
+/// Items between two savings: several follow each other before a restart.
+const SAVED_EVERY: usize = 3;
+
+fn save(detector: &mut Detector, pieces: &mut Vec<Piece>) {
+    let piece = detector.next_piece(0);
+    if piece.whole {
+        pieces.clear();
+    }
+    pieces.push(piece);
+}
+
 fn run(text: &str, items: &[Item], restart: usize) -> Vec<Found> {
     let options =
         Options { lateness: Duration::from_secs(LATENESS as u64 / 10), ..super::unrouted() };
@@ -103,20 +152,26 @@ fn run(text: &str, items: &[Item], restart: usize) -> Vec<Found> {
     let rules = Arc::new(rules);
     let mut detector = Detector::new(rules.clone(), &options);
     let mut findings: Vec<Finding> = Vec::new();
+    let mut pieces: Vec<Piece> = Vec::new();
     for (place, item) in items.iter().enumerate() {
+        if place % SAVED_EVERY == 0 {
+            save(&mut detector, &mut pieces);
+        }
         if place == restart {
             let before = items[..place]
                 .iter()
                 .map(|item| super::event(&item.json, Timestamp(item.time), item.number));
             let before: Vec<Event> = before.collect();
-            let (saved, by_id) = (detector.snapshot(), detector.snapshot_by_id());
+            let saved = detector.snapshot();
+            save(&mut detector, &mut pieces);
             detector = Detector::new(rules.clone(), &options);
             detector.restore(&saved).unwrap();
             let mut other = Detector::new(rules.clone(), &options);
             let mut find = |ids: &HashSet<EventId>, _| {
                 before.iter().filter(|event| ids.contains(&event.id)).cloned().collect()
             };
-            other.restore_with(&by_id, &mut find).unwrap();
+            let bytes: Vec<&[u8]> = pieces.iter().map(|piece| piece.bytes.as_slice()).collect();
+            other.restore_pieces(&bytes, &mut find).unwrap();
             assert_eq!(other.snapshot(), detector.snapshot());
         }
         let event = super::event(&item.json, Timestamp(item.time), item.number);
