@@ -5,6 +5,7 @@
 
 mod choose;
 mod compare;
+mod narrow;
 mod report;
 
 use std::ops::ControlFlow;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tocsin_alert::{AlertConfig, Alerts};
-use tocsin_detect::Detector;
+use tocsin_detect::{Detector, RuleSet};
 use tocsin_model::{Finding, Timestamp};
 use tocsin_store::{EventStore, Filter, ScanRequest, Scanned, StoreError};
 
@@ -70,33 +71,58 @@ pub fn run(
 ) -> Result<Report, StoreError> {
     let started = Instant::now();
     let mut going = Going::new(chosen, alerts, request.samples)?;
-    let events = scan(store, request, watch, &mut |scanned| going.take(scanned))?;
+    // All rules need nearly all events, and what they cost is measured over every one.
+    let rules: &[&RuleSet] = if chosen.is_everything() { &[] } else { &[&chosen.rules] };
+    let events = scan(store, rules, request, watch, &mut |scanned| going.take(scanned))?;
     let cancelled = watch.cancel.load(Ordering::Relaxed);
     Ok(going.finish(events, cancelled, started.elapsed()))
 }
 
-/// Gives history to `take`, until its end or until it is cancelled.
+/// Gives those events of history to `take` that one of the rules may match (without rules, all),
+/// until its end or until it is cancelled; how many there are in all, or how many were read when
+/// it was cancelled.
 fn scan(
     store: &dyn EventStore,
+    rules: &[&RuleSet],
     request: &Request,
     watch: &Watch,
     take: &mut dyn FnMut(&Scanned<'_>),
 ) -> Result<u64, StoreError> {
-    let scan = ScanRequest { filter: request.filter.clone(), from: request.from, to: request.to };
+    let (from, to) = (request.from, request.to);
+    let cancelled = || watch.cancel.load(Ordering::Relaxed);
+    let filter = match rules {
+        [] => request.filter.clone(),
+        rules => narrow::narrow(store, rules, &request.filter)?,
+    };
+    let mut all = None;
+    if filter != request.filter && !cancelled() {
+        all = Some(store.count(&request.filter, from, to)?);
+    }
+    if cancelled() {
+        return Ok(0);
+    }
+    let scan = ScanRequest { filter, from, to };
     let mut worked = Instant::now();
-    store.scan(&scan, &mut |scanned: Scanned<'_>| {
+    let looked_at = store.scan(&scan, &mut |scanned: Scanned<'_>| {
         take(&scanned);
-        watch.done.store(scanned.done, Ordering::Relaxed);
-        watch.total.store(scanned.total, Ordering::Relaxed);
+        // What the index leaves out is passed as the rest is.
+        let total = all.unwrap_or(scanned.total);
+        let part = u128::from(scanned.done) * u128::from(total) / u128::from(scanned.total.max(1));
+        watch.done.store(part as u64, Ordering::Relaxed);
+        watch.total.store(total, Ordering::Relaxed);
         if request.gentle {
             std::thread::sleep(worked.elapsed().min(REST_MAX));
             worked = Instant::now();
         }
-        match watch.cancel.load(Ordering::Relaxed) {
+        match cancelled() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
-    })
+    })?;
+    let Some(all) = all.filter(|_| !cancelled()) else { return Ok(looked_at) };
+    watch.done.store(all, Ordering::Relaxed);
+    watch.total.store(all, Ordering::Relaxed);
+    Ok(all)
 }
 
 /// The stages, and what they have found so far.

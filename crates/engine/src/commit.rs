@@ -50,7 +50,7 @@ pub(crate) struct End {
 }
 
 enum Order {
-    Events(Vec<Event>),
+    Events(Vec<Arc<Event>>),
     End(Box<End>),
 }
 
@@ -87,7 +87,7 @@ impl Committer {
     }
 
     /// Gives events of the epoch that is going on. `Break` when saving was given up.
-    pub(crate) fn events(&self, events: Vec<Event>) -> ControlFlow<()> {
+    pub(crate) fn events(&self, events: Vec<Arc<Event>>) -> ControlFlow<()> {
         self.order(Order::Events(events))
     }
 
@@ -135,16 +135,17 @@ impl Committer {
 struct Working {
     keeper: Keeper,
     /// Events of the epoch; kept until the commit, so that a refused one can be repeated.
-    epoch: Vec<Event>,
+    epoch: Vec<Arc<Event>>,
     appended: usize,
 }
 
 impl Working {
     /// Gives the store what has come, so that it indexes ahead of the commit. A refusal is dealt
     /// with at the commit.
-    fn take(&mut self, events: Vec<Event>) {
+    fn take(&mut self, events: Vec<Arc<Event>>) {
         self.epoch.extend(events);
-        self.appended = match self.keeper.store.append(&self.epoch[self.appended..]) {
+        let mut new = self.epoch[self.appended..].iter().map(AsRef::as_ref);
+        self.appended = match self.keeper.store.append_each(&mut new) {
             Ok(()) => self.epoch.len(),
             Err(_) => 0,
         };
@@ -167,10 +168,13 @@ impl Working {
             }
             // A refusal below makes the store forget what was appended ahead, one above does not.
             let rest = &epoch[std::mem::take(&mut appended)..];
-            store.append(rest).map_err(|error| error.to_string())?;
+            let appended = store.append_each(&mut rest.iter().map(AsRef::as_ref));
+            appended.map_err(|error| error.to_string())?;
             store.commit(&text).map_err(|error| error.to_string())
         })?;
-        states.clean(end.payload.epoch);
+        if end.state.detector.whole {
+            states.clean(end.payload.epoch);
+        }
         if let Some(memory) = memory {
             memory.settle(end.payload.epoch, &end.memory);
         }

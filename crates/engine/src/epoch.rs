@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tocsin_collect::{Checkpoints, Dropped};
+use tocsin_detect::Piece;
 use tocsin_parse::NamedColumns;
 
 use crate::handle::Ledger;
@@ -75,11 +76,32 @@ pub struct StateDir {
 /// Both states as their owners wrote them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    /// Windows of correlations.
-    pub detector: Vec<u8>,
+    /// Windows of correlations, or what became of them since the epoch before.
+    pub detector: Piece,
     /// Open alerts.
     pub alerts: Vec<u8>,
 }
+
+/// What was saved up to an epoch.
+#[derive(Debug)]
+pub struct Saved {
+    /// Windows of correlations: a whole and what followed it, oldest first. An error when a file
+    /// cannot be read, is cut off, or one that it follows on is gone.
+    pub pieces: io::Result<Vec<Vec<u8>>>,
+    /// Open alerts.
+    pub alerts: Vec<u8>,
+}
+
+/// What is in one file.
+struct One {
+    /// Whether it follows on the one of the epoch before.
+    follows: bool,
+    detector: Vec<u8>,
+    alerts: Vec<u8>,
+}
+
+/// End of the names of states that follow on that of the epoch before.
+const FOLLOWING: &str = "-following";
 
 impl StateDir {
     /// The directory, made when absent.
@@ -91,18 +113,24 @@ impl StateDir {
         Ok(Self { dir })
     }
 
-    /// Saves the state of an epoch durably.
+    /// Saves the state of an epoch durably. One that follows on the epoch before needs the state
+    /// of that.
     ///
     /// # Errors
     /// When the disk refuses it; nothing of an earlier epoch is touched.
     pub fn save(&self, epoch: u64, state: &State) -> io::Result<()> {
-        let path = self.path(epoch);
+        let path = self.path(epoch, !state.detector.whole);
         let temporary = path.with_extension("new");
         let mut file = File::create(&temporary)?;
-        file.write_all(&(state.detector.len() as u64).to_le_bytes())?;
-        file.write_all(&state.detector)?;
+        file.write_all(&(state.detector.bytes.len() as u64).to_le_bytes())?;
+        file.write_all(&state.detector.bytes)?;
         file.write_all(&state.alerts)?;
         file.sync_all()?;
+        // Of an attempt at this epoch that did not come to its end.
+        match fs::remove_file(self.path(epoch, state.detector.whole)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         fs::rename(&temporary, &path)?;
         File::open(&self.dir)?.sync_all()
     }
@@ -110,33 +138,64 @@ impl StateDir {
     /// The state of an epoch; `None` when there is no file of it.
     ///
     /// # Errors
-    /// When the file cannot be read or is cut off.
-    pub fn load(&self, epoch: u64) -> io::Result<Option<State>> {
-        let bytes = match fs::read(self.path(epoch)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+    /// When its own file cannot be read or is cut off.
+    pub fn load(&self, epoch: u64) -> io::Result<Option<Saved>> {
+        let Some(last) = self.load_one(epoch)? else { return Ok(None) };
+        let before = if last.follows { self.before(epoch) } else { Ok(Vec::new()) };
+        let pieces = before.map(|mut pieces| {
+            pieces.reverse();
+            pieces.push(last.detector);
+            pieces
+        });
+        Ok(Some(Saved { pieces, alerts: last.alerts }))
+    }
+
+    /// The windows that those of an epoch follow on, newest first.
+    fn before(&self, mut epoch: u64) -> io::Result<Vec<Vec<u8>>> {
+        let mut pieces = Vec::new();
+        loop {
+            let gone = || io::Error::new(io::ErrorKind::InvalidData, "what it follows on is gone");
+            epoch = epoch.checked_sub(1).ok_or_else(gone)?;
+            let one = self.load_one(epoch)?.ok_or_else(gone)?;
+            pieces.push(one.detector);
+            if !one.follows {
+                return Ok(pieces);
+            }
+        }
+    }
+
+    fn load_one(&self, epoch: u64) -> io::Result<Option<One>> {
+        let read = |follows| match fs::read(self.path(epoch, follows)) {
+            Ok(bytes) => Ok(Some((follows, bytes))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let Some((follows, bytes)) =
+            read(false)?.map_or_else(|| read(true), |one| Ok(Some(one)))?
+        else {
+            return Ok(None);
         };
         let cut_off = || io::Error::new(io::ErrorKind::InvalidData, "the state file is cut off");
         let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(cut_off)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| cut_off())?;
         let (detector, alerts) = rest.split_at_checked(length).ok_or_else(cut_off)?;
-        Ok(Some(State { detector: detector.to_vec(), alerts: alerts.to_vec() }))
+        Ok(Some(One { follows, detector: detector.to_vec(), alerts: alerts.to_vec() }))
     }
 
-    /// Deletes the states of all epochs but `keep`.
+    /// Deletes the states of all epochs but `keep`, which follows on none.
     pub fn clean(&self, keep: u64) {
-        let keep = self.path(keep);
+        let keep = self.path(keep, false);
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             if entry.path() != keep {
-                // What stays is deleted at the next epoch.
+                // What stays is deleted with the next whole.
                 let _ = fs::remove_file(entry.path());
             }
         }
     }
 
-    fn path(&self, epoch: u64) -> PathBuf {
-        Path::new(&self.dir).join(format!("epoch-{epoch:016}"))
+    fn path(&self, epoch: u64, follows: bool) -> PathBuf {
+        let end = if follows { FOLLOWING } else { "" };
+        Path::new(&self.dir).join(format!("epoch-{epoch:016}{end}"))
     }
 }
 
@@ -144,19 +203,45 @@ impl StateDir {
 mod tests {
     use super::*;
 
+    fn state(whole: bool, bytes: &[u8]) -> State {
+        State { detector: Piece { whole, bytes: bytes.to_vec() }, alerts: bytes.to_vec() }
+    }
+
     #[test]
     fn states_come_back_and_old_ones_go() {
         let dir = tempfile::tempdir().unwrap();
         let states = StateDir::open(dir.path().join("state")).unwrap();
-        let state = State { detector: vec![1, 2, 3], alerts: b"{}".to_vec() };
-        states.save(1, &state).unwrap();
-        states.save(2, &State::default()).unwrap();
-        assert_eq!(states.load(1).unwrap(), Some(state));
+        let pieces = |epoch| {
+            let saved = states.load(epoch).unwrap();
+            saved.map(|saved| (saved.pieces.map_err(|error| error.to_string()), saved.alerts))
+        };
+        let is = |pieces: &[&[u8]], alerts: &[u8]| {
+            let pieces = pieces.iter().map(|piece| piece.to_vec()).collect::<Vec<_>>();
+            Some((Ok::<_, String>(pieces), alerts.to_vec()))
+        };
+        states.save(1, &state(true, &[1, 2, 3])).unwrap();
+        states.save(2, &state(true, &[4])).unwrap();
+        assert_eq!(pieces(1), is(&[&[1, 2, 3]], &[1, 2, 3]));
         states.clean(2);
-        assert_eq!(states.load(1).unwrap(), None);
-        assert_eq!(states.load(2).unwrap(), Some(State::default()));
-        fs::write(states.path(2), [9, 0, 0]).unwrap();
-        assert!(states.load(2).is_err());
+        assert_eq!(pieces(1), None);
+        states.save(3, &state(false, &[5])).unwrap();
+        states.save(4, &state(false, &[])).unwrap();
+        assert_eq!(pieces(4), is(&[&[4], &[5], &[]], &[]));
+        // The fourth did not happen and is done again, after a start and so as a whole.
+        states.save(4, &state(true, &[6])).unwrap();
+        assert_eq!(pieces(4), is(&[&[6]], &[6]));
+        assert_eq!(pieces(3), is(&[&[4], &[5]], &[5]));
+        // The other way round, with a refusal between.
+        states.save(4, &state(false, &[7])).unwrap();
+        states.save(4, &state(false, &[7])).unwrap();
+        assert_eq!(pieces(4), is(&[&[4], &[5], &[7]], &[7]));
+        // Open alerts are in the last file alone.
+        fs::remove_file(states.path(2, false)).unwrap();
+        assert_eq!(pieces(4), Some((Err("what it follows on is gone".to_owned()), vec![7])));
+        fs::write(states.path(2, false), [9, 0, 0]).unwrap();
+        assert_eq!(pieces(4), Some((Err("the state file is cut off".to_owned()), vec![7])));
+        fs::write(states.path(0, true), [0; 8]).unwrap();
+        assert!(states.load(0).unwrap().unwrap().pieces.is_err());
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod rate;
 pub mod reload;
 pub mod respond;
 mod retention;
+mod room;
 mod start;
 pub mod troubles;
 mod under_way;

@@ -28,6 +28,7 @@ use crate::handle::{Ledger, Live, Progress, now};
 use crate::memory::{Gatherer, MemoryLog};
 use crate::merge::{Merged, Merger};
 use crate::rate::Rate;
+use crate::room::{self, Room};
 use crate::under_way::UnderWay;
 use crate::watch::Watch;
 
@@ -36,6 +37,8 @@ const EPOCH_EVENTS_MAX: usize = 30_000;
 /// Bytes of raw lines after which it is, too: the epoch is in memory until the commit, and beside
 /// it the next one.
 const EPOCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Text of an event after which the next one is parsed into new buffers.
+const SCRATCH_BYTES_MAX: usize = 256 * 1024;
 /// Events that are given to the store together ahead of the commit.
 const APPEND_EVENTS_MIN: usize = 500;
 /// How many times as long as a commit took the next epoch lasts at least.
@@ -92,8 +95,11 @@ pub struct Pipeline {
     ready: Vec<Merged>,
     findings: Vec<Finding>,
     committer: Committer,
-    /// Events of this epoch that the committer does not have yet.
-    events: Vec<Event>,
+    /// Where records are parsed into: its buffers have grown.
+    scratch: Event,
+    room: Room,
+    /// Events of this epoch that the committer does not have yet; open windows share them.
+    events: Vec<Arc<Event>>,
     epoch_events: usize,
     epoch_bytes: usize,
     checkpoints: Checkpoints,
@@ -137,6 +143,8 @@ impl Pipeline {
             ready: Vec::new(),
             findings: Vec::new(),
             committer,
+            scratch: Event::default(),
+            room: Room::default(),
             events: Vec::new(),
             epoch_events: 0,
             epoch_bytes: 0,
@@ -211,8 +219,12 @@ impl Pipeline {
         let last = records.len().checked_sub(1);
         let of_file = batch.lane.is_some();
         for (index, record) in records.iter().enumerate() {
-            let mut event = Event::default();
-            self.parts.worker.parse(record, &mut event);
+            self.scratch.clear();
+            self.parts.worker.parse(record, &mut self.scratch);
+            let event = self.scratch.copy_with_room(self.room.fields, self.room.text_bytes);
+            if event.text().len() > SCRATCH_BYTES_MAX {
+                self.scratch = Event::default();
+            }
             if event.has(field::TOCSIN_PARSE_ERROR) {
                 self.parts.progress.unparsed.fetch_add(1, Ordering::Relaxed);
             }
@@ -281,9 +293,12 @@ impl Pipeline {
         let mut ready = std::mem::take(&mut self.ready);
         for Merged { mut event, historical, after, position, last, lane, .. } in ready.drain(..) {
             self.parts.progress.saw(event.time);
+            let before = room::size(&event);
             self.parts.enricher.enrich(&mut event);
+            self.room.added(before, room::size(&event));
             self.parts.watch.heard(&event, historical);
-            self.parts.detector.process(&event, &mut self.findings);
+            let event = Arc::new(event);
+            self.parts.detector.process_shared(&event, &mut self.findings);
             if !self.findings.is_empty() {
                 self.alert(Some((event.id, historical)));
             }
@@ -438,10 +453,8 @@ impl Pipeline {
             columns: self.parts.worker.parser().columns(),
             ..Payload::default()
         };
-        let state = State {
-            detector: self.parts.detector.snapshot_by_id(),
-            alerts: self.parts.alerts.snapshot(),
-        };
+        let alerts = self.parts.alerts.snapshot();
+        let state = State { detector: self.parts.detector.next_piece(alerts.len()), alerts };
         self.parts.payload = payload.clone();
         self.committer.events(std::mem::take(&mut self.events))?;
         let ledgers = self.stored_by_input.clone();

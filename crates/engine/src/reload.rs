@@ -1,9 +1,9 @@
 //! Takes edited content into use while running.
 //!
 //! In: changes of the configured packs and rules (the file system tells), or a request. Out: new
-//! rules and sources for the pipeline, new requests of services for the channels. An edit that is refused changes nothing: the version
-//! before it stays in force, and that is said. Never touches the built-in packs, never stops the
-//! pipeline.
+//! rules and sources for the pipeline, new requests of services for the channels. An edit that is
+//! refused changes nothing: the version before it stays in force, and that is said. Never touches
+//! the built-in packs, never stops the pipeline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -156,7 +156,8 @@ impl Reloader {
         })
     }
 
-    /// Lets channels go on with the services' files as they are now; what is wrong with those that cannot.
+    /// Lets channels go on with the services' files as they are now; what is wrong with those that
+    /// cannot.
     fn renew_channels(&self, read: &Content) -> Vec<Diagnostic> {
         let (renewed, kept) = self.notifier.renew(&read.services);
         if !renewed.is_empty() {

@@ -1,6 +1,7 @@
 //! Retention and archive: whole partitions are deleted when they are old, and the oldest ones when
 //! all of them are large; before that they move to the archive, where single packs may have
-//! limits of their own, for which a day may move there earlier. At the start and then regularly; nothing waits for it.
+//! limits of their own, for which a day may move there earlier. At the start and then regularly;
+//! nothing waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

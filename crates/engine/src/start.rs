@@ -36,8 +36,9 @@ use crate::retention::{archive_days, retain, trim_packs};
 use crate::troubles::Troubles;
 use crate::watch::Watch;
 
-/// Batches that may wait between the inputs and the pipeline.
-const BATCHES_WAITING_MAX: usize = 64;
+/// Batches that may wait between the inputs and the pipeline, of about a megabyte each: what comes
+/// faster waits where it is safe, in files, in the journal, or with its sender.
+const BATCHES_WAITING_MAX: usize = 8;
 /// How far back alerts are looked at to find ids again after a crash.
 const ADOPT_SPAN: Duration = Duration::from_secs(2 * 86_400);
 
@@ -385,8 +386,14 @@ fn restore(
                     Vec::new()
                 })
             };
-            if let Err(error) = detector.restore_with(&state.detector, &mut find) {
-                tracing::warn!("{error}");
+            let pieces = state.pieces.map_err(|error| error.to_string());
+            let restored = pieces.and_then(|pieces| {
+                let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+                let restored = detector.restore_pieces(&pieces, &mut find);
+                restored.map_err(|error| error.to_string())
+            });
+            if let Err(error) = restored {
+                tracing::warn!("windows of the last commit: {error}; they are forgotten");
             }
             if let Err(error) = alerts.restore(&state.alerts) {
                 tracing::warn!("{error}");

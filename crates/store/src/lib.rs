@@ -6,6 +6,7 @@
 //! text: `search` does.
 
 mod archive;
+mod empty;
 mod error;
 mod filter;
 mod request;
@@ -24,6 +25,7 @@ mod embedded;
 
 pub use archive::shelf::{Directory, Shelf, Source};
 pub use archive::{RowWriter, Rows};
+pub use embedded::document::DYNAMIC_NAMES_MAX;
 pub use embedded::seal::{PartitionState, Verified, verify, verify_with};
 pub use embedded::{Embedded, Evaluator, Options, cursor_after, is_cursor};
 pub use error::{Result, StoreError};
@@ -36,7 +38,7 @@ pub use request::{
 };
 pub use scan::{ScanRequest, ScanSink, Scanned};
 pub use steps::in_steps;
-pub use ticks::zone_is_known;
+pub use ticks::time_zone;
 
 use std::collections::HashSet;
 
@@ -51,7 +53,12 @@ use tocsin_model::{Event, EventId, Timestamp};
 /// since the last good commit**: the caller appends that again and commits again.
 pub trait EventStore: Send + Sync {
     /// Takes events; they are neither durable nor visible before [`EventStore::commit`].
-    fn append(&self, events: &[Event]) -> Result<()>;
+    fn append(&self, events: &[Event]) -> Result<()> {
+        self.append_each(&mut events.iter())
+    }
+
+    /// The same for events wherever they stand.
+    fn append_each(&self, events: &mut dyn Iterator<Item = &Event>) -> Result<()>;
 
     /// Makes everything appended durable and visible, atomically with `payload` (opaque: the
     /// positions of the inputs). With nothing appended it still stores the payload.

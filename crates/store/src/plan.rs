@@ -6,7 +6,7 @@ use crate::error::{Result, StoreError};
 use crate::filter::{Filter, WordsMode};
 use crate::pattern::Pattern;
 use crate::test::{Class, Test, Wanted, parse_network};
-use crate::words::{cut, lower_pattern, words};
+use crate::words::{cut, for_each_text, lower_pattern, words};
 
 /// The deepest nesting of a filter.
 pub(crate) const DEPTH_MAX: usize = 100;
@@ -170,10 +170,18 @@ impl Planner<'_> {
             // Fields without words: the text is one value, as in Kibana.
             _ => return self.values(field, &[text.to_owned()]),
         }
+        // A whole line may be asked for: what of lines is not searched is not asked for either.
+        let mut parts = Vec::new();
+        match class {
+            Class::AnyText => for_each_text(text, |part| parts.push(part)),
+            _ => parts.push(text),
+        }
         // What stands together is meant together: `a-b` is a phrase of two words.
         let mut phrases: Vec<Vec<String>> = match mode {
-            WordsMode::Phrase => vec![words(text)],
-            WordsMode::All | WordsMode::Any => text.split_whitespace().map(words).collect(),
+            WordsMode::Phrase => parts.into_iter().map(words).collect(),
+            WordsMode::All | WordsMode::Any => {
+                parts.into_iter().flat_map(str::split_whitespace).map(words).collect()
+            }
         };
         phrases.retain(|phrase| !phrase.is_empty());
         if phrases.iter().map(Vec::len).sum::<usize>() > WORDS_MAX {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 use tocsin_model::Timestamp;
 
+use crate::empty::{empty_results, range_key};
 use crate::error::{Result, StoreError};
 use crate::filter::{Bound, Filter};
 use crate::request::{
@@ -156,7 +157,7 @@ impl Asker<'_> {
             let filter = part.request.filter.clone().and(narrowed.clone());
             let inner = SearchRequest { aggs: chain.clone(), filter, ..part.request };
             let found = self.solve(&inner)?;
-            let empty = crate::embedded::empty_results(&agg.aggs);
+            let empty = empty_results(&agg.aggs);
             let (key, text) = (&part.key, &part.text);
             merge(results, &found.aggs, path, &mut |bucket, other| {
                 let Some(AggResult::Buckets { buckets, .. }) = bucket.aggs.get_mut(name) else {
@@ -366,9 +367,7 @@ fn within(request: &SearchRequest, kind: &AggKind, bucket: &Bucket) -> Result<Se
             numbers(field, RangeBucket { from: Some(from), to: Some(from + interval) })
         }
         AggKind::Range { field, ranges } => {
-            let key = |range: &&RangeBucket| {
-                bucket.key.as_str() == Some(crate::embedded::range_key(range).as_str())
-            };
+            let key = |range: &&RangeBucket| bucket.key.as_str() == Some(range_key(range).as_str());
             match ranges.iter().find(key) {
                 Some(range) => numbers(field, range.clone()),
                 None => request.clone(),

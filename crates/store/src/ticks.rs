@@ -12,12 +12,8 @@ use crate::request::Every;
 /// The most hours of one bucket.
 const HOURS_MAX: u32 = 24 * 366;
 
-/// Whether there is such a time zone: an IANA name, or an offset (`+01:00`).
-pub fn zone_is_known(name: &str) -> bool {
-    zone(name).is_some()
-}
-
-fn zone(name: &str) -> Option<TimeZone> {
+/// The time zone of this name: of IANA's, or an offset (`+01:00`).
+pub fn time_zone(name: &str) -> Option<TimeZone> {
     if matches!(name, "Z" | "z" | "utc" | "UTC") {
         return Some(TimeZone::UTC);
     }
@@ -52,7 +48,7 @@ impl Ticks {
         {
             return bad(format!("an interval must be from 1 to {HOURS_MAX} hours"));
         }
-        match zone(name) {
+        match time_zone(name) {
             Some(zone) => Ok(Self { every, zone }),
             None => bad(format!(
                 "{name:?} is no time zone; use a name like Europe/Berlin, or an offset like +01:00"

@@ -82,15 +82,84 @@ fn pairs_len(bytes: &[u8]) -> Option<usize> {
     (len >= 8).then_some(len)
 }
 
-/// The parts of a raw line that are searched by word, each a text of its own: the values where
-/// the line is a JSON object, else the line.
-pub(crate) fn for_each_text<'a>(line: &'a str, mut each: impl FnMut(&'a str)) {
-    let line = cut(line, TEXT_BYTES_MAX);
-    if !line.starts_with('{') {
-        if !line.is_empty() {
-            each(line);
+/// The raw line without the priority, version and time that it begins with (RFC 5424 6.2, RFC 3164
+/// 4.1): they are fields, nobody looks for them by word, and each time would be a word that no
+/// other line has.
+pub(crate) fn without_head(line: &str) -> &str {
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+    let bytes = line.as_bytes();
+    let mut at = 0;
+    if bytes.first() == Some(&b'<') {
+        let priority = digits(&bytes[1..]);
+        if !(1..=3).contains(&priority) || bytes.get(1 + priority) != Some(&b'>') {
+            return line;
         }
-        return;
+        at = 2 + priority;
+        let version = digits(&bytes[at..]);
+        if (1..=2).contains(&version) && bytes.get(at + version) == Some(&b' ') {
+            at += version + 1;
+        }
+    }
+    match time_len(&bytes[at..]) {
+        Some(len) => &line[at + len..],
+        None => line,
+    }
+}
+
+/// Bytes of the time and the blank behind it that a line begins with.
+fn time_len(bytes: &[u8]) -> Option<usize> {
+    let like = |bytes: &[u8], pattern: &[u8]| {
+        let is = |(byte, like): (&u8, &u8)| match like {
+            b'9' => byte.is_ascii_digit(),
+            b'a' => byte.is_ascii_alphabetic(),
+            b'T' => matches!(byte, b'T' | b' '),
+            // A day of one digit.
+            b'_' => byte.is_ascii_digit() || *byte == b' ',
+            other => byte == other,
+        };
+        bytes.len() >= pattern.len() && bytes.iter().zip(pattern).all(is)
+    };
+    let (short, long) = (b"aaa _9 99:99:99", b"9999-99-99T99:99:99");
+    let mut at = if like(bytes, long) {
+        long.len()
+    } else if like(bytes, short) {
+        short.len()
+    } else {
+        return None;
+    };
+    if matches!(bytes.get(at), Some(b'.' | b',')) {
+        at += 1 + bytes[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+    }
+    let zone: &[u8] = match bytes.get(at) {
+        Some(b'Z') => b"Z",
+        Some(b'+' | b'-') if like(&bytes[at + 1..], b"99:99") => b"+99:99",
+        Some(b'+' | b'-') if like(&bytes[at + 1..], b"9999") => b"+9999",
+        _ => b"",
+    };
+    at += zone.len();
+    (bytes.get(at) == Some(&b' ')).then_some(at + 1)
+}
+
+/// Where the JSON object begins that the line ends with.
+fn object_start(line: &str) -> Option<usize> {
+    if line.starts_with('{') {
+        return Some(0);
+    }
+    line.ends_with('}').then(|| line.find(" {\"")).flatten().map(|at| at + 1)
+}
+
+/// Whether a raw line is searched in other parts than as it stands behind its head.
+pub(crate) fn has_object(line: &str) -> bool {
+    object_start(without_head(cut(line, TEXT_BYTES_MAX))).is_some()
+}
+
+/// The parts of a raw line that are searched by word, each a text of its own: the values of the
+/// JSON object that it is or ends with, and what is before that but for the head.
+pub(crate) fn for_each_text<'a>(line: &'a str, mut each: impl FnMut(&'a str)) {
+    let line = without_head(cut(line, TEXT_BYTES_MAX));
+    let (text, line) = line.split_at(object_start(line).unwrap_or(line.len()));
+    if !text.is_empty() {
+        each(text);
     }
     let bytes = line.as_bytes();
     let mut at = 1;
@@ -183,6 +252,38 @@ mod tests {
         assert_eq!(texts, [r#"Bob \"x\""#, "12", "null", "true", "192.0.2.1"]);
         for broken in ["{", "{\"", "{\"a", "{\"a\\", "{\"a\":\"é\\", "{é", "{\"a\": x"] {
             for_each_text(broken, |text| assert!(!text.is_empty()));
+        }
+        let cases: &[(&str, &[&str])] = &[
+            ("<14>1 2026-01-15T00:00:00.000Z ws093 nxlog - x", &["ws093 nxlog - x"]),
+            ("<4>Jan  5 00:00:00 fw kernel: x", &["fw kernel: x"]),
+            ("2026-01-15T00:00:00.123456+01:00 web sshd[1]: x", &["web sshd[1]: x"]),
+            ("2026-01-15 00:00:00,123 INFO x", &["INFO x"]),
+            ("2026-01-15T00:00:00+0100 x", &["x"]),
+            // None of these begins with a head.
+            ("<14>1 x", &["<14>1 x"]),
+            ("<1234>Jan  5 00:00:00 x", &["<1234>Jan  5 00:00:00 x"]),
+            ("2026-01-15T00:00:00.000Zx y", &["2026-01-15T00:00:00.000Zx y"]),
+            ("2026-01-15T00:00:00", &["2026-01-15T00:00:00"]),
+            (
+                "10.0.0.1 - - [15/Jan/2026:00:00:01 +0000]",
+                &["10.0.0.1 - - [15/Jan/2026:00:00:01 +0000]"],
+            ),
+            ("<é>1 2026-01-15T00:00:00Z é", &["<é>1 2026-01-15T00:00:00Z é"]),
+            // What the head leaves.
+            ("<14>1 2026-01-15T00:00:00Z ", &[]),
+            (
+                "<14>1 2026-01-15T00:00:00Z h a - - - {\"k\":\"v\",\"n\":1}",
+                &["h a - - - ", "v", "1"],
+            ),
+            ("Jan 15 00:00:00 {\"k\":\"v\"}", &["v"]),
+            ("login of {\"k\":\"v\"} failed", &["login of {\"k\":\"v\"} failed"]),
+            ("x {}", &["x {}"]),
+        ];
+        for (line, expected) in cases {
+            let mut texts = Vec::new();
+            for_each_text(line, |text| texts.push(text));
+            assert_eq!(&texts, expected, "{line}");
+            assert_eq!(has_object(line), texts.len() > 1 || texts == ["v"], "{line}");
         }
         assert_eq!(words(&"x".repeat(1000))[0].len(), WORD_BYTES_MAX);
         assert_eq!(words(&"É".repeat(200))[0].len(), WORD_BYTES_MAX - 1);

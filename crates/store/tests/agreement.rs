@@ -54,6 +54,8 @@ fn text() -> impl Strategy<Value = String> {
         Just(String::new()),
         "[a-cA-C é.]{0,6}",
         "[ab \u{2}\u{3}]{0,4}",
+        Just("Nov 21 00:00:00 root".to_owned()),
+        Just("<14>1 2026-11-21T00:00:00.5Z root {\"a\":\"root\"}".to_owned()),
     ]
 }
 
@@ -104,6 +106,18 @@ struct Plan {
 fn plan() -> impl Strategy<Value = Plan> {
     let line =
         prop_oneof![Just(String::new()), text(), (text(), text()).prop_map(|(a, b)| a + " " + &b)];
+    let head = prop_oneof![
+        3 => Just(""),
+        1 => Just("<14>1 2026-11-21T00:00:00.5Z "),
+        1 => Just("Nov 21 00:00:00 "),
+        1 => Just("Nov 21 00:00:00 {\"root\":1} "),
+    ];
+    let object = prop_oneof![
+        3 => text().prop_map(|_| String::new()),
+        1 => text().prop_map(|value| format!(" {{\"a\":\"{value}\",\"b\":[1,{{\"c\":\"x\"}}]}}")),
+    ];
+    let line =
+        (head, line, object).prop_map(|(head, line, object)| format!("{head}{line}{object}"));
     let fields = proptest::collection::vec(
         (0..names().len(), proptest::collection::vec(scalar(), 1..3)),
         0..5,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value as Json, json};
-use tocsin_model::Timestamp;
+use tocsin_model::{Timestamp, csv};
 use tocsin_search::elastic::{parse_aggs, render_aggs};
 use tocsin_store::{Embedded, EventStore, Order, ScanRequest, SearchRequest, SearchResponse, Sort};
 
@@ -396,12 +396,9 @@ fn text_of(event: &Json, field: &str) -> String {
     }
 }
 
-/// A value of CSV: quoted where it must be, and never a formula for a spreadsheet.
+/// A cell of CSV.
 fn csv_cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) {
-        return format!("\"{}\"", text.replace('"', "\"\""));
-    }
-    text
+    let mut cell = String::new();
+    csv::cell(text, &mut cell);
+    cell
 }

@@ -53,6 +53,11 @@ impl Chosen {
         exceptions.hides_at(finding, *time)
     }
 
+    /// Whether it is every rule there is.
+    pub(super) fn is_everything(&self) -> bool {
+        self.wanted.is_none()
+    }
+
     /// Whether the findings of a rule are reported.
     pub(super) fn is_wanted(&self, rule: &RuleMeta) -> bool {
         self.wanted.as_ref().is_none_or(|wanted| wanted.contains(&rule.id))

@@ -165,7 +165,8 @@ pub fn compare(
     let mut old = Going::new(before, alerts, 0)?;
     let mut new = Going::new(after, alerts, request.samples)?;
     (old.briefs, new.briefs) = (Some(Briefs::default()), Some(Briefs::default()));
-    let events = scan(store, request, watch, &mut |scanned| {
+    let rules = [&before.rules, &after.rules];
+    let events = scan(store, &rules, request, watch, &mut |scanned| {
         old.take(scanned);
         new.take(scanned);
     })?;

@@ -1,7 +1,7 @@
 //! Times in Elasticsearch's words: `format`s and `time_zone`s. Text in, times out, and back.
 
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::TimeZone;
 use tocsin_model::Timestamp;
 
 use crate::time::parse_instant;
@@ -38,20 +38,11 @@ impl Zone {
         if utc.contains(&name) {
             return Ok(Self::utc());
         }
-        if !tocsin_store::zone_is_known(name) {
-            return Err(format!(
+        tocsin_store::time_zone(name).map(Self).ok_or_else(|| {
+            format!(
                 "{name:?} is no time zone; use a name like Europe/Berlin, or an offset like +01:00"
-            ));
-        }
-        let zone = TimeZone::get(name).ok().or_else(|| {
-            let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-            let (hours, minutes) = digits.split_at(digits.len().min(2));
-            let minutes = if minutes.is_empty() { "0" } else { minutes };
-            let seconds = (hours.parse::<i32>().ok()? * 60 + minutes.parse::<i32>().ok()?) * 60;
-            let sign = if name.starts_with('-') { -1 } else { 1 };
-            Some(TimeZone::fixed(Offset::from_seconds(seconds * sign).ok()?))
-        });
-        zone.map(Self).ok_or_else(|| format!("{name:?} is no time zone"))
+            )
+        })
     }
 
     pub(crate) fn is_utc(&self) -> bool {

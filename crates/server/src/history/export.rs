@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures::stream;
 use serde::Deserialize;
 use serde_json::Value as JsonValue;
+use tocsin_model::csv;
 use tocsin_store::{EventStore, Order, SearchRequest};
 use tokio::sync::mpsc;
 use utoipa::IntoParams;
@@ -28,9 +29,6 @@ use crate::query::{Params, given, now};
 
 /// Pages that are written before the client has taken them.
 const PAGES_AHEAD: usize = 2;
-/// What starts a formula in some spreadsheet; also tab and line breaks, which hide what follows.
-const FORMULA: [char; 9] = ['=', '+', '-', '@', '\t', '\r', '\n', '|', '%'];
-
 /// What to write.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -199,7 +197,7 @@ impl Form {
     fn header(&self) -> String {
         let mut out = String::new();
         if let Self::Csv(columns) = self {
-            row(columns.iter().map(String::as_str), &mut out);
+            csv::row(columns.iter().map(String::as_str), &mut out);
         }
         out
     }
@@ -212,7 +210,7 @@ impl Form {
             }
             Self::Csv(columns) => {
                 let cells: Vec<String> = columns.iter().map(|name| text_of(event, name)).collect();
-                row(cells.iter().map(String::as_str), out);
+                csv::row(cells.iter().map(String::as_str), out);
             }
         }
     }
@@ -233,62 +231,9 @@ fn text_of(event: &JsonValue, name: &str) -> String {
     }
 }
 
-fn row<'a>(cells: impl Iterator<Item = &'a str>, out: &mut String) {
-    for (at, text) in cells.enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        cell(text, out);
-    }
-    out.push_str("\r\n");
-}
-
-/// Text that a spreadsheet would take for a formula begins with an apostrophe.
-fn cell(text: &str, out: &mut String) {
-    let digits = |c: char| c.is_ascii_digit() || matches!(c, '-' | '.');
-    let number = text.chars().all(digits) && text.parse::<f64>().is_ok();
-    let formula = text.starts_with(FORMULA) && !number;
-    let quoted = text.contains(['"', ',', '\r', '\n', '\t']) || text.trim() != text;
-    if quoted {
-        out.push('"');
-    }
-    if formula {
-        out.push('\'');
-    }
-    match quoted {
-        true => out.push_str(&text.replace('"', "\"\"")),
-        false => out.push_str(text),
-    }
-    if quoted {
-        out.push('"');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_cell_is_a_formula_and_each_is_read_back() {
-        for (text, expected) in [
-            ("", ""),
-            ("plain", "plain"),
-            ("-12.5", "-12.5"),
-            ("=1+1", "'=1+1"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("|calc", "'|calc"),
-            ("-x, y", "\"'-x, y\""),
-            ("say \"so\"", "\"say \"\"so\"\"\""),
-            ("\tx", "\"'\tx\""),
-            (" x ", "\" x \""),
-            ("a\r\nb", "\"a\r\nb\""),
-            ("-inf", "'-inf"),
-        ] {
-            let mut out = String::new();
-            cell(text, &mut out);
-            assert_eq!(out, expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn values_are_found_by_dotted_names() {

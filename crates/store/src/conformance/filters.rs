@@ -199,6 +199,7 @@ fn texts() -> Vec<Case> {
         (words(None, "middle", All), &[10]),
         (words(None, "message in the middle", Phrase), &[]),
         (words(None, "middle 42", Phrase), &[]),
+        (words(None, "{\"message\":\"in the middle\",\"n\":\"42\"}", Phrase), &[10]),
         (words(None, "middle 42", All), &[10]),
         (words(None, "one two", Phrase), &[13]),
         (words(None, "two one", All), &[13]),

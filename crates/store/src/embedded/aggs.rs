@@ -14,10 +14,10 @@ use tantivy::aggregation::{AggContextParams, AggregationLimitsGuard, Key};
 use tocsin_model::Timestamp;
 
 use crate::embedded::schema::{Fields, dynamic_column, tokenizers};
+use crate::empty::{empty, empty_bucket, empty_range, range_key};
 use crate::error::{Result, StoreError};
 use crate::request::{
-    Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, RangeBucket, SearchRequest,
-    TOP_HITS_MAX, TermsOrder,
+    Agg, AggKind, AggResult, AggStats, BUCKETS_MAX, Bucket, SearchRequest, TOP_HITS_MAX, TermsOrder,
 };
 use crate::test::{Class, class_of};
 use crate::ticks::Ticks;
@@ -357,49 +357,6 @@ fn convert_ranges(
         })
     });
     Ok(AggResult::Buckets { buckets: ranges.collect::<Result<_>>()?, other: 0 })
-}
-
-/// The result when no event is there.
-pub(crate) fn empty(agg: &Agg) -> AggResult {
-    match &agg.kind {
-        AggKind::Cardinality { .. } => AggResult::Value { value: 0 },
-        AggKind::TopHits { .. } => AggResult::Hits { total: 0, hits: Vec::new() },
-        AggKind::Stats { .. } => AggResult::Stats(AggStats::default()),
-        AggKind::ExtendedStats { .. } => {
-            AggResult::Stats(AggStats { sum_of_squares: Some(0.0), ..AggStats::default() })
-        }
-        AggKind::Percentiles { percents, .. } => AggResult::Percentiles {
-            values: percents.iter().map(|percent| (*percent, None)).collect(),
-        },
-        AggKind::Range { ranges, .. } => {
-            let ranges = ranges.iter().map(|range| empty_range(range, &agg.aggs));
-            AggResult::Buckets { buckets: ranges.collect(), other: 0 }
-        }
-        AggKind::Filters { filters } => {
-            let buckets = filters.iter().map(|(name, _)| empty_bucket(json!(name), &agg.aggs));
-            AggResult::Buckets { buckets: buckets.collect(), other: 0 }
-        }
-        _ => AggResult::Buckets { buckets: Vec::new(), other: 0 },
-    }
-}
-
-/// The results where no event is there.
-pub(crate) fn empty_results(aggs: &BTreeMap<String, Agg>) -> BTreeMap<String, AggResult> {
-    aggs.iter().map(|(name, agg)| (name.clone(), empty(agg))).collect()
-}
-
-fn empty_bucket(key: Json, inside: &BTreeMap<String, Agg>) -> Bucket {
-    Bucket { key, key_as_string: None, doc_count: 0, aggs: empty_results(inside) }
-}
-
-fn empty_range(range: &RangeBucket, inside: &BTreeMap<String, Agg>) -> Bucket {
-    empty_bucket(json!(range_key(range)), inside)
-}
-
-/// `200.0-300.0`, `*-200.0`.
-pub(crate) fn range_key(range: &RangeBucket) -> String {
-    let end = |end: Option<f64>| end.map_or("*".to_owned(), |end| format!("{end:?}"));
-    format!("{}-{}", end(range.from), end(range.to))
 }
 
 fn entries(buckets: &BucketEntries<BucketEntry>) -> Vec<&BucketEntry> {

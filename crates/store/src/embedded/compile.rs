@@ -112,12 +112,7 @@ impl Compiler<'_> {
         if self.fields.is_indexed(field) {
             return Box::new(KeysQuery { field, keys });
         }
-        match &keys {
-            Keys::Exact(keys) if keys.len() == 1 => {
-                one_text(Term::from_field_text(field, &String::from_utf8_lossy(&keys[0])))
-            }
-            _ => Box::new(TermsQuery { column: name.to_owned(), keys }),
-        }
+        texts_in(name.to_owned(), keys, |text| Some(Term::from_field_text(field, text)))
     }
 
     /// A field that the dictionary does not know, or a value that did not fit its field.
@@ -132,15 +127,14 @@ impl Compiler<'_> {
     }
 
     fn dynamic_texts(&self, name: &str, keys: Keys) -> Box<dyn Query> {
-        match &keys {
+        texts_in(dynamic_column(name), keys, |text| {
             // A term cannot say a name with a backslash.
-            Keys::Exact(keys) if keys.len() == 1 && !name.contains('\\') => {
+            (!name.contains('\\')).then(|| {
                 let mut term = Term::from_field_json_path(self.fields.dynamic, name, true);
-                term.append_type_and_str(&String::from_utf8_lossy(&keys[0]));
-                one_text(term)
-            }
-            _ => Box::new(TermsQuery { column: dynamic_column(name), keys }),
-        }
+                term.append_type_and_str(text);
+                term
+            })
+        })
     }
 
     /// The text fields to look for words in.
@@ -229,9 +223,17 @@ fn dynamic_canon(bytes: &[u8]) -> Option<Canon<'_>> {
     })
 }
 
-/// Events with one text in a column: read only where the rest of the question leaves events.
-fn one_text(term: Term) -> Box<dyn Query> {
-    Box::new(RangeQuery::new(Bound::Included(term.clone()), Bound::Included(term)))
+/// Events with one of some texts in a column. One text that a term can say is read only where the
+/// rest of the question leaves events.
+fn texts_in(column: String, keys: Keys, term: impl FnOnce(&str) -> Option<Term>) -> Box<dyn Query> {
+    let one = match &keys {
+        Keys::Exact(keys) if keys.len() == 1 => std::str::from_utf8(&keys[0]).ok().and_then(term),
+        _ => None,
+    };
+    match one {
+        Some(one) => Box::new(RangeQuery::new(Bound::Included(one.clone()), Bound::Included(one))),
+        None => Box::new(TermsQuery { column, keys }),
+    }
 }
 
 /// The keys of a field of texts that satisfy the test.

@@ -12,11 +12,11 @@ use crate::embedded::source::Encoder;
 use crate::embedded::tokens::{LINE_END, MESSAGE_START};
 use crate::matcher::is_present;
 use crate::test::{Canon, Class, KEYWORD_BYTES_MAX, canon, class_of};
-use crate::words::{TEXT_BYTES_MAX, for_each_text};
+use crate::words::{TEXT_BYTES_MAX, for_each_text, has_object, without_head};
 
 /// The most names outside the dictionary that one partition indexes; later ones are kept in the
 /// event, but not searched by.
-pub(crate) const DYNAMIC_NAMES_MAX: usize = 4000;
+pub const DYNAMIC_NAMES_MAX: usize = 4000;
 
 /// How a field of events is indexed.
 #[derive(Clone, Copy)]
@@ -74,13 +74,11 @@ impl Builder {
         document.add_date(self.fields.ingested, received);
         self.add_texts(&mut document, event);
         let mut dynamic = Vec::new();
-        for (id, value) in event.iter() {
+        // A name without any value takes no place among the names that there may be.
+        for (id, value) in event.iter().filter(|(_, value)| is_present(*value)) {
             let way = self.way(id);
             if matches!(way, Way::Skip) {
                 self.unindexed += u64::from(id.spec().is_none());
-                continue;
-            }
-            if !is_present(value) {
                 continue;
             }
             let before = dynamic.len();
@@ -214,13 +212,13 @@ impl Builder {
             document.add_text(self.fields.names, "event.original");
         }
         let Some(message_field) = self.fields.typed("message") else { return };
-        let cut_at = match message {
-            Some(Value::Str(text)) => cut_message(original, text),
+        let before = match message {
+            Some(Value::Str(text)) => before_message(original, text),
             _ => None,
         };
-        if let (Some(at), Some(Value::Str(text))) = (cut_at, message) {
+        if let (Some(before), Some(Value::Str(text))) = (before, message) {
             self.text.clear();
-            self.text.push_str(&original[..at]);
+            self.text.push_str(before);
             self.text.push(LINE_END);
             document.add_text(self.fields.line, &self.text);
             self.text.clear();
@@ -230,7 +228,9 @@ impl Builder {
             return;
         }
         // A message that is the whole line is found as the message.
-        if message.and_then(Value::as_str) != Some(original) {
+        let message_text = message.and_then(Value::as_str);
+        let whole = [original, without_head(original)].map(Some).contains(&message_text);
+        if !whole || has_object(original) {
             for_each_text(original, |text| document.add_text(self.fields.line, plain(text)));
         }
         let unindexed = &mut self.unindexed;
@@ -252,22 +252,23 @@ fn plain(text: &str) -> &str {
     text.trim_start_matches(MESSAGE_START).trim_end_matches(LINE_END)
 }
 
-/// Where the message starts that ends the raw line, when cutting there cuts no word, and nothing
-/// is beyond the limits.
-fn cut_message(original: &str, message: &str) -> Option<usize> {
-    if message.is_empty() || original.len() > TEXT_BYTES_MAX || message.len() >= original.len() {
+/// What of the raw line is searched by word before the message that ends it, when cutting there
+/// cuts no word, and nothing is beyond the limits.
+fn before_message<'a>(original: &'a str, message: &str) -> Option<&'a str> {
+    let line = without_head(original);
+    if message.is_empty() || original.len() > TEXT_BYTES_MAX || message.len() >= line.len() {
         return None;
     }
-    let before = original.strip_suffix(message)?;
+    let before = line.strip_suffix(message)?;
     // A word may go on over `.` and `:`.
     let joins = |c: char| c.is_alphanumeric() || matches!(c, '.' | ':');
     let cuts_a_word =
-        before.starts_with('{') || (before.ends_with(joins) && message.starts_with(joins));
+        has_object(original) || (before.ends_with(joins) && message.starts_with(joins));
     let marks = before.starts_with(MESSAGE_START)
         || before.ends_with(LINE_END)
         || message.starts_with(MESSAGE_START)
         || message.ends_with(LINE_END);
-    (!cuts_a_word && !marks).then_some(before.len())
+    (!cuts_a_word && !marks).then_some(before)
 }
 
 fn owned(canon: &Canon<'_>) -> OwnedValue {

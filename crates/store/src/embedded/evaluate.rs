@@ -7,11 +7,12 @@ use std::time::Instant;
 use serde_json::{Value as Json, json};
 use tocsin_model::{Event, EventId, Timestamp};
 
-use crate::embedded::aggs::{check, column, empty, fill, range_key};
+use crate::embedded::aggs::{check, column, fill};
 use crate::embedded::columns::{key_of, numbers, values};
 use crate::embedded::schema::{Fields, current_fields};
 use crate::embedded::search::{read_cursor, write_cursor};
 use crate::embedded::top::{Key, Stop, compare};
+use crate::empty::{empty, range_key};
 use crate::error::{Result, StoreError};
 use crate::matcher::Matcher;
 use crate::request::{

@@ -12,7 +12,7 @@ const ALIKE_DOCUMENTS_MAX: usize = 512;
 const ALIKE_BYTES_MAX: usize = 512 * 1024;
 /// The most bytes of stored events that gather in all; the documents they belong to take some
 /// times as much memory.
-const ALL_BYTES_MAX: usize = 4 * 1024 * 1024;
+const ALL_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Documents that go to an indexing thread together.
 #[derive(Default)]

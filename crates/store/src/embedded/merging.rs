@@ -7,7 +7,7 @@ use tantivy::indexer::{MergeCandidate, MergePolicy};
 /// Segments of fewer events than the first number are merged when there are so many of them as
 /// the second says. Larger ones than the last are left alone. What a thread indexes between two
 /// commits under load is above the first tier, and so is merged once.
-const TIERS: [(u32, usize); 3] = [(5_000, 8), (200_000, 32), (2_000_000, 8)];
+const TIERS: [(u32, usize); 3] = [(5_000, 8), (200_000, 16), (2_000_000, 8)];
 /// The most segments that are merged at once.
 const MERGED_MAX: usize = 64;
 

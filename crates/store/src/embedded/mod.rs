@@ -16,7 +16,7 @@ mod aggs;
 pub(crate) mod cold;
 mod columns;
 mod compile;
-mod document;
+pub(crate) mod document;
 mod evaluate;
 mod fault;
 mod gather;
@@ -36,7 +36,6 @@ mod tokens;
 mod top;
 mod writer;
 
-pub(crate) use aggs::{empty_results, range_key};
 pub use columns::cursor_after;
 pub use evaluate::Evaluator;
 pub use search::is_cursor;
@@ -244,15 +243,16 @@ impl Embedded {
 }
 
 impl EventStore for Embedded {
-    fn append(&self, events: &[Event]) -> Result<()> {
-        let Some(first) = events.first() else { return Ok(()) };
+    fn append_each(&self, events: &mut dyn Iterator<Item = &Event>) -> Result<()> {
+        let mut events = events.peekable();
+        let Some(first) = events.peek() else { return Ok(()) };
         let mut writer = self.writer()?;
         if let Some(made) = writer.partition_for(first)? {
             let mut partitions = self.parts().hot.to_vec();
             partitions.push(made);
             self.set_hot(partitions);
         }
-        let appended = writer.append(events);
+        let appended = writer.append(&mut events);
         self.unindexed.fetch_add(writer.take_unindexed(), Ordering::Relaxed);
         appended
     }

@@ -302,7 +302,8 @@ impl Partition {
         let names = self.names().map_err(|error| explain(&self.path, &error))?;
         let known: HashSet<&str> = DICTIONARY.iter().map(|spec| spec.name).collect();
         let unknown = names.into_iter().map(|(name, _)| name);
-        Ok(unknown.filter(|name| !known.contains(name.as_str())).collect())
+        let taken = |name: &String| !known.contains(name.as_str()) && name != "event.original";
+        Ok(unknown.filter(taken).collect())
     }
 
     /// Bytes of the files that the visible events are in.

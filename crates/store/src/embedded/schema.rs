@@ -38,6 +38,8 @@ pub(crate) const TIMESTAMP: &str = "@timestamp";
 
 /// Tokenizer that gives one token, the whole value.
 const RAW: &str = "tocsin_raw";
+/// Columns take whole values without any tokenizer under this name alone.
+const COLUMN: &str = "raw";
 /// Tokenizer that gives words.
 const WORDS: &str = "tocsin_words";
 
@@ -153,7 +155,7 @@ pub(crate) fn schema() -> Schema {
     builder.add_text_field(NAMES, TextOptions::default().set_indexing_options(whole()));
     builder.add_text_field(LINE, text());
     let dynamic = JsonObjectOptions::default().set_expand_dots_enabled();
-    builder.add_json_field(DYNAMIC, dynamic.clone().set_fast(RAW));
+    builder.add_json_field(DYNAMIC, dynamic.clone().set_fast(COLUMN));
     builder.add_json_field(NUMBERS, dynamic.set_indexing_options(whole()));
     let date = DateOptions::default().set_fast().set_precision(DateTimePrecision::Nanoseconds);
     builder.add_date_field(INGESTED, date.clone());
@@ -191,10 +193,10 @@ pub(crate) fn columns_only() -> Schema {
                 }
                 FieldType::JsonObject(_) => {
                     let dynamic = JsonObjectOptions::default();
-                    builder.add_json_field(name, dynamic.set_fast(RAW).set_expand_dots_enabled())
+                    builder.add_json_field(name, dynamic.set_fast(COLUMN).set_expand_dots_enabled())
                 }
                 FieldType::Str(_) if fast => {
-                    builder.add_text_field(name, TextOptions::default().set_fast(RAW))
+                    builder.add_text_field(name, TextOptions::default().set_fast(COLUMN))
                 }
                 FieldType::Str(_) => builder.add_text_field(name, TextOptions::default()),
                 _ => builder.add_bytes_field(name, BytesOptions::default()),
@@ -246,7 +248,7 @@ fn whole() -> TextFieldIndexing {
 }
 
 fn keyword(has_postings: bool) -> TextOptions {
-    let options = TextOptions::default().set_fast(RAW);
+    let options = TextOptions::default().set_fast(COLUMN);
     if has_postings { options.set_indexing_options(whole()) } else { options }
 }
 
@@ -299,5 +301,18 @@ pub(crate) fn kind_word(schema: &Schema, fields: &Fields, name: &str) -> &'stati
         (FieldType::IpAddr(_), _) => "ip",
         (FieldType::Date(_), _) => "date",
         _ => "keyword",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_look_for_is_in_the_dictionary() {
+        for name in LOOKED_FOR {
+            let known = DICTIONARY.iter().find(|spec| spec.name == name).map(|spec| spec.kind);
+            assert_eq!(known, Some(FieldKind::Keyword), "{name}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::embedded::seal;
 use crate::error::Result;
 
 /// The most bytes of stored events that wait for an indexing thread, some 10,000 of them; the
-/// documents they belong to take twenty times as much memory.
+/// documents they belong to take many times as much memory.
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 
 /// What is written, and what the last commit said.
@@ -131,7 +131,7 @@ impl Writer {
     }
 
     /// Gives events to the index. On failure everything since the last commit is forgotten.
-    pub(crate) fn append(&mut self, events: &[Event]) -> Result<()> {
+    pub(crate) fn append(&mut self, events: &mut dyn Iterator<Item = &Event>) -> Result<()> {
         let done = self.try_append(events);
         if done.is_err() {
             self.forget();
@@ -139,11 +139,22 @@ impl Writer {
         done
     }
 
-    fn try_append(&mut self, events: &[Event]) -> Result<()> {
-        self.pending += events.len() as u64;
+    fn try_append(&mut self, events: &mut dyn Iterator<Item = &Event>) -> Result<()> {
+        let mut taken = 0;
+        let done = self.take_events(events, &mut taken);
+        self.pending += taken;
+        done
+    }
+
+    fn take_events(
+        &mut self,
+        events: &mut dyn Iterator<Item = &Event>,
+        taken: &mut u64,
+    ) -> Result<()> {
         let path = self.newest.as_ref().map_or(self.dir.clone(), |newest| newest.path.clone());
         let Some(open) = self.opened()? else { return Ok(()) };
         for event in events {
+            *taken += 1;
             let document = open.builder.document(event);
             let kind = event.get_str(field::EVENT_DATASET).unwrap_or_default();
             if let Some(batch) = open.gathered.add(kind, document, open.builder.bytes()) {

@@ -56,8 +56,8 @@ impl Archiving {
 }
 
 impl EventStore for Archiving {
-    fn append(&self, events: &[Event]) -> Result<()> {
-        self.0.append(events)
+    fn append_each(&self, events: &mut dyn Iterator<Item = &Event>) -> Result<()> {
+        self.0.append_each(events)
     }
 
     fn commit(&self, payload: &str) -> Result<()> {
